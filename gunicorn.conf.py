@@ -1,0 +1,47 @@
+"""How the service is served. Settings come from the environment: HOST, PORT, WEB_CONCURRENCY.
+
+Each setting is explained at https://docs.gunicorn.org/en/stable/settings.html.
+"""
+
+import logging
+import os
+import socket
+from uuid import uuid4
+
+import gunicorn.util
+
+from playlist_api.middleware.errors import envelope
+from playlist_api.middleware.headers import SECURITY
+from playlist_api.middleware.request_log import LOGGING
+
+bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '3001'}"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+worker_class = "gthread"  # keeps connections alive, and loses no queued request at SIGTERM
+threads = 4
+
+# One import for all workers: they share its memory, and bad settings stop the start at once.
+preload_app = True
+
+logconfig_dict = LOGGING
+control_socket_disable = True  # it would be a file in the user's home
+forwarder_headers = ""  # SCRIPT_NAME and PATH_INFO are not a client's to say
+
+
+def write_envelope(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:
+    """Answer what is no HTTP, and so reaches no application, in the envelope all the same."""
+    request_id, body = str(uuid4()), envelope(status_int)
+    headers = {
+        **SECURITY,
+        "Connection": "close",
+        "Content-Length": len(body),
+        "Content-Type": "application/json",
+        "X-Request-ID": request_id,
+    }
+    lines = [f"HTTP/1.1 {status_int} {reason}", *(f"{k}: {v}" for k, v in headers.items())]
+    gunicorn.util.write_nonblock(sock, "\r\n".join([*lines, "", body]).encode())
+    fields = {"reqId": request_id, "statusCode": status_int}
+    logging.getLogger("gunicorn.error").info("request refused: %s", mesg, extra={"fields": fields})
+
+
+# gunicorn has no setting for the page of HTML that it would send.
+gunicorn.util.write_error = write_envelope

@@ -1,0 +1,24 @@
+"""How `flask db` reaches the database: through the application's own engine."""
+
+import logging
+
+from alembic import context
+from flask import current_app
+
+logging.basicConfig(format="%(message)s")
+logging.getLogger("alembic.runtime.migration").setLevel(logging.INFO)
+
+database = current_app.extensions["migrate"].db
+
+if context.is_offline_mode():
+    url = database.engine.url
+    context.configure(url=url, target_metadata=database.metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    with database.engine.connect() as connection:
+        context.configure(
+            connection=connection, target_metadata=database.metadata, compare_server_default=True
+        )
+        with context.begin_transaction():
+            context.run_migrations()

@@ -1,0 +1,1 @@
+"""A movie playlist service: accounts, sessions and one list of movies each, over REST."""

@@ -1,0 +1,47 @@
+"""The application factory: the one module that knows all the others."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from flask import Flask
+from flask.json.provider import DefaultJSONProvider
+
+from playlist_api import cli, database
+from playlist_api.blueprints import account, auth, health, movies
+from playlist_api.config import load_settings
+from playlist_api.middleware import errors, headers, request_log
+from playlist_api.security import tokens
+
+LONGEST_BODY = 1024 * 1024
+"""Bytes: the limit of the back end that this service replaces, Fastify's default."""
+
+
+def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
+    """Make the service from environment variables (see the README's table).
+
+    :raises SettingsError: when they do not make a safe service.
+    """
+    app = Flask("playlist_api")
+    settings = load_settings(environ, Path(app.instance_path))
+    app.config.from_mapping(
+        SECRET_KEY=settings.secret_key,
+        CORS_ORIGINS=settings.cors_origins,
+        MAX_CONTENT_LENGTH=LONGEST_BODY,
+        PASSWORD_BLOCKLIST=settings.password_blocklist,
+        PROPAGATE_EXCEPTIONS=False,  # a debugger's wish, but clients are promised envelopes
+    )
+    cast(DefaultJSONProvider, app.json).sort_keys = False
+    app.url_map.merge_slashes = False
+    app.url_map.converters["movie_id"] = movies.MovieId
+
+    database.init_app(app, settings.database_url)
+    tokens.init_app(app, secure_cookie=settings.production)
+    for module in (auth, account, movies, health):
+        app.register_blueprint(module.blueprint)
+    errors.init_app(app)
+    request_log.init_app(app)
+    headers.init_app(app, production=settings.production)
+    cli.init_app(app)
+    return app

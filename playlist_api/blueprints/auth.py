@@ -1,0 +1,50 @@
+"""Signing up, logging in and out, and refreshing: `/auth`."""
+
+from http import HTTPStatus
+from uuid import UUID
+
+from flask import Blueprint, Response, g, jsonify, request
+from flask_jwt_extended import current_user, get_jwt
+
+from playlist_api.blueprints.loading import load_body
+from playlist_api.schemas import log_in_body, sign_up_body, signed_in_answer
+from playlist_api.security import tokens
+from playlist_api.security.origins import allowed_origin_required
+from playlist_api.security.tokens import refresh_cookie_required
+from playlist_api.services import auth, sessions
+
+blueprint = Blueprint("auth", __name__, url_prefix="/auth")
+
+
+@blueprint.post("/signup")
+def sign_up() -> tuple[Response, HTTPStatus]:
+    return _signed_in(auth.sign_up(**load_body(sign_up_body))), HTTPStatus.CREATED
+
+
+@blueprint.post("/login")
+def log_in() -> Response:
+    return _signed_in(auth.log_in(**load_body(log_in_body)))
+
+
+@blueprint.post("/refresh")
+@allowed_origin_required
+@refresh_cookie_required
+def refresh() -> Response:
+    presented = request.cookies[tokens.REFRESH_COOKIE]
+    return _signed_in(sessions.refresh(current_user, UUID(get_jwt()["sid"]), presented))
+
+
+@blueprint.post("/logout")
+@allowed_origin_required
+def log_out() -> Response:
+    sessions.end_sessions(tokens.presented_sessions())
+    answer = Response(status=HTTPStatus.NO_CONTENT)
+    tokens.clear_refresh_cookie(answer)
+    return answer
+
+
+def _signed_in(signed_in: sessions.SignedIn) -> Response:
+    g.user_id = signed_in.user.id
+    answer = jsonify(signed_in_answer.dump(signed_in))
+    tokens.set_refresh_cookie(answer, signed_in.refresh_token)
+    return answer

@@ -1,0 +1,52 @@
+"""From what the client sent to what a service takes."""
+
+import json
+from typing import Any, NoReturn
+
+from flask import request
+from gunicorn.http.errors import ParseException
+from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import UnsupportedMediaType
+
+NOT_JSON = "Must be JSON (RFC 8259): an object in UTF-8."
+
+
+def load_body(schema: Schema) -> Any:
+    """Load the request's JSON object.
+
+    :raises UnsupportedMediaType: when the body says that it is something else.
+    :raises RequestEntityTooLarge: when it is longer than `MAX_CONTENT_LENGTH`.
+    :raises ValidationError: when it is no JSON, or not what the schema asks for.
+    """
+    body = _read_body()
+    if not request.is_json and (body or request.mimetype):
+        raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json.")
+    return schema.load(_parse_json(body))
+
+
+def load_query(schema: Schema) -> Any:
+    """Load the query string's parameters; one that is given twice becomes a list.
+
+    :raises ValidationError: when they are not what the schema asks for.
+    """
+    given = request.args.to_dict(flat=False).items()
+    return schema.load({name: values if len(values) > 1 else values[0] for name, values in given})
+
+
+def _read_body() -> bytes:
+    try:
+        return request.get_data(cache=False)
+    except (ParseException, OSError) as error:
+        raise ValidationError("Must arrive whole and well-formed.") from error
+
+
+def _parse_json(body: bytes) -> Any:
+    try:
+        # Decoded first, for `json` would guess at UTF-16 and UTF-32 too.
+        return json.loads(body.decode(), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise ValidationError(NOT_JSON) from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"JSON has no {constant}.")

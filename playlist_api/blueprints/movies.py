@@ -1,0 +1,66 @@
+"""The caller's list of movies: `/movies`."""
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, url_for
+from flask_jwt_extended import current_user
+from werkzeug.routing import IntegerConverter, Map
+
+from playlist_api.blueprints.loading import load_body, load_query
+from playlist_api.schemas import (
+    movie_answer,
+    movie_body,
+    movie_changes,
+    movie_page_answer,
+    page_query,
+)
+from playlist_api.security.tokens import access_token_required
+from playlist_api.services import movies
+
+LARGEST_ID = 2**63 - 1
+"""PostgreSQL's largest bigint."""
+
+blueprint = Blueprint("movies", __name__, url_prefix="/movies")
+
+
+class MovieId(IntegerConverter):
+    """An id as it is written in a URL: Werkzeug's own would take Arabic digits, zeros and more."""
+
+    regex = "[1-9][0-9]*"
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=LARGEST_ID)
+
+
+@blueprint.get("")
+@access_token_required
+def index() -> Any:
+    return movie_page_answer.dump(movies.list_movies(current_user, **load_query(page_query)))
+
+
+@blueprint.post("")
+@access_token_required
+def create() -> tuple[Any, HTTPStatus, dict[str, str]]:
+    movie = movies.add_movie(current_user, load_body(movie_body))
+    location = url_for(".show", movie_id=movie.id)
+    return movie_answer.dump(movie), HTTPStatus.CREATED, {"Location": location}
+
+
+@blueprint.get("/<movie_id:movie_id>")
+@access_token_required
+def show(movie_id: int) -> Any:
+    return movie_answer.dump(movies.owned_movie(current_user, movie_id))
+
+
+@blueprint.route("/<movie_id:movie_id>", methods=["PUT", "PATCH"])
+@access_token_required
+def update(movie_id: int) -> Any:
+    return movie_answer.dump(movies.change_movie(current_user, movie_id, load_body(movie_changes)))
+
+
+@blueprint.delete("/<movie_id:movie_id>")
+@access_token_required
+def delete(movie_id: int) -> Response:
+    movies.delete_movie(current_user, movie_id)
+    return Response(status=HTTPStatus.NO_CONTENT)

@@ -1,0 +1,79 @@
+"""The engine, the sessions and the migrations; and which failures mean that it is away."""
+
+from datetime import datetime
+from pathlib import Path
+
+from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from psycopg2 import InterfaceError, OperationalError
+from sqlalchemy import DateTime, MetaData, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import DeclarativeBase, registry
+
+CONNECT_TIMEOUT = 3
+"""Seconds until a database that does not answer counts as away."""
+
+UNAVAILABLE_SQLSTATES = ("08", "25006", "40", "53", "55P03", "57014", "57P01", "57P02", "57P03")
+"""Prefixes of the errors that pass: https://www.postgresql.org/docs/current/errcodes-appendix.html
+(connection lost, read-only, rolled back to resolve a conflict, out of resources, lock or
+statement timed out, shutting down or starting up)."""
+
+
+class Base(DeclarativeBase):
+    """The tables' common ground: constraint names that migrations can rely on, times with zones."""
+
+    registry = registry(
+        metadata=MetaData(
+            naming_convention={
+                "pk": "%(table_name)s_pkey",
+                "uq": "%(table_name)s_%(column_0_N_name)s_key",
+                "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+                "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+                "ck": "%(table_name)s_%(constraint_name)s_check",
+            }
+        ),
+        type_annotation_map={datetime: DateTime(timezone=True)},
+    )
+    # RETURNING brings what the database set itself, without a second query.
+    __mapper_args__ = {"eager_defaults": True}
+
+
+# What a service committed is still dumped after it, so it must not be fetched again.
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+migrate = Migrate(directory=str(Path(__file__).parents[1] / "migrations"))
+
+
+def init_app(app: Flask, database_url: str) -> None:
+    """Give the application its engine and its migrations; nothing connects yet."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = database_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "pool_pre_ping": True,
+        "connect_args": {"connect_timeout": CONNECT_TIMEOUT, "application_name": app.name},
+    }
+    db.init_app(app)
+    migrate.init_app(app, db)
+
+
+def ping() -> None:
+    """Ask the database for an answer, whichever; its absence is its exception."""
+    db.session.execute(text("SELECT 1"))
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Tell a database that is away, or that refuses for now, from a mistake of ours."""
+    if isinstance(error, PoolTimeoutError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    sqlstate = getattr(error.orig, "pgcode", None)
+    if sqlstate is None:
+        return isinstance(error.orig, OperationalError | InterfaceError)
+    return str(sqlstate).startswith(UNAVAILABLE_SQLSTATES)
+
+
+def violates(error: IntegrityError, constraint: str) -> bool:
+    """Tell whether it was this constraint, by its name in the database, that refused a row."""
+    diagnostics = getattr(error.orig, "diag", None)
+    return getattr(diagnostics, "constraint_name", None) == constraint

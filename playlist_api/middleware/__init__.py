@@ -1,0 +1,1 @@
+"""What wraps every request: its log line, the headers of its answer, and errors as envelopes."""

@@ -1,0 +1,84 @@
+"""The tables, named as the design names them, with the rules that the database keeps itself."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from playlist_api.database import Base
+
+UserId = Annotated[UUID, mapped_column(ForeignKey("User.id", ondelete="CASCADE"))]
+Sha256 = Annotated[str, mapped_column(String(64))]
+
+NAME_LENGTH = 100
+EMAIL_LENGTH = 254
+"""Characters in the longest e-mail address: RFC 5321, section 4.5.3.1.3, as corrected."""
+TITLE_LENGTH = 255
+URL_LENGTH = 2048
+
+
+class Timestamped:
+    """When a row was made and when it was last changed."""
+
+    created_at: Mapped[datetime] = mapped_column(
+        "createdAt", server_default=func.now(), sort_order=1
+    )
+    updated_at: Mapped[datetime] = mapped_column(
+        "updatedAt", server_default=func.now(), onupdate=func.now(), sort_order=1
+    )
+
+
+class User(Timestamped, Base):
+    """Somebody with an account."""
+
+    __tablename__ = "User"
+    __table_args__ = (
+        CheckConstraint("name <> ''", "name"),
+        CheckConstraint('email = lower(email COLLATE "C")', "email"),
+        CheckConstraint("role IN ('user', 'admin')", "role"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    email: Mapped[str] = mapped_column(String(EMAIL_LENGTH), unique=True)
+    password_hash: Mapped[str] = mapped_column("password", String(255))
+    role: Mapped[str] = mapped_column(String(5), server_default="user")
+
+
+class Movie(Timestamped, Base):
+    """One entry of a user's list."""
+
+    __tablename__ = "Movie"
+    __table_args__ = (
+        CheckConstraint("title <> ''", "title"),
+        CheckConstraint("year ~ '^[0-9]{4}$'", "year"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    title: Mapped[str] = mapped_column(String(TITLE_LENGTH))
+    year: Mapped[str | None] = mapped_column(String(4))
+    image_url: Mapped[str | None] = mapped_column("imageUrl", String(URL_LENGTH))
+    owner_id: Mapped[UserId] = mapped_column("ownerId")
+
+
+# A page of a list, newest first, is read from here with no sort; so is a user's deletion.
+Index("Movie_ownerId_createdAt_id_idx", Movie.owner_id, Movie.created_at.desc(), Movie.id.desc())
+
+
+class Session(Timestamped, Base):
+    """One sign-in on one device, alive until it is ended or expires.
+
+    Its current refresh token is a function of the row (see `security.tokens`), of which the
+    table keeps only a hash; the hash of the token replaced last tells a late tab from a thief.
+    """
+
+    __tablename__ = "Session"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    user_id: Mapped[UserId] = mapped_column("userId", index=True)
+    refresh_token_hash: Mapped[Sha256] = mapped_column("refreshToken")
+    replaced_token_hash: Mapped[Sha256 | None] = mapped_column("replacedToken")
+    rotated_at: Mapped[datetime] = mapped_column("rotatedAt")
+    expires_at: Mapped[datetime] = mapped_column("expiresAt")

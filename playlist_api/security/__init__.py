@@ -1,0 +1,1 @@
+"""Proving who somebody is: passwords and tokens."""

@@ -1,0 +1,1 @@
+"""The use cases: plain functions, one transaction each, that know nothing of HTTP."""

@@ -1,0 +1,102 @@
+"""A user's list of movies."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import func, insert, select
+
+from playlist_api.database import db
+from playlist_api.errors import Forbidden, NotFound
+from playlist_api.models import Movie, User
+
+BATCH = 1000
+"""Rows that an import sends at a time, so that its memory does not grow with the file."""
+
+
+@dataclass(frozen=True)
+class PageMeta:
+    """Where in its list a page stands."""
+
+    page: int
+    limit: int
+    total: int
+
+    @property
+    def total_pages(self) -> int:
+        """How many pages the whole list fills; none if it is empty."""
+        return -(-self.total // self.limit)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of somebody's list."""
+
+    items: list[Movie]
+    meta: PageMeta
+
+
+def owned_movie(user: User, movie_id: int, *, to_change: bool = False) -> Movie:
+    """Find a movie of the user's own; one `to_change` is locked until the transaction ends.
+
+    :raises NotFound: when there is no such movie.
+    :raises Forbidden: when it is somebody else's.
+    """
+    movie = db.session.get(Movie, movie_id, with_for_update=to_change or None)
+    if movie is None:
+        raise NotFound("There is no such movie.")
+    if movie.owner_id != user.id:
+        raise Forbidden("This movie is on somebody else's list.")
+    return movie
+
+
+def list_movies(user: User, page: int, limit: int) -> Page:
+    """Return the page of the user's list, newest first; one past its end is empty."""
+    own = Movie.owner_id == user.id
+    total = db.session.scalar(select(func.count()).where(own)) or 0
+    meta = PageMeta(page, limit, total)
+    if page > meta.total_pages:
+        return Page([], meta)
+    newest_first = select(Movie).where(own).order_by(Movie.created_at.desc(), Movie.id.desc())
+    items = db.session.scalars(newest_first.limit(limit).offset((page - 1) * limit))
+    return Page(list(items), meta)
+
+
+def add_movie(user: User, fields: Mapping[str, Any]) -> Movie:
+    """Put a movie on the user's list."""
+    movie = Movie(owner_id=user.id, **fields)
+    db.session.add(movie)
+    db.session.commit()
+    return movie
+
+
+def change_movie(user: User, movie_id: int, changes: Mapping[str, Any]) -> Movie:
+    """Set the given fields of a movie of the user's own and keep the others.
+
+    :raises NotFound, Forbidden: as `owned_movie` does.
+    """
+    movie = owned_movie(user, movie_id, to_change=True)
+    for name, value in changes.items():
+        setattr(movie, name, value)
+    db.session.commit()
+    return movie
+
+
+def delete_movie(user: User, movie_id: int) -> None:
+    """Take a movie off the user's list.
+
+    :raises NotFound, Forbidden: as `owned_movie` does.
+    """
+    db.session.delete(owned_movie(user, movie_id, to_change=True))
+    db.session.commit()
+
+
+def import_movies(user: User, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Put many movies on the user's list, all or none of them; return how many."""
+    remaining, imported = iter(rows), 0
+    while batch := [{"owner_id": user.id, **row} for row in islice(remaining, BATCH)]:
+        db.session.execute(insert(Movie), batch)
+        imported += len(batch)
+    db.session.commit()
+    return imported
