@@ -11,7 +11,7 @@ from flask.json.provider import DefaultJSONProvider
 from playlist_api import cli, database
 from playlist_api.blueprints import account, auth, health, movies
 from playlist_api.config import load_settings
-from playlist_api.middleware import errors, headers, request_log
+from playlist_api.middleware import errors, headers, request_log, requests
 from playlist_api.security import tokens
 
 LONGEST_BODY = 1024 * 1024
@@ -23,7 +23,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
 
     :raises SettingsError: when they do not make a safe service.
     """
-    app = Flask("playlist_api")
+    app = Flask("playlist_api", static_folder=None)
     settings = load_settings(environ, Path(app.instance_path))
     app.config.from_mapping(
         SECRET_KEY=settings.secret_key,
@@ -33,7 +33,6 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
         PROPAGATE_EXCEPTIONS=False,  # a debugger's wish, but clients are promised envelopes
     )
     cast(DefaultJSONProvider, app.json).sort_keys = False
-    app.url_map.merge_slashes = False
     app.url_map.converters["movie_id"] = movies.MovieId
 
     database.init_app(app, settings.database_url)
@@ -43,5 +42,6 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     errors.init_app(app)
     request_log.init_app(app)
     headers.init_app(app, production=settings.production)
+    requests.init_app(app)
     cli.init_app(app)
     return app

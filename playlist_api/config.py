@@ -1,6 +1,7 @@
 """The environment, read once and checked whole: unsafe or missing settings stop the start."""
 
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -8,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import OneOf
@@ -17,6 +17,9 @@ from sqlalchemy.exc import ArgumentError
 
 MINIMUM_KEY_BYTES = 32
 """HS256 needs a key of at least 256 bits: RFC 7518, section 3.2."""
+
+ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
+"""How browsers write an origin: in lower case, with no path."""
 
 
 class SettingsError(Exception):
@@ -63,14 +66,9 @@ class _Origins(fields.String):
         for origin in sorted(origins):
             if origin == "*":
                 raise ValidationError("must name its origins: `*` is unsafe with credentials.")
-            if not _is_origin(origin):
+            if not ORIGIN.fullmatch(origin):
                 raise ValidationError(f"holds {origin!r}, which is no http(s)://host[:port].")
         return origins
-
-
-def _is_origin(text: str) -> bool:
-    parts = urlsplit(text)
-    return parts.scheme in {"http", "https"} and text == f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 class _SettingsSchema(Schema):

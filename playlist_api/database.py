@@ -8,7 +8,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from psycopg2 import InterfaceError, OperationalError
 from sqlalchemy import DateTime, MetaData, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, registry
 
@@ -50,6 +50,7 @@ def init_app(app: Flask, database_url: str) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "pool_pre_ping": True,
+        "hide_parameters": True,  # they would be logged with each error, hashes and all
         "connect_args": {"connect_timeout": CONNECT_TIMEOUT, "application_name": app.name},
     }
     db.init_app(app)
@@ -71,9 +72,3 @@ def is_unavailable(error: Exception) -> bool:
     if sqlstate is None:
         return isinstance(error.orig, OperationalError | InterfaceError)
     return str(sqlstate).startswith(UNAVAILABLE_SQLSTATES)
-
-
-def violates(error: IntegrityError, constraint: str) -> bool:
-    """Tell whether it was this constraint, by its name in the database, that refused a row."""
-    diagnostics = getattr(error.orig, "diag", None)
-    return getattr(diagnostics, "constraint_name", None) == constraint

@@ -92,11 +92,11 @@ def not_common(password: str) -> None:
 
 
 def web_address(text: str) -> None:
-    """Refuse what is no plain http(s) URL of a host: other schemes, credentials, odd ports."""
+    """Refuse what is no plain http(s) URL of a host: other schemes, credentials, spaces."""
     shape = URL(schemes={"http", "https"}, require_tld=False, error="Must be an http or https URL.")
     parts = urlsplit(shape(text))
     try:
-        odd = parts.username is not None or parts.port == 0
+        odd = parts.username is not None or parts.port == 0 or re.search(r"\s", text)
     except ValueError:
         odd = True
     if odd:

@@ -1,5 +1,7 @@
 """Make the tables."""
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,7 +11,7 @@ branch_labels = None
 depends_on = None
 
 
-def timestamps() -> list[sa.Column[sa.DateTime]]:
+def timestamps() -> list[sa.Column[datetime]]:
     now = sa.text("now()")
     return [
         sa.Column("createdAt", sa.DateTime(timezone=True), server_default=now, nullable=False),

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from flask import request
 from gunicorn.http.errors import ParseException
 from marshmallow import Schema, ValidationError
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 NOT_JSON = "Must be JSON (RFC 8259): an object in UTF-8."
 
@@ -34,10 +34,15 @@ def load_query(schema: Schema) -> Any:
 
 
 def _read_body() -> bytes:
+    environ = request.environ
     try:
-        return request.get_data(cache=False)
+        body = request.get_data(cache=False)
+        # Werkzeug cuts a chunked body off at the limit and leaves the rest unread.
+        if environ.get("wsgi.input_terminated") and environ["wsgi.input"].read(1):
+            raise RequestEntityTooLarge
     except (ParseException, OSError) as error:
         raise ValidationError("Must arrive whole and well-formed.") from error
+    return body
 
 
 def _parse_json(body: bytes) -> Any:

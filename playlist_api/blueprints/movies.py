@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, url_for
 from flask_jwt_extended import current_user
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.routing import IntegerConverter
 
 from playlist_api.blueprints.loading import load_body, load_query
 from playlist_api.schemas import (
@@ -18,19 +18,16 @@ from playlist_api.schemas import (
 from playlist_api.security.tokens import access_token_required
 from playlist_api.services import movies
 
-LARGEST_ID = 2**63 - 1
-"""PostgreSQL's largest bigint."""
-
 blueprint = Blueprint("movies", __name__, url_prefix="/movies")
 
 
 class MovieId(IntegerConverter):
-    """An id as it is written in a URL: Werkzeug's own would take Arabic digits, zeros and more."""
+    """An id as it is written in a URL, within PostgreSQL's bigint.
 
-    regex = "[1-9][0-9]*"
+    Werkzeug's own converter would take Arabic digits and zeros in front, and any length.
+    """
 
-    def __init__(self, url_map: Map) -> None:
-        super().__init__(url_map, max=LARGEST_ID)
+    regex = "[1-9][0-9]{0,17}"
 
 
 @blueprint.get("")

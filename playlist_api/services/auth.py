@@ -1,9 +1,9 @@
 """Signing up and logging in."""
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects.postgresql import insert
 
-from playlist_api.database import db, violates
+from playlist_api.database import db
 from playlist_api.errors import Conflict, Unauthorized
 from playlist_api.models import User
 from playlist_api.security.passwords import hash_password, verify_password
@@ -15,14 +15,12 @@ def sign_up(name: str, email: str, password: str) -> SignedIn:
 
     :raises Conflict: when the e-mail has an account, be it made a moment ago.
     """
-    user = User(name=name, email=email, password_hash=hash_password(password))
-    db.session.add(user)
-    try:
-        db.session.flush()
-    except IntegrityError as error:
-        if violates(error, "User_email_key"):
-            raise Conflict("This e-mail already has an account.") from error
-        raise
+    account = {"name": name, "email": email, "password_hash": hash_password(password)}
+    # Whether the address is free, only its unique index can tell when several ask at once.
+    adding = insert(User).on_conflict_do_nothing(index_elements=[User.email]).returning(User)
+    user = db.session.scalar(adding, account)
+    if user is None:
+        raise Conflict("This e-mail already has an account.")
     signed_in = start_session(user)
     db.session.commit()
     return signed_in

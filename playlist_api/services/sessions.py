@@ -67,8 +67,9 @@ def refresh(user: User, session_id: UUID, presented: str) -> SignedIn:
 
 def end_sessions(session_ids: Iterable[UUID]) -> None:
     """End these sessions; those that have ended already are no matter."""
-    db.session.execute(delete(Session).where(Session.id.in_(session_ids)))
-    db.session.commit()
+    if ids := list(session_ids):
+        db.session.execute(delete(Session).where(Session.id.in_(ids)))
+        db.session.commit()
 
 
 def _rotate(session: Session, now: datetime) -> None:

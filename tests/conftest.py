@@ -1,0 +1,107 @@
+"""The parts that tests are made with: a real PostgreSQL, the service twice, and actors."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import create_engine, make_url, text
+
+from dev.postgres import running
+from playlist_api.app import create_app
+from tests.service import Actor, Gunicorn, InProcess, Service, environment, gunicorn, sign_up
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """A PostgreSQL server on which tests make databases of their own, and drop them."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield given
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="playlist-"))
+        with running(folder / "postgres", throwaway=True) as url:
+            yield url
+        folder.rmdir()
+
+
+class Databases:
+    """Makes empty databases on the tests' server."""
+
+    def __init__(self, server_url: str) -> None:
+        self.url = make_url(server_url).set(drivername="postgresql+psycopg2")
+        self.engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
+        self.made: list[str] = []
+
+    def make(self) -> str:
+        name = f"playlist_test_{os.getpid()}_{len(self.made)}"
+        self._run(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+        self.made.append(name)
+        return self.url.set(database=name).render_as_string(hide_password=False)
+
+    def drop_all(self) -> None:
+        for name in self.made:
+            self._run(f"DROP DATABASE {name} WITH (FORCE)")
+        self.engine.dispose()
+
+    def _run(self, statement: str) -> None:
+        with self.engine.connect() as connection:
+            connection.execute(text(statement))
+
+
+@pytest.fixture(scope="session")
+def databases(server_url: str) -> Iterator[Databases]:
+    databases = Databases(server_url)
+    yield databases
+    databases.drop_all()
+
+
+@pytest.fixture(scope="session")
+def database_url(databases: Databases) -> str:
+    """The database of most tests, with its tables made by the migrations."""
+    url = databases.make()
+    with create_app(environment(url)).app_context():
+        upgrade()
+    return url
+
+
+@pytest.fixture(scope="session")
+def app(database_url: str) -> Flask:
+    return create_app(environment(database_url))
+
+
+@pytest.fixture(scope="session")
+def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
+    """The service behind gunicorn; whatever the tests do to it, it must log no error."""
+    log = tmp_path_factory.mktemp("gunicorn") / "log"
+    with gunicorn(log, environment(database_url)) as served:
+        yield served
+    assert served.process.returncode == 0
+    assert [line for line in served.lines() if line["level"] >= 50] == []
+
+
+@pytest.fixture(scope="session", params=["in process", "gunicorn"])
+def service(request: pytest.FixtureRequest) -> Service:
+    """The service, once in process and once behind gunicorn: the two differ."""
+    if request.param == "in process":
+        return InProcess(request.getfixturevalue("app"))
+    served: Gunicorn = request.getfixturevalue("served")
+    return served
+
+
+@pytest.fixture
+def ada(service: Service) -> Actor:
+    return sign_up(service)
+
+
+@pytest.fixture
+def bob(service: Service) -> Actor:
+    return sign_up(service, name="Bob")
+
+
+@pytest.fixture(scope="session")
+def witness(service: Service) -> Actor:
+    """Somebody for tests that change nothing of theirs."""
+    return sign_up(service, name="Witness")

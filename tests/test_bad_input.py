@@ -1,0 +1,454 @@
+"""Every known way to make such a service stumble, each with the exact answer that it gets."""
+
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.service import JSON, PASSWORD, Actor, Answer, call
+
+GOOD_SIGN_UP = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
+GOOD_LOG_IN = {"email": "ada@example.com", "password": PASSWORD}
+GOOD_MOVIE = {"title": "Heat"}
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route that takes a JSON object, and one that it would accept."""
+
+    method: str
+    path: str
+    good: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+SIGN_UP = Route("POST", "/auth/signup", GOOD_SIGN_UP)
+LOG_IN = Route("POST", "/auth/login", GOOD_LOG_IN)
+# Nobody has this movie: what is wrong with the body is told before that.
+MOVIE_ROUTES = [
+    Route("POST", "/movies", GOOD_MOVIE),
+    Route("PUT", "/movies/999999999999999999", GOOD_MOVIE),
+    Route("PATCH", "/movies/999999999999999999", GOOD_MOVIE),
+]
+BODY_ROUTES = [SIGN_UP, LOG_IN, *MOVIE_ROUTES]
+
+NO_JSON_OBJECT: dict[str, bytes] = {
+    "empty": b"",
+    "blank": b" \n\t",
+    "an array": b"[]",
+    "an array of objects": b'[{"title": "Heat"}]',
+    "null": b"null",
+    "true": b"true",
+    "a number": b"1",
+    "a string": b'"x"',
+    "a word": b"x",
+    "cut off": b'{"title": "Heat"',
+    "cut off in a string": b'{"title": "He',
+    "with a comma at the end": b'{"title": "Heat",}',
+    "with single quotes": b"{'title': 'Heat'}",
+    "with a comment": b'{"title": "Heat"} // best',
+    "twice": b'{"title": "Heat"}{"title": "Heat"}',
+    "with a raw newline": b'{"title": "He\nat"}',
+    "with a raw NUL": b'{"title": "He\0at"}',
+    "NUL": b"\0",
+    "NaN": b'{"title": "Heat", "rating": NaN}',
+    "Infinity": b'{"title": "Heat", "rating": Infinity}',
+    "-Infinity": b'{"title": "Heat", "rating": -Infinity}',
+    "a number of 5,000 digits": b'{"title": "Heat", "rating": ' + b"9" * 5000 + b"}",
+    "not UTF-8": b'{"title": "H\xe9at"}',
+    "UTF-8 cut off": b'{"title": "Heat\xe2\x82"}',
+    "an overlong encoding": b'{"title": "\xc0\x80"}',
+    "a surrogate in UTF-8": b'{"title": "\xed\xa0\x80"}',
+    "UTF-8 with a byte order mark": b'\xef\xbb\xbf{"title": "Heat"}',
+    "UTF-16": '{"title": "Heat"}'.encode("utf-16"),
+    "UTF-16 without a byte order mark": '{"title": "Heat"}'.encode("utf-16-le"),
+    "UTF-32": '{"title": "Heat"}'.encode("utf-32"),
+    "arrays nested 100,000 deep": b"[" * 100_000 + b"]" * 100_000,
+    "objects nested 100,000 deep": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    "a field nested 100,000 deep": b'{"title":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "never closed": b"[" * 100_000,
+    "XML": b"<movie><title>Heat</title></movie>",
+    "a form": b"title=Heat&year=1995",
+    "zipped": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
+}
+
+OTHER_MEDIA_TYPES = [
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "text/plain",
+    "text/json",
+    "application/xml",
+    "application/jsonp",
+    "application/octet-stream",
+    "nonsense",
+    "application/json+x",
+]
+
+NO_STRINGS = [0, 1, -1.5, 1e308, True, False, [], ["x"], {}, {"x": "y"}]
+
+UNCLEAN = [
+    *(f"a{character}b" for character in "\0\x01\x07\x08\t\n\x0b\x0c\r\x1b\x1f\x7f\x80\x85\x9f"),
+    *("\0", "\0abcdefgh", "abcdefgh\0", "abcdefgh\n", "\tabcdefgh"),
+    *("a\ud800b", "\udc00", "abcdefgh\udfff", "\udc00\ud800", "\udbff\udbff abc"),
+]
+
+NO_EMAILS = [
+    *(
+        "",
+        " ",
+        "x",
+        "@",
+        "ada@",
+        "@example.com",
+        "ada@example",
+        "ada example.com",
+        "ada@@example.com",
+    ),
+    *("ada@exam ple.com", "a da@example.com", "ada@.com", "ada@example..com", ".ada@example.com"),
+    *(
+        "ada..b@example.com",
+        "ada@-example.com",
+        "ada@example.com,bob@example.com",
+        "<ada@example.com>",
+    ),
+    *("Ada <ada@example.com>", "ada@example.com.", "a" * 250 + "@example.com", "a" * 100_000),
+    *("mailto:ada@example.com", "ada@exam_ple.com", "ada\u00a0b@example.com"),
+]
+
+NO_YEARS = [
+    *(
+        "",
+        " ",
+        "199",
+        "19995",
+        "99999",
+        "abcd",
+        "1999 ",
+        " 1999",
+        "1999\n",
+        "1999\0",
+        "-999",
+        "+999",
+    ),
+    *("1e10", "1e3\u0660", "19.9", "0x7c", "\u0661\u0669\u0669\u0669", "１９９９", "१९९९", "1_99"),
+    *("199\u00b9", "MCMX", "1999-01-01", "19 9", "9" * 10_000),
+]
+
+NO_URLS = [
+    *("", " ", "x", "/heat.jpg", "//example.com/heat.jpg", "example.com/heat.jpg", "http", "http:"),
+    *(
+        "http:/example.com",
+        "http://",
+        "https:///heat.jpg",
+        "http://?x",
+        "http://#x",
+        "http://.",
+        "http://..",
+        "http://:80",
+    ),
+    *(
+        "ftp://example.com/heat.jpg",
+        "javascript:alert(1)",
+        "data:image/png;base64,AAAA",
+        "file:///etc/passwd",
+    ),
+    *(
+        "mailto:ada@example.com",
+        "blob:https://example.com/x",
+        "ws://example.com",
+        "httpss://example.com",
+    ),
+    *(
+        "http://exa mple.com",
+        "http://example.com/a b",
+        " http://example.com",
+        "http://example.com ",
+        "http://example.com\n",
+    ),
+    *(
+        "http://user@example.com/",
+        "http://user:pass@example.com/",
+        "http://:@example.com/",
+        "http://@example.com",
+    ),
+    *(
+        "http://example.com:port/",
+        "http://example.com:99999/",
+        "http://example.com:0/",
+        "http://example.com:-1/",
+        "http://example.com:80:80/",
+    ),
+    *(
+        "http://example..com/",
+        "http://-example.com/",
+        "http://[::1/",
+        "http://::1/",
+        "http://[]/",
+        "http://[v1.x]/",
+        "http://[zz::1]/",
+    ),
+    *(
+        "http://example.com\\heat.jpg",
+        "http:\\\\example.com",
+        "http://exam\u2028ple.com",
+        "java\0script:x",
+    ),
+    *("https://example.com/" + "x" * 2029, "https://" + "x" * 100_000),
+]
+
+FIELDS: list[tuple[Route, str, list[Any]]] = [
+    (
+        SIGN_UP,
+        "name",
+        [None, *NO_STRINGS, *UNCLEAN, "", " ", "\u3000\u00a0", "x" * 101, "x" * 500_000],
+    ),
+    (SIGN_UP, "email", [None, *NO_STRINGS, *UNCLEAN, *NO_EMAILS]),
+    (
+        SIGN_UP,
+        "password",
+        [None, *NO_STRINGS, *UNCLEAN, "", "x" * 7, "é" * 7, "x" * 129, "x" * 4097, "x" * 500_000],
+    ),
+    (LOG_IN, "email", [None, *NO_STRINGS, *UNCLEAN, *NO_EMAILS]),
+    (LOG_IN, "password", [None, *NO_STRINGS, *UNCLEAN, ""]),
+]
+for _route in MOVIE_ROUTES:
+    FIELDS += [
+        (
+            _route,
+            "title",
+            [None, *NO_STRINGS, *UNCLEAN, "", " ", "\u2003", "x" * 256, "🎬" * 256, "x" * 500_000],
+        ),
+        (_route, "year", [*NO_STRINGS, *UNCLEAN, *NO_YEARS, 1999]),
+        (_route, "imageUrl", [*NO_STRINGS, *UNCLEAN, *NO_URLS]),
+    ]
+
+NO_NUMBERS = [
+    *(
+        "0",
+        "-1",
+        "+1",
+        "1e3",
+        "1.0",
+        "1.5",
+        "",
+        "x",
+        "NaN",
+        "Infinity",
+        "null",
+        "true",
+        "0x1",
+        "1_0",
+        "00",
+    ),
+    *(
+        "%20",
+        "1%20",
+        "%201",
+        "1%00",
+        "%00",
+        "1%0A",
+        "%D9%A1",
+        "%EF%BC%91",
+        "%C2%B9",
+        "%FF",
+        "%ED%A0%80",
+        "1,2",
+        "1;2",
+    ),
+    *("-9223372036854775809", "'", "1'--", "%F0%9F%8E%AC", "1&{name}=2", "1&{name}=1", "&{name}=1"),
+]
+
+QUERIES = [
+    *((name, value) for name in ("page", "limit") for value in NO_NUMBERS),
+    *(
+        ("limit", value)
+        for value in ("101", "1000", "2147483648", "9223372036854775808", "9" * 30, "9" * 3000)
+    ),
+]
+
+NO_PATHS = [
+    *("/", "/nothing", "/movies/", "/movies//", "//movies", "/movies//1", "/me/", "/auth", "/auth/", "/auth/login/"),
+    *("/Movies", "/movies/x", "/movies/0", "/movies/00", "/movies/01", "/movies/-1", "/movies/+1", "/movies/1.0", "/movies/1e3"),
+    *("/movies/1_0", "/movies/0x1", "/movies/%D9%A1", "/movies/%EF%BC%91", "/movies/%C2%B9", "/movies/NaN", "/movies/1%20"),
+    *("/movies/1000000000000000000", "/movies/9223372036854775807", "/movies/9223372036854775808", "/movies/18446744073709551616", "/movies/" + "9" * 40, "/movies/" + "9" * 3000),
+    *("/movies/%00", "/movies/1%00", "/movies/1%0A", "/movies/1%2F", "/movies%2F1", "/%2Fmovies", "/movies/%2e%2e/me", "/movies/..", "/movies/../me"),
+    *("/movies/%FF", "/%ED%A0%80", "/movies/%F0%9F%8E%AC", "/movies/1;x=1", "/movies/1/2", "/movies/null", "/movies/undefined"),
+    *("/movies/'", "/movies/1%27--", "/movies/{id}", "/health/", "/health/x", "/favicon.ico", "/robots.txt", "/.env", "/static/x", "/wp-login.php"),
+]  # fmt: skip
+
+
+def send(actor: Actor, route: Route, body: bytes, content_type: str = JSON) -> Answer:
+    return actor.call(route.method, route.path, body, Content_Type=content_type)
+
+
+BODY_CASES = [
+    pytest.param(route, body, id=f"{route}, {name}")
+    for route in BODY_ROUTES
+    for name, body in NO_JSON_OBJECT.items()
+]
+
+FIELD_CASES = [
+    pytest.param(route, name, value, id=f"{route}, {name}={ascii(value)[:40]}")
+    for route, name, values in FIELDS
+    for value in values
+]
+
+
+@pytest.mark.parametrize(("route", "body"), BODY_CASES)
+def test_a_body_that_is_no_json_object_is_refused(
+    witness: Actor, route: Route, body: bytes
+) -> None:
+    assert send(witness, route, body).fields == {"body"}
+
+
+@pytest.mark.parametrize(("route", "name", "value"), FIELD_CASES)
+def test_a_field_out_of_bounds_is_refused_by_its_name(
+    witness: Actor, route: Route, name: str, value: Any
+) -> None:
+    body = json.dumps({**route.good, name: value}).encode()
+    assert send(witness, route, body).fields == {name}
+
+
+@pytest.mark.parametrize("route", BODY_ROUTES[:3], ids=str)
+def test_an_object_without_its_fields_is_refused_by_all_their_names(
+    witness: Actor, route: Route
+) -> None:
+    assert send(witness, route, b"{}").fields == set(route.good)
+
+
+def test_all_problems_are_told_at_once(witness: Actor) -> None:
+    body = b'{"title": "", "year": "x", "imageUrl": 1}'
+    assert send(witness, MOVIE_ROUTES[0], body).fields == {"title", "year", "imageUrl"}
+
+
+def test_a_message_says_what_is_wrong_in_words_for_people(witness: Actor) -> None:
+    error = witness.post("/movies", {"title": "  ", "year": 1995}).error
+    assert error == {
+        "code": "VALIDATION_ERROR",
+        "message": "Check the highlighted fields.",
+        "details": [
+            {"field": "title", "message": "Must not be blank."},
+            {"field": "year", "message": "Must be a string."},
+        ],
+    }
+
+
+@pytest.mark.parametrize("content_type", OTHER_MEDIA_TYPES)
+@pytest.mark.parametrize("route", BODY_ROUTES, ids=str)
+def test_a_body_of_another_media_type_is_not_supported(
+    witness: Actor, route: Route, content_type: str
+) -> None:
+    answer = send(witness, route, json.dumps(route.good).encode(), content_type)
+    assert (answer.status, answer.error["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+@pytest.mark.parametrize("route", BODY_ROUTES, ids=str)
+def test_a_body_without_a_media_type_is_not_supported(witness: Actor, route: Route) -> None:
+    answer = send(witness, route, json.dumps(route.good).encode(), "")
+    assert (answer.status, answer.error["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/x+json"]
+)
+def test_json_may_be_called_by_any_of_its_names(ada: Actor, content_type: str) -> None:
+    assert send(ada, MOVIE_ROUTES[0], b'{"title": "Heat"}', content_type).status == 201
+
+
+@pytest.mark.parametrize("size", [1024 * 1024 + 1, 8 * 1024 * 1024])
+@pytest.mark.parametrize("route", BODY_ROUTES, ids=str)
+def test_a_body_over_the_limit_is_too_large(witness: Actor, route: Route, size: int) -> None:
+    answer = send(witness, route, b" " * size)
+    assert (answer.status, answer.error["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def test_a_body_of_just_the_limit_is_read(ada: Actor) -> None:
+    body = b'{"title": "Heat"}'
+    assert send(ada, MOVIE_ROUTES[0], body.ljust(1024 * 1024)).status == 201
+
+
+class Broken(io.BytesIO):
+    """A body whose sender goes away, or breaks its framing, in the middle."""
+
+    def read(self, _size: int | None = -1) -> bytes:
+        raise ConnectionResetError
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(io.BytesIO(b" " * 1024 * 1024), 400), (io.BytesIO(b" " * 1024 * 1025), 413), (Broken(), 400)],
+    ids=["just the limit", "over the limit", "broken off"],
+)
+def test_a_body_of_unknown_length_is_read_to_its_end_or_refused(
+    app: Flask, body: io.BytesIO, status: int
+) -> None:
+    answer = app.test_client().post(
+        "/auth/login",
+        content_type=JSON,
+        environ_overrides={"wsgi.input": body, "wsgi.input_terminated": True},
+    )
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(("name", "value"), QUERIES)
+def test_a_page_or_limit_out_of_bounds_is_refused(witness: Actor, name: str, value: str) -> None:
+    answer = witness.get(f"/movies?{name}={value.format(name=name)}")
+    assert answer.fields == {name}
+
+
+def test_page_and_limit_are_refused_together(witness: Actor) -> None:
+    assert witness.get("/movies?page=0&limit=0").fields == {"page", "limit"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", NO_PATHS)
+def test_there_is_nothing_at_other_paths(witness: Actor, method: str, path: str) -> None:
+    answer = witness.call(method, path)
+    assert (answer.status, answer.error["code"]) == (404, "NOT_FOUND")
+
+
+def test_no_ids_of_movies_are_too_large_to_be_looked_for(witness: Actor) -> None:
+    for number in (2**31 - 1, 2**31, 2**53 + 1, 10**18 - 1):
+        answer = witness.get(f"/movies/{number}")
+        assert (answer.status, answer.error["message"]) == (404, "There is no such movie.")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/auth/signup", {"POST", "OPTIONS"}),
+        ("PUT", "/auth/login", {"POST", "OPTIONS"}),
+        ("GET", "/auth/refresh", {"POST", "OPTIONS"}),
+        ("DELETE", "/auth/logout", {"POST", "OPTIONS"}),
+        ("POST", "/me", {"GET", "HEAD", "OPTIONS"}),
+        ("DELETE", "/movies", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("POST", "/movies/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}),
+        ("POST", "/health", {"GET", "HEAD", "OPTIONS"}),
+        ("TRACE", "/movies", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("BREW", "/movies", {"GET", "HEAD", "POST", "OPTIONS"}),
+    ],
+)
+def test_a_method_that_a_path_lacks_is_told_those_that_it_has(
+    witness: Actor, method: str, path: str, allowed: set[str]
+) -> None:
+    answer = witness.call(method, path)
+    assert (answer.status, answer.error["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize("route", MOVIE_ROUTES, ids=str)
+def test_who_is_asking_comes_before_what_they_ask(witness: Actor, route: Route) -> None:
+    for body in (b"", b"[]", b" " * 2_000_000):
+        answer = call(witness.service, route.method, route.path, body)
+        assert (answer.status, answer.error["code"]) == (401, "UNAUTHORIZED")
+
+
+def test_what_is_asked_comes_before_whose_it_is(ada: Actor, bob: Actor) -> None:
+    path = f"/movies/{ada.add_movie()['id']}"
+    assert bob.put(path, {"title": ""}).fields == {"title"}
+    assert bob.put("/movies/999999999999999999", {"title": ""}).fields == {"title"}

@@ -1,0 +1,122 @@
+"""Operators' commands."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from playlist_api.app import create_app
+from playlist_api.database import db
+from tests.conftest import Databases
+from tests.service import ROOT, Actor, InProcess, environment, sign_up
+
+SAMPLE = ROOT / "tests" / "data" / "movies.csv"
+
+
+@pytest.fixture
+def ada(app: Flask) -> Actor:
+    return sign_up(InProcess(app))
+
+
+def import_movies(app: Flask, file: Path, email: str) -> Result:
+    return app.test_cli_runner().invoke(args=["movies", "import", str(file), "--email", email])
+
+
+def csv(folder: Path, content: str | bytes) -> Path:
+    file = folder / "list.csv"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return file
+
+
+def test_a_file_of_movies_is_put_on_a_list(app: Flask, ada: Actor) -> None:
+    result = import_movies(app, SAMPLE, ada.email.upper())
+    assert result.exit_code == 0, result.output
+    assert f"200 movies imported for {ada.email}, 0 rows refused." in result.stdout
+    page = ada.get("/movies?limit=2").json
+    assert page["meta"]["total"] == 200
+    titles = SAMPLE.read_text().splitlines()
+    assert [f"{movie['title']},{movie['year']}" for movie in page["items"]] == titles[:-3:-1]
+
+
+def test_refused_rows_are_told_with_their_line_and_reason(
+    app: Flask, ada: Actor, tmp_path: Path
+) -> None:
+    rows = 'title,year,imageUrl,x\n"Seven\nSamurai",1954\nHeat,199x,ftp://x,\n,1995\nRonin,,,y,z\n'
+    result = import_movies(app, csv(tmp_path, rows.replace("\n", "\r\n")), ada.email)
+    assert result.exit_code == 0, result.output
+    assert re.findall("line .*", result.stderr) == [
+        "line 3: title: Must not contain control characters.",
+        "line 4: year: Must be a year of four digits.",
+        "line 4: imageUrl: Must be an http or https URL.",
+        "line 5: title: Must be given.",
+    ]
+    assert "1 movies imported" in result.stdout
+    assert "3 rows refused" in result.stdout
+    (movie,) = ada.get("/movies").json["items"]
+    assert (movie["title"], movie["year"], movie["imageUrl"]) == ("Ronin", None, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "has no column `title`"),
+        ("name,year\nHeat,1995\n", "has no column `title`"),
+        (b"title\nH\xe9at\n", "is not UTF-8"),
+        ("title\nHeat\n".encode("utf-16"), "is not UTF-8"),
+        ('title\n"Heat', "is not CSV"),
+        ('title\n"Heat"x\n', "is not CSV"),
+        ("title\n" + "x" * 200_000, "is not CSV"),
+    ],
+)
+def test_a_file_that_is_no_list_is_refused_whole(
+    app: Flask, ada: Actor, tmp_path: Path, content: str | bytes, reason: str
+) -> None:
+    result = import_movies(app, csv(tmp_path, content), ada.email)
+    assert result.exit_code == 1
+    assert re.fullmatch(f"Error: .*{reason}.*\n", result.stderr)
+    assert ada.get("/movies").json["meta"]["total"] == 0
+
+
+def test_a_file_with_a_byte_order_mark_and_nothing_else_is_fine(
+    app: Flask, ada: Actor, tmp_path: Path
+) -> None:
+    result = import_movies(app, csv(tmp_path, "\ufefftitle\n"), ada.email)
+    assert (result.exit_code, result.stdout) == (
+        0,
+        f"0 movies imported for {ada.email}, 0 rows refused.\n",
+    )
+
+
+def test_an_import_that_fails_at_its_end_leaves_nothing(
+    databases: Databases, tmp_path: Path
+) -> None:
+    app = create_app(environment(databases.make()))
+    with app.app_context():
+        upgrade()
+        poison = """ALTER TABLE "Movie" ADD CHECK (title <> 'poison')"""
+        db.session.execute(text(poison))
+        db.session.commit()
+    ada = sign_up(InProcess(app))
+    file = csv(tmp_path, "title\n" + "Heat\n" * 2500 + "poison\n")
+    assert isinstance(import_movies(app, file, ada.email).exception, IntegrityError)
+    assert ada.get("/movies").json["meta"]["total"] == 0
+
+
+def test_an_import_for_nobody_is_refused(app: Flask) -> None:
+    result = import_movies(app, SAMPLE, "nobody@example.com")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: Nobody has signed up as nobody@example.com.\n",
+    )
+
+
+def test_an_import_without_the_database_says_so() -> None:
+    app = create_app(environment("postgresql://nobody@127.0.0.1:9/nothing"))
+    result = import_movies(app, SAMPLE, "ada@example.com")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: The database is away; nothing was imported.\n"

@@ -1,0 +1,124 @@
+"""Settings: what is read, what is kept, and what stops the start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from playlist_api.config import SettingsError, load_settings
+from tests.service import ROOT, SECRET_KEY
+
+URL = "postgresql://ada:secret@db.example.com:5433/playlist?sslmode=require"
+SAFE = {"APP_ENV": "production", "SECRET_KEY": SECRET_KEY, "DATABASE_URL": URL}
+
+
+def test_production_is_what_one_gets_without_asking(tmp_path: Path) -> None:
+    settings = load_settings({"SECRET_KEY": SECRET_KEY, "DATABASE_URL": URL}, tmp_path)
+    assert settings.production
+    assert settings.password_blocklist
+    assert not settings.debug
+    assert settings.cors_origins == {"http://localhost:3000"}
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_any_spelling_of_a_postgresql_url_means_psycopg2(tmp_path: Path, scheme: str) -> None:
+    given = URL.replace("postgresql", scheme, 1)
+    settings = load_settings({**SAFE, "DATABASE_URL": given}, tmp_path)
+    assert settings.database_url == URL.replace("postgresql", "postgresql+psycopg2", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("APP_ENV", "staging"),
+        ("SECRET_KEY", ""),
+        ("SECRET_KEY", "x" * 31),
+        ("DATABASE_URL", ""),
+        ("DATABASE_URL", "sqlite:///playlist.db"),
+        ("DATABASE_URL", "mysql://ada@db/playlist"),
+        ("DATABASE_URL", "postgresql+asyncpg://ada@db/playlist"),
+        ("DATABASE_URL", "not a url"),
+        ("DATABASE_URL", "postgresql://ada@db:port/playlist"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://app.example.com,*"),
+        ("CORS_ORIGINS", "app.example.com"),
+        ("CORS_ORIGINS", "https://app.example.com/"),
+        ("CORS_ORIGINS", "https://App.example.com"),
+        ("CORS_ORIGINS", "https://"),
+        ("CORS_ORIGINS", "null"),
+        ("PASSWORD_BLOCKLIST", "maybe"),
+        ("FLASK_DEBUG", "1"),
+        ("FLASK_DEBUG", "maybe"),
+    ],
+)
+def test_an_unsafe_setting_stops_the_start_by_its_name(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"^Playlist API cannot start:\n  {name} [^\n]+\\.$"):
+        load_settings({**SAFE, name: value}, tmp_path)
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    unsafe = {"SECRET_KEY": "short", "CORS_ORIGINS": "*", "FLASK_DEBUG": "true"}
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(unsafe, tmp_path)
+    told = [line.split()[0] for line in str(refusal.value).splitlines()[1:]]
+    assert told == ["CORS_ORIGINS", "DATABASE_URL", "FLASK_DEBUG", "SECRET_KEY"]
+
+
+def test_no_fault_shows_a_secret(tmp_path: Path) -> None:
+    unsafe = {**SAFE, "SECRET_KEY": "hunter2", "DATABASE_URL": "mysql://ada:hunter2@db/x"}
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(unsafe, tmp_path)
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_outside_development_nothing_has_a_default_that_is_secret(tmp_path: Path) -> None:
+    (tmp_path / "secret_key").write_text(SECRET_KEY)
+    (tmp_path / "database_url").write_text(URL)
+    with pytest.raises(SettingsError, match=r"(?s)DATABASE_URL is not set.*SECRET_KEY is not set"):
+        load_settings({"APP_ENV": "production"}, tmp_path)
+
+
+def test_in_development_the_key_is_made_once_and_kept(tmp_path: Path) -> None:
+    development = {"APP_ENV": "development", "DATABASE_URL": URL}
+    instance = tmp_path / "instance"
+    first, second = (load_settings(development, instance) for _ in range(2))
+    assert first.secret_key == second.secret_key
+    assert len(first.secret_key) == 64
+    assert (instance / "secret_key").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in instance.iterdir()] == ["secret_key"]
+    other = load_settings(development, tmp_path / "other")
+    assert other.secret_key != first.secret_key
+
+
+def test_in_development_the_embedded_database_is_found(tmp_path: Path) -> None:
+    (tmp_path / "database_url").write_text(f"{URL}\n")
+    settings = load_settings({"APP_ENV": "development"}, tmp_path)
+    assert settings.database_url == URL.replace("postgresql", "postgresql+psycopg2", 1)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"],
+        ["flask", "--app", "wsgi", "db", "upgrade"],
+    ],
+    ids=["gunicorn", "flask"],
+)
+def test_unsafe_settings_stop_every_command_with_the_sentences_alone(command: list[str]) -> None:
+    unset = dict.fromkeys(("DATABASE_URL", "SECRET_KEY", "FLASK_DEBUG", "CORS_ORIGINS"), "")
+    refused = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env={**os.environ, **unset, "APP_ENV": "production", "PORT": "0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert "Playlist API cannot start:\n  DATABASE_URL is not set" in refused.stderr
+    assert "Traceback" not in refused.stderr + refused.stdout

@@ -1,0 +1,213 @@
+"""Failures that are nobody's input: bugs, libraries, and a database that is away."""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, abort
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from playlist_api.app import create_app
+from playlist_api.database import db, is_unavailable
+from playlist_api.middleware.request_log import JsonFormatter
+from tests.service import InProcess, call, environment, log_in, sign_up
+
+
+@pytest.fixture
+def own_app(database_url: str) -> Flask:
+    """An application that a test may add routes to."""
+    return create_app(environment(database_url))
+
+
+@pytest.fixture
+def without_database() -> InProcess:
+    """The service, with nobody listening at its database's address."""
+    return InProcess(create_app(environment("postgresql://nobody@127.0.0.1:9/nothing")))
+
+
+def add_view(app: Flask, view: Callable[[], Any]) -> None:
+    """Serve a view at `/view`."""
+    app.add_url_rule("/view", view_func=view, endpoint="view")
+
+
+def raising(error: Exception) -> Callable[[], Any]:
+    """Make a view with this bug."""
+
+    def view() -> None:
+        raise error
+
+    return view
+
+
+def raising_in_postgresql(sqlstate: str) -> Callable[[], Any]:
+    """Make a view in which PostgreSQL itself raises this error."""
+
+    def view() -> None:
+        statement = f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{sqlstate}'; END $$"
+        db.session.execute(text(statement))
+
+    return view
+
+
+def test_a_bug_is_told_to_the_log_and_not_to_the_client(
+    own_app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_view(own_app, raising(RuntimeError("the secret cause")))
+    answer = call(InProcess(own_app), "GET", "/view", X_Request_ID="bug-1")
+    assert answer.status == 500
+    assert answer.error == {
+        "code": "INTERNAL_ERROR",
+        "message": "Something went wrong on our side.",
+    }
+    assert b"secret" not in answer.body
+    assert answer.headers["X-Request-ID"] == "bug-1"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "the secret cause" in caplog.text
+
+
+def test_a_debugger_gets_envelopes_too(database_url: str) -> None:
+    app = create_app(environment(database_url, FLASK_DEBUG="1"))
+    app.debug = True
+    add_view(app, raising(RuntimeError()))
+    assert call(InProcess(app), "GET", "/view").error["code"] == "INTERNAL_ERROR"
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "VALIDATION_ERROR"),
+        (403, "FORBIDDEN"),
+        (406, "NOT_ACCEPTABLE"),
+        (408, "REQUEST_TIMEOUT"),
+        (409, "CONFLICT"),
+        (413, "PAYLOAD_TOO_LARGE"),
+        (429, "TOO_MANY_REQUESTS"),
+        (501, "NOT_IMPLEMENTED"),
+        (503, "SERVICE_UNAVAILABLE"),
+    ],
+)
+def test_whatever_a_library_aborts_with_has_the_envelope(
+    own_app: Flask, status: int, code: str
+) -> None:
+    add_view(own_app, lambda: abort(status))
+    answer = call(InProcess(own_app), "GET", "/view")
+    assert (answer.status, answer.error["code"]) == (status, code)
+    assert ("details" in answer.error) == (status == 400)
+
+
+@pytest.mark.parametrize("path", ["/health", "/me"])
+def test_without_its_database_the_service_says_when_to_try_again(
+    app: Flask, without_database: InProcess, path: str
+) -> None:
+    ada = sign_up(InProcess(app))
+    answer = call(without_database, "GET", path, token=ada.token)
+    assert (answer.status, answer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert answer.headers["Retry-After"] == "5"
+    assert b"127.0.0.1" not in answer.body
+
+
+def test_without_its_database_the_service_still_answers_what_needs_none(
+    without_database: InProcess,
+) -> None:
+    assert call(without_database, "GET", "/health/live").json == {"status": "ok"}
+    assert call(without_database, "GET", "/nothing").status == 404
+    assert call(without_database, "GET", "/me").status == 401
+    assert call(without_database, "GET", "/me", token="rubbish").status == 401
+    assert call(without_database, "POST", "/auth/login", {}).status == 400
+    assert call(without_database, "POST", "/auth/logout").status == 204
+
+
+@pytest.mark.parametrize(
+    "sqlstate",
+    [
+        "08006",
+        "25006",
+        "40001",
+        "40P01",
+        "53100",
+        "53200",
+        "53300",
+        "55P03",
+        "57014",
+        "57P01",
+        "57P02",
+        "57P03",
+    ],
+)
+def test_errors_that_pass_are_answered_with_503(own_app: Flask, sqlstate: str) -> None:
+    add_view(own_app, raising_in_postgresql(sqlstate))
+    answer = call(InProcess(own_app), "GET", "/view")
+    assert (answer.status, answer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
+
+
+@pytest.mark.parametrize(
+    "sqlstate", ["23505", "22001", "42601", "XX000", "P0001", "55000", "28000"]
+)
+def test_errors_that_stay_are_bugs(own_app: Flask, sqlstate: str) -> None:
+    add_view(own_app, raising_in_postgresql(sqlstate))
+    answer = call(InProcess(own_app), "GET", "/view")
+    assert (answer.status, answer.error["code"]) == (500, "INTERNAL_ERROR")
+
+
+def test_an_exhausted_pool_is_answered_with_503(own_app: Flask) -> None:
+    add_view(own_app, raising(PoolTimeoutError("QueuePool limit reached")))
+    answer = call(InProcess(own_app), "GET", "/view")
+    assert (answer.status, answer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
+
+
+def test_a_bug_is_never_taken_for_a_database_that_is_away() -> None:
+    assert not is_unavailable(RuntimeError("connection refused"))
+    assert not is_unavailable(DBAPIError("SELECT 1", {}, RuntimeError("connection refused")))
+
+
+def test_connections_that_the_database_dropped_are_replaced(
+    own_app: Flask, database_url: str
+) -> None:
+    ada = sign_up(InProcess(own_app))
+    engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg2://"))
+    with engine.connect() as connection:
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        connection.execute(
+            text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+        )
+    engine.dispose()
+    assert ada.get("/me").status == 200
+    assert log_in(ada).get("/movies").status == 200
+
+
+def test_an_error_of_the_database_is_logged_without_what_it_was_told(
+    own_app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    canary = "canary" * 2
+
+    statement = text("SELECT 1 / 0 WHERE 'x' <> :told")
+    add_view(own_app, lambda: db.session.execute(statement, {"told": canary}))
+    assert call(InProcess(own_app), "GET", "/view").status == 500
+    errors = [record for record in caplog.records if record.exc_info]
+    lines = [JsonFormatter().format(record) for record in errors]
+    assert "DivisionByZero" in json.loads(lines[0])["err"]["stack"]
+    assert canary not in "".join(lines)
+
+
+def test_the_log_of_a_bug_has_its_cause_and_its_request(
+    own_app: Flask,
+) -> None:
+    lines: list[str] = []
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(JsonFormatter().format(record))
+
+    own_app.logger.addHandler(handler := Lines())
+    add_view(own_app, raising(KeyError("cause")))
+    call(InProcess(own_app), "GET", "/view", X_Request_ID="bug-2")
+    own_app.logger.removeHandler(handler)
+    line = json.loads(lines[0])
+    assert (line["level"], line["reqId"]) == (50, "bug-2")
+    assert line["err"]["type"] == "KeyError"
+    assert Path(__file__).name in line["err"]["stack"]

@@ -1,0 +1,81 @@
+"""What is gunicorn's to answer, and what it does for the application."""
+
+import json
+import socket
+
+import pytest
+
+from tests.service import PASSWORD, Actor, Gunicorn, Service, call
+
+HEAD = b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture(scope="session")
+def service(served: Gunicorn) -> Service:
+    return served
+
+
+def exchange(served: Gunicorn, sent: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Send bytes as they are, and read one answer: its status, headers and body."""
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    return int(status.split()[1]), headers, body[: int(headers["Content-Length"])]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"GET / HTTP/9.9\r\n\r\n", 400, "VALIDATION_ERROR"),
+        (b"GET /\r\n\r\n", 400, "VALIDATION_ERROR"),
+        (b"\x16\x03\x01\x02\x00\r\n\r\n", 400, "VALIDATION_ERROR"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n", 400, "VALIDATION_ERROR"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX : y\r\n\r\n", 400, "VALIDATION_ERROR"),
+        (HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400, "VALIDATION_ERROR"),
+        (HEAD + b"Content-Length: -2\r\n\r\n{}", 400, "VALIDATION_ERROR"),
+        (HEAD + b"Content-Length: 9\r\n\r\n{}", 400, "VALIDATION_ERROR"),
+        (CHUNKED + b"ZZ\r\n{}\r\n0\r\n\r\n", 400, "VALIDATION_ERROR"),
+        (CHUNKED + b"9\r\n{}\r\n", 400, "VALIDATION_ERROR"),
+        (HEAD + b"Transfer-Encoding: gzip, nonsense\r\n\r\n", 501, "NOT_IMPLEMENTED"),
+        (b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\n\r\n", 414, "REQUEST_URI_TOO_LONG"),
+        (
+            b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
+            431,
+            "REQUEST_HEADER_FIELDS_TOO_LARGE",
+        ),
+    ],
+)
+def test_what_is_no_http_is_answered_in_the_envelope(
+    served: Gunicorn, sent: bytes, status: int, code: str
+) -> None:
+    answered, headers, body = exchange(served, sent)
+    error = json.loads(body)["error"]
+    assert (answered, error["code"]) == (status, code)
+    assert ("details" in error) == (status == 400)
+    assert headers["Content-Type"] == "application/json"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert len(headers["X-Request-ID"]) == 36
+
+
+def test_a_body_may_come_in_chunks(served: Gunicorn, ada: Actor) -> None:
+    body = json.dumps({"email": ada.email, "password": PASSWORD}).encode()
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+    status, _, answer = exchange(served, CHUNKED + chunks + b"0\r\n\r\n")
+    assert status == 200
+    assert json.loads(answer)["user"] == ada.user
+
+
+def test_too_many_chunks_are_too_large(served: Gunicorn) -> None:
+    chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    status, _, answer = exchange(served, CHUNKED + chunk * 20 + b"0\r\n\r\n")
+    assert (status, json.loads(answer)["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def test_a_client_cannot_say_what_its_server_should(service: Service) -> None:
+    forged = {"SCRIPT_NAME": "/x", "PATH_INFO": "/health", "Script-Name": "/x"}
+    assert call(service, "GET", "/nothing", **forged).status in {400, 404}

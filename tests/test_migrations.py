@@ -1,0 +1,83 @@
+"""The tables, as the migrations make them."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask_migrate import check, downgrade, upgrade
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from playlist_api.app import create_app
+from playlist_api.database import db
+from tests.conftest import Databases
+from tests.service import environment
+
+OWNER = "00000000-0000-0000-0000-000000000001"
+USER = 'INSERT INTO "User" (id, name, email, password) VALUES'
+SESSION = 'INSERT INTO "Session" (id, "userId", "refreshToken", "rotatedAt", "expiresAt") VALUES'
+
+
+@pytest.fixture
+def empty(databases: Databases) -> Iterator[Flask]:
+    """An application whose database has no tables yet."""
+    app = create_app(environment(databases.make()))
+    with app.app_context():
+        yield app
+        db.engine.dispose()
+
+
+@pytest.mark.usefixtures("empty")
+def test_upgrade_and_downgrade_undo_each_other() -> None:
+    for _ in range(2):
+        upgrade()
+        assert set(inspect(db.engine).get_table_names()) >= {"User", "Movie", "Session"}
+        downgrade(revision="base")
+        assert inspect(db.engine).get_table_names() == ["alembic_version"]
+
+
+@pytest.mark.usefixtures("empty")
+def test_models_and_migrations_agree() -> None:
+    upgrade()
+    check()
+
+
+def test_no_request_and_no_import_is_needed_for_the_engine_to_stay_away() -> None:
+    app = create_app(environment("postgresql://nobody@127.0.0.1:9/nothing"))
+    assert app.url_map
+
+
+@pytest.mark.usefixtures("empty")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"""INSERT INTO "Movie" (title, "ownerId") VALUES ('', '{OWNER}')""",
+        f"""INSERT INTO "Movie" (title, "ownerId") VALUES (repeat('x', 256), '{OWNER}')""",
+        f"""INSERT INTO "Movie" (title, year, "ownerId") VALUES ('Heat', '199', '{OWNER}')""",
+        f"""INSERT INTO "Movie" (title, year, "ownerId") VALUES ('Heat', '199x', '{OWNER}')""",
+        """INSERT INTO "Movie" (title, "ownerId") VALUES ('Heat', gen_random_uuid())""",
+        f"{USER} (gen_random_uuid(), 'Eve', 'ada@example.com', 'x')",
+        f"{USER} (gen_random_uuid(), 'Eve', 'Eve@example.com', 'x')",
+        f"{USER} (gen_random_uuid(), '', 'eve@example.com', 'x')",
+        f"""UPDATE "User" SET role = 'root' WHERE id = '{OWNER}'""",
+        f"{SESSION} (gen_random_uuid(), gen_random_uuid(), 'x', now(), now())",
+    ],
+)
+def test_the_database_itself_keeps_the_rules(statement: str) -> None:
+    upgrade()
+    db.session.execute(text(f"{USER} ('{OWNER}', 'Ada', 'ada@example.com', 'x')"))
+    with pytest.raises(DBAPIError):
+        db.session.execute(text(statement))
+
+
+@pytest.mark.usefixtures("empty")
+def test_times_are_stored_with_their_zone() -> None:
+    upgrade()
+    columns = [
+        column
+        for table in ("User", "Movie", "Session")
+        for column in inspect(db.engine).get_columns(table)
+        if column["name"].endswith("At")
+    ]
+    assert len(columns) == 8
+    assert all(getattr(column["type"], "timezone", False) for column in columns)

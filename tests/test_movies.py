@@ -1,0 +1,156 @@
+"""Movies: making, reading, changing and deleting one."""
+
+from typing import Any
+
+import pytest
+
+from tests.service import Actor
+
+MOVIE = {"id", "title", "year", "imageUrl", "ownerId", "createdAt", "updatedAt"}
+HEAT = {"title": "Heat", "year": "1995", "imageUrl": "https://example.com/heat.jpg"}
+
+TITLES = [
+    "x",
+    "x" * 255,
+    "🎬" * 255,
+    "七人の侍",
+    "الرسالة",
+    "<script>alert(1)</script>",
+    "'; DROP TABLE --",
+    "\\",
+    "%_",
+    "a\u200db",
+]
+
+URLS = [
+    "http://example.com",
+    "https://example.com/a?b=c#d",
+    "HTTPS://EXAMPLE.COM/X.PNG",
+    "http://localhost:9000/heat.jpg",
+    "http://minio:9000/heat.jpg",
+    "http://127.0.0.1/heat.jpg",
+    "http://[::1]:8080/heat.jpg",
+    "https://example.com/映画.jpg",
+    "https://bücher.example/heat.jpg",
+    "https://example.com/" + "x" * (2048 - len("https://example.com/")),
+]
+
+
+def test_a_new_movie_is_returned_with_its_place(ada: Actor) -> None:
+    answer = ada.post("/movies", HEAT)
+    movie = answer.json
+    assert answer.status == 201
+    assert set(movie) == MOVIE
+    assert isinstance(movie["id"], int)
+    assert {name: movie[name] for name in HEAT} == HEAT
+    assert movie["ownerId"] == ada.user["id"]
+    assert movie["createdAt"] == movie["updatedAt"]
+    assert answer.headers["Location"] == f"/movies/{movie['id']}"
+    assert ada.get(answer.headers["Location"]).json == movie
+
+
+@pytest.mark.parametrize("absent", [{}, {"year": None, "imageUrl": None}])
+def test_year_and_picture_are_optional(ada: Actor, absent: dict[str, None]) -> None:
+    movie = ada.add_movie("Heat", **absent)
+    assert (movie["year"], movie["imageUrl"]) == (None, None)
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_title_comes_back_as_it_was_sent(ada: Actor, title: str) -> None:
+    assert ada.add_movie(title)["title"] == title
+
+
+def test_a_title_loses_the_spaces_around_it(ada: Actor) -> None:
+    assert ada.add_movie(" \u3000 In  the Mood \u00a0")["title"] == "In  the Mood"
+    assert ada.add_movie(" " * 300 + "x" * 255)["title"] == "x" * 255
+
+
+@pytest.mark.parametrize("year", ["0000", "1895", "9999"])
+def test_any_four_digits_are_a_year(ada: Actor, year: str) -> None:
+    assert ada.add_movie(year=year)["year"] == year
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_a_picture_has_an_http_or_https_url(ada: Actor, url: str) -> None:
+    assert ada.add_movie(imageUrl=url)["imageUrl"] == url
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, HEAT),
+        ({"title": " Ronin "}, {**HEAT, "title": "Ronin"}),
+        ({"year": "1998"}, {**HEAT, "year": "1998"}),
+        ({"year": None}, {**HEAT, "year": None}),
+        ({"imageUrl": None}, {**HEAT, "imageUrl": None}),
+        (
+            {"title": "Ronin", "year": None, "imageUrl": None},
+            {"title": "Ronin", "year": None, "imageUrl": None},
+        ),
+    ],
+)
+def test_changes_keep_what_they_leave_out(
+    ada: Actor, method: str, changes: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    movie = ada.add_movie(**HEAT)
+    answer = ada.call(method, f"/movies/{movie['id']}", changes)
+    assert answer.status == 200
+    assert {name: answer.json[name] for name in HEAT} == expected
+    assert ada.get(f"/movies/{movie['id']}").json == answer.json
+
+
+def test_a_change_is_dated(ada: Actor) -> None:
+    movie = ada.add_movie()
+    changed = ada.put(f"/movies/{movie['id']}", {"title": "Ronin"}).json
+    assert changed["createdAt"] == movie["createdAt"]
+    assert changed["updatedAt"] > movie["updatedAt"]
+
+
+def test_a_fetched_movie_can_be_put_back_whole(ada: Actor) -> None:
+    movie = ada.add_movie(**HEAT)
+    assert ada.put(f"/movies/{movie['id']}", movie).json == movie
+
+
+def test_what_is_not_a_clients_to_set_is_ignored(ada: Actor, bob: Actor) -> None:
+    forged = {
+        "id": 1,
+        "ownerId": bob.user["id"],
+        "createdAt": "2000-01-01T00:00:00Z",
+        "updatedAt": None,
+        "rating": 5,
+        "__proto__": {"role": "admin"},
+        "\ud800": "x",
+    }
+    movie = ada.add_movie(**forged)
+    assert movie["ownerId"] == ada.user["id"]
+    assert not movie["createdAt"].startswith("2000")
+    assert ada.put(f"/movies/{movie['id']}", forged).json == movie
+
+
+def test_a_deleted_movie_is_gone(ada: Actor) -> None:
+    path = f"/movies/{ada.add_movie()['id']}"
+    answer = ada.delete(path)
+    assert (answer.status, answer.body) == (204, b"")
+    for method in ("GET", "PUT", "PATCH", "DELETE"):
+        gone = ada.call(method, path, {} if method in {"PUT", "PATCH"} else None)
+        assert (gone.status, gone.error["code"]) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+def test_somebody_elses_movie_is_forbidden_and_stays_as_it_is(
+    ada: Actor, bob: Actor, method: str
+) -> None:
+    movie = ada.add_movie(**HEAT)
+    path = f"/movies/{movie['id']}"
+    body = {"title": "Mine"} if method in {"PUT", "PATCH"} else None
+    answer = bob.call(method, path, body)
+    assert (answer.status, answer.error["code"]) == (403, "FORBIDDEN")
+    assert ada.get(path).json == movie
+
+
+def test_head_answers_like_get_without_a_body(ada: Actor) -> None:
+    path = f"/movies/{ada.add_movie()['id']}"
+    answer = ada.call("HEAD", path)
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["Content-Length"] == ada.get(path).headers["Content-Length"]

@@ -1,0 +1,103 @@
+"""What happens when it happens twice at once, with two workers."""
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from tests.service import PASSWORD, Actor, Answer, Gunicorn, Service, call, new_email
+
+ROUNDS = 5
+
+
+def at_once(*requests: Callable[[], Answer]) -> list[Answer]:
+    """Send all requests at the same moment and return their answers in order."""
+    barrier = Barrier(len(requests))
+
+    def send(request: Callable[[], Answer]) -> Answer:
+        barrier.wait()
+        return request()
+
+    with ThreadPoolExecutor(len(requests)) as threads:
+        return list(threads.map(send, requests))
+
+
+@pytest.fixture(scope="session")
+def service(served: Gunicorn) -> Service:
+    """Races need several workers."""
+    return served
+
+
+def test_of_twenty_sign_ups_with_one_email_one_succeeds(service: Service) -> None:
+    for _ in range(ROUNDS):
+        email = new_email()
+        spellings = [email.upper(), email.title(), email, f" {email}"] * 5
+
+        def sign_up(spelling: str) -> Callable[[], Answer]:
+            account = {"name": "Ada", "email": spelling, "password": PASSWORD}
+            return lambda: call(service, "POST", "/auth/signup", account)
+
+        answers = at_once(*map(sign_up, spellings))
+        assert Counter(answer.status for answer in answers) == {201: 1, 409: 19}
+
+
+def test_twenty_refreshes_with_one_cookie_all_go_on(ada: Actor) -> None:
+    for _ in range(ROUNDS):
+        answers = at_once(*[ada.refresh] * 20)
+        assert Counter(answer.status for answer in answers) == {200: 20}
+        assert len({answer.cookie.value for answer in answers}) == 1
+        for answer in answers:
+            assert ada.get("/me", token=answer.json["accessToken"]).status == 200
+        ada.hold(answers[0])
+    assert ada.refresh().status == 200
+
+
+def test_an_old_token_two_rotations_back_ends_the_session_for_all(ada: Actor) -> None:
+    oldest = ada.cookie
+    for _ in range(2):
+        ada.hold(at_once(*[ada.refresh] * 4)[-1])
+    answers = at_once(*[lambda: ada.refresh(oldest)] * 4)
+    assert Counter(answer.status for answer in answers) == {401: 4}
+    assert ada.get("/me").status == 401
+    assert ada.refresh().status == 401
+
+
+def test_a_logout_is_final_whatever_refreshes_beside_it(ada: Actor) -> None:
+    refreshes: list[Callable[[], Answer]] = [ada.refresh] * 8
+    logout = lambda: ada.post("/auth/logout", token=None, cookie=ada.cookie)  # noqa: E731
+    *refreshed, logged_out = at_once(*refreshes, logout)
+    assert logged_out.status == 204
+    assert {answer.status for answer in refreshed} <= {200, 401}
+    for answer in refreshed:
+        if answer.status == 200:
+            assert ada.hold(answer).get("/me").status == 401
+            assert ada.refresh().status == 401
+
+
+def test_a_movie_deleted_beside_changes_is_gone(ada: Actor) -> None:
+    for _ in range(ROUNDS):
+        path = f"/movies/{ada.add_movie()['id']}"
+
+        def change(method: str, path: str = path) -> Callable[[], Answer]:
+            body: Any = {"title": "Ronin"} if method == "PUT" else None
+            return lambda: ada.call(method, path, body)
+
+        answers = at_once(*[change("PUT")] * 6, *[change("DELETE")] * 4, *[change("GET")] * 4)
+        statuses = [answer.status for answer in answers]
+        assert set(statuses[:6]) | set(statuses[10:]) <= {200, 404}
+        assert Counter(statuses[6:10]) == {204: 1, 404: 3}
+        assert ada.get(path).status == 404
+
+
+def test_changes_of_different_fields_at_once_are_all_kept(ada: Actor) -> None:
+    path = f"/movies/{ada.add_movie()['id']}"
+    changes = {"title": "Ronin", "year": "1998", "imageUrl": "https://example.com/x.png"}
+    answers = at_once(
+        *(lambda field=field: ada.patch(path, {field: changes[field]}) for field in changes)
+    )
+    assert [answer.status for answer in answers] == [200, 200, 200]
+    movie = ada.get(path).json
+    assert {field: movie[field] for field in changes} == changes

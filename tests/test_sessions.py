@@ -1,0 +1,203 @@
+"""Refreshing, logging out, and what ends a session."""
+
+from uuid import uuid4
+
+import jwt
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from playlist_api.database import db
+from playlist_api.errors import Unauthorized
+from playlist_api.models import User
+from playlist_api.services import sessions
+from tests.service import SECRET_KEY, Actor, Service, call, log_in, sign_up
+
+FOREIGN = "https://evil.example"
+ALLOWED = "http://localhost:3000"
+
+
+def age_rotation(app: Flask, actor: Actor, seconds: int) -> None:
+    """Let the actor's sessions look as if they were last refreshed that long ago."""
+    with app.app_context():
+        statement = """UPDATE "Session" SET "rotatedAt" = "rotatedAt" - make_interval(secs => :s)
+                       WHERE "userId" = :user"""
+        db.session.execute(text(statement), {"s": seconds, "user": actor.user["id"]})
+        db.session.commit()
+
+
+def test_refresh_replaces_both_tokens(ada: Actor) -> None:
+    first_token, first_cookie = ada.token, ada.cookie
+    answer = ada.refresh()
+    assert answer.status == 200
+    assert set(answer.json) == {"user", "accessToken"}
+    assert answer.json["user"] == ada.user
+    ada.hold(answer)
+    assert ada.token != first_token
+    assert ada.cookie != first_cookie
+    assert ada.get("/me").status == 200
+    assert ada.refresh().status == 200
+
+
+def test_the_access_token_before_a_refresh_serves_until_it_expires(ada: Actor) -> None:
+    assert ada.refresh().status == 200
+    assert ada.get("/me").status == 200
+
+
+def test_tokens_say_whose_they_are_and_how_long_they_last(ada: Actor) -> None:
+    for token, kind, lifetime in (
+        (ada.token, "access", 15 * 60),
+        (ada.cookie, "refresh", 7 * 24 * 60 * 60),
+    ):
+        claims = jwt.decode(token, SECRET_KEY, algorithms=["HS256"])
+        assert claims["sub"] == ada.user["id"]
+        assert claims["type"] == kind
+        assert claims["exp"] - claims["iat"] == lifetime
+    assert jwt.decode(ada.cookie, SECRET_KEY, ["HS256"])["sid"] == claims["sid"]
+
+
+def test_the_token_just_replaced_gets_what_replaced_it(ada: Actor) -> None:
+    answers = [ada.refresh() for _ in range(3)]
+    assert [answer.status for answer in answers] == [200, 200, 200]
+    assert len({answer.cookie.value for answer in answers}) == 1
+    for answer in answers:
+        assert ada.hold(answer).get("/me").status == 200
+
+
+def test_the_token_just_replaced_serves_for_ten_seconds(app: Flask, ada: Actor) -> None:
+    newest = ada.refresh()
+    age_rotation(app, ada, 9)
+    assert ada.refresh().status == 200
+    age_rotation(app, ada, 2)
+    assert ada.refresh().status == 401
+    assert ada.hold(newest).get("/me").status == 401
+    assert ada.refresh().status == 401
+
+
+def test_a_token_replaced_twice_ends_its_session_at_once(ada: Actor) -> None:
+    stolen = ada.cookie
+    ada.hold(ada.refresh())
+    ada.hold(ada.refresh())
+    elsewhere = log_in(ada)
+    answer = ada.refresh(stolen)
+    assert (answer.status, answer.error["code"]) == (401, "UNAUTHORIZED")
+    assert ada.get("/me").status == 401
+    assert ada.refresh().status == 401
+    assert elsewhere.get("/me").status == 200
+
+
+@pytest.mark.parametrize("proof", ["bearer", "cookie", "both"])
+def test_logout_ends_the_session_and_clears_the_cookie(ada: Actor, proof: str) -> None:
+    token = ada.token if proof in {"bearer", "both"} else None
+    cookie = ada.cookie if proof in {"cookie", "both"} else None
+    answer = ada.post("/auth/logout", token=token, cookie=cookie)
+    assert (answer.status, answer.body) == (204, b"")
+    assert "Content-Type" not in answer.headers
+    assert answer.cookie.value == ""
+    assert answer.cookie["path"] == "/auth"
+    assert answer.cookie["expires"] == "Thu, 01 Jan 1970 00:00:00 GMT"
+    assert ada.get("/me").status == 401
+    assert ada.refresh().status == 401
+
+
+def test_logout_leaves_other_devices_signed_in(ada: Actor) -> None:
+    elsewhere = log_in(ada)
+    ada.post("/auth/logout")
+    assert elsewhere.get("/me").status == 200
+    assert elsewhere.refresh().status == 200
+
+
+def test_logout_ends_both_sessions_when_header_and_cookie_differ(ada: Actor) -> None:
+    elsewhere = log_in(ada)
+    assert ada.post("/auth/logout", cookie=elsewhere.cookie).status == 204
+    assert ada.get("/me").status == elsewhere.get("/me").status == 401
+
+
+def test_logout_with_a_replaced_token_ends_the_session(ada: Actor) -> None:
+    replaced = ada.cookie
+    ada.hold(ada.refresh())
+    assert ada.post("/auth/logout", token=None, cookie=replaced).status == 204
+    assert ada.get("/me").status == 401
+
+
+@pytest.mark.parametrize("cookie", [None, "", "rubbish"])
+@pytest.mark.parametrize("token", [None, "", "rubbish"])
+def test_logout_with_nothing_to_end_succeeds(
+    service: Service, token: str | None, cookie: str | None
+) -> None:
+    assert call(service, "POST", "/auth/logout", token=token, cookie=cookie).status == 204
+
+
+def test_logout_succeeds_a_second_time(ada: Actor) -> None:
+    for _ in range(2):
+        assert ada.post("/auth/logout", cookie=ada.cookie).status == 204
+
+
+def test_logout_wants_each_token_in_its_own_place(ada: Actor) -> None:
+    assert ada.post("/auth/logout", token=ada.cookie, cookie=ada.token).status == 204
+    assert ada.get("/me").status == 200
+
+
+@pytest.mark.parametrize("path", ["/auth/refresh", "/auth/logout"])
+@pytest.mark.parametrize("origin", [FOREIGN, "null", "", "http://localhost:3000.evil.example"])
+def test_a_page_of_a_foreign_origin_cannot_use_the_cookie(
+    ada: Actor, path: str, origin: str
+) -> None:
+    answer = call(ada.service, "POST", path, cookie=ada.cookie, Origin=origin)
+    assert (answer.status, answer.error["code"]) == (403, "FORBIDDEN")
+    assert "Set-Cookie" not in answer.headers
+    assert ada.refresh().status == 200
+
+
+def test_a_page_of_an_allowed_origin_can_use_the_cookie(ada: Actor) -> None:
+    assert ada.refresh(Origin=ALLOWED).status == 200
+    logout = call(ada.service, "POST", "/auth/logout", cookie=ada.cookie, Origin=ALLOWED)
+    assert logout.status == 204
+
+
+def test_the_cookie_opens_nothing_else(ada: Actor) -> None:
+    for path in ("/me", "/movies"):
+        assert call(ada.service, "GET", path, cookie=ada.cookie).status == 401
+
+
+def test_refresh_wants_the_cookie(ada: Actor) -> None:
+    assert ada.post("/auth/refresh").status == 401
+    assert ada.post("/auth/refresh", {"refreshToken": ada.cookie}).status == 401
+
+
+def test_an_expired_session_is_over(app: Flask, ada: Actor) -> None:
+    with app.app_context():
+        statement = 'UPDATE "Session" SET "expiresAt" = now() WHERE "userId" = :user'
+        db.session.execute(text(statement), {"user": ada.user["id"]})
+        db.session.commit()
+    assert ada.get("/me").status == 401
+    assert ada.refresh().status == 401
+
+
+def test_a_session_that_ends_while_it_is_refreshed_is_over(app: Flask) -> None:
+    with app.app_context(), pytest.raises(Unauthorized):
+        sessions.refresh(User(id=uuid4()), uuid4(), "its last token")
+
+
+def test_deleting_a_user_takes_their_movies_and_sessions_along(
+    app: Flask, service: Service
+) -> None:
+    ada = sign_up(service)
+    movie = ada.add_movie()
+    with app.app_context():
+        db.session.execute(text('DELETE FROM "User" WHERE id = :id'), {"id": ada.user["id"]})
+        db.session.commit()
+        left = text('SELECT count(*) FROM "Movie" WHERE id = :id')
+        assert db.session.scalar(left, {"id": movie["id"]}) == 0
+    assert ada.get("/me").status == 401
+    assert ada.refresh().status == 401
+
+
+def test_the_database_keeps_no_token(app: Flask, ada: Actor) -> None:
+    ada.hold(ada.refresh())
+    with app.app_context():
+        rows = text('SELECT s::text FROM "Session" s WHERE "userId" = :user')
+        kept = db.session.scalars(rows, {"user": ada.user["id"]}).all()
+    signature = ada.cookie.rsplit(".", 1)[1]
+    assert len(kept) == 1
+    assert signature not in kept[0]
