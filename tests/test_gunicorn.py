@@ -42,7 +42,7 @@ def exchange(served: Gunicorn, sent: bytes) -> tuple[int, dict[str, str], bytes]
         (CHUNKED + b"ZZ\r\n{}\r\n0\r\n\r\n", 400, "VALIDATION_ERROR"),
         (CHUNKED + b"9\r\n{}\r\n", 400, "VALIDATION_ERROR"),
         (HEAD + b"Transfer-Encoding: gzip, nonsense\r\n\r\n", 501, "NOT_IMPLEMENTED"),
-        (b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\n\r\n", 414, "REQUEST_URI_TOO_LONG"),
+        (b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\n\r\n", 414, "URI_TOO_LONG"),
         (
             b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
             431,

@@ -201,3 +201,11 @@ def test_the_database_keeps_no_token(app: Flask, ada: Actor) -> None:
     signature = ada.cookie.rsplit(".", 1)[1]
     assert len(kept) == 1
     assert signature not in kept[0]
+
+
+def test_an_expired_access_token_is_proof_enough_for_a_logout(ada: Actor) -> None:
+    claims = jwt.decode(ada.token, SECRET_KEY, ["HS256"])
+    expired = jwt.encode({**claims, "exp": claims["iat"] - 1}, SECRET_KEY, "HS256")
+    assert ada.get("/me", token=expired).status == 401
+    assert ada.post("/auth/logout", token=expired).status == 204
+    assert ada.get("/me").status == 401

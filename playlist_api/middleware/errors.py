@@ -20,15 +20,17 @@ log = logging.getLogger(__name__)
 CODES = {
     400: "VALIDATION_ERROR",
     413: "PAYLOAD_TOO_LARGE",
+    414: "URI_TOO_LONG",
     500: "INTERNAL_ERROR",
 }
-"""The codes that are not the status's own name."""
+"""The codes that are not the status's name, or whose name Python 3.13 changed."""
 
 MESSAGES = {
     400: "This request cannot be understood.",
     404: "There is nothing at this address.",
     405: "This address does not support this method.",
     413: "This is too large.",
+    414: "This address is too long.",
     500: "Something went wrong on our side.",
 }
 """What people are told, where the library's description would not do."""
