@@ -1,1 +1,49 @@
-.DEFAULT_GOAL := help
+# The first Python that is new enough; PYTHON=/path/to/python names another one.
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done)
+VENV := .venv/bin/python
+LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(OPTIONS)
+
+.PHONY: help run test lint format tour lock clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
+
+run: .venv/installed ## serve on http://localhost:3001, database included (PORT=3002 for another port)
+	@exec $(VENV) -m dev.run
+
+test: .venv/installed ## run the tests and measure what they cover
+	$(VENV) -m pytest --cov --cov-report=term-missing
+
+lint: .venv/installed ## check format, style and types
+	$(VENV) -m ruff format --check
+	$(VENV) -m ruff check
+	$(VENV) -m mypy
+
+format: .venv/installed ## format the code
+	$(VENV) -m ruff format
+	$(VENV) -m ruff check --fix
+
+tour: .venv/installed ## show each endpoint at work
+	@PYTHON=$(VENV) exec dev/tour.sh
+
+lock: .venv/installed ## pin the dependencies of setup.cfg (OPTIONS=--upgrade for the newest)
+	$(LOCK) setup.cfg -o requirements.txt
+	$(LOCK) setup.cfg --extra dev -c requirements.txt -o requirements-dev.txt
+
+clean: ## remove what the other commands made, but not your data in instance/
+	rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamp comes last, so that an interrupted installation begins anew.
+.venv/installed: requirements-dev.txt
+	@"$(PYTHON)" -c '$(NEW_ENOUGH)' 2>/dev/null || { exec >&2; \
+		echo 'Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/python.'; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { exec >&2; \
+		echo 'This Python cannot make virtual environments; on Debian: apt install python3-venv.'; exit 1; }
+	@echo 'Installing the dependencies into .venv ...'
+	@"$(PYTHON)" -m venv --clear .venv
+	@$(VENV) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -14,8 +14,11 @@ from playlist_api.middleware.errors import envelope
 from playlist_api.middleware.headers import SECURITY
 from playlist_api.middleware.request_log import LOGGING
 
-bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '3001'}"
-workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+
+host = (os.environ.get("HOST") or "127.0.0.1").strip("[]")
+port = os.environ.get("PORT") or "3001"
+bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "gthread"  # keeps connections alive, and loses no queued request at SIGTERM
 threads = 4
 

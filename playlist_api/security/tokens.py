@@ -34,9 +34,8 @@ REFRESH_TOKEN_LIFETIME = timedelta(days=7)
 REFRESH_COOKIE = "refreshToken"
 CLAIMS = frozenset({"sub", "sid", "type", "jti", "iat", "exp"})
 
-# Hostile tokens raise more than their library's errors: JSON nested too deep or an infinite `exp`
-# the first two of the others, an `Authorization` of commas and spaces the last.
-TOKEN_ERRORS = (JWTExtendedException, PyJWTError, RecursionError, OverflowError, IndexError)
+# The last is what Flask-JWT-Extended raises for an `Authorization` of commas and spaces.
+TOKEN_ERRORS = (JWTExtendedException, PyJWTError, IndexError)
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -1,0 +1,1 @@
+"""What developers run: the server with its database, in one command."""
