@@ -14,7 +14,6 @@ from playlist_api.middleware.errors import envelope
 from playlist_api.middleware.headers import SECURITY
 from playlist_api.middleware.request_log import LOGGING
 
-
 host = (os.environ.get("HOST") or "127.0.0.1").strip("[]")
 port = os.environ.get("PORT") or "3001"
 bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
