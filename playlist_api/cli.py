@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from playlist_api.database import db, is_unavailable
 from playlist_api.models import User
-from playlist_api.schemas import movie_body, problems
+from playlist_api.schemas.bodies import movie_body
+from playlist_api.schemas.fields import problems
 from playlist_api.services.movies import import_movies
 
 Row = dict[str, Any]

@@ -7,7 +7,8 @@ from flask import Blueprint, Response, g, jsonify, request
 from flask_jwt_extended import current_user, get_jwt
 
 from playlist_api.blueprints.loading import load_body
-from playlist_api.schemas import log_in_body, sign_up_body, signed_in_answer
+from playlist_api.schemas.answers import signed_in_answer
+from playlist_api.schemas.bodies import log_in_body, sign_up_body
 from playlist_api.security import tokens
 from playlist_api.security.origins import allowed_origin_required
 from playlist_api.security.tokens import refresh_cookie_required

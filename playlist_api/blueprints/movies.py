@@ -8,13 +8,8 @@ from flask_jwt_extended import current_user
 from werkzeug.routing import IntegerConverter
 
 from playlist_api.blueprints.loading import load_body, load_query
-from playlist_api.schemas import (
-    movie_answer,
-    movie_body,
-    movie_changes,
-    movie_page_answer,
-    page_query,
-)
+from playlist_api.schemas.answers import movie_answer, movie_page_answer
+from playlist_api.schemas.bodies import movie_body, movie_changes, page_query
 from playlist_api.security.tokens import access_token_required
 from playlist_api.services import movies
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from playlist_api.database import is_unavailable
 from playlist_api.errors import ApiError, ServiceUnavailable
-from playlist_api.schemas import problems
+from playlist_api.schemas.fields import problems
 
 log = logging.getLogger(__name__)
 

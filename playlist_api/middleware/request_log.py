@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from flask import Flask, Response, g, has_request_context, request
 
-from playlist_api.schemas import page_query
+from playlist_api.schemas.bodies import page_query
 
 PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """The ids of clients that are taken over: nothing that could forge a log line or a header."""

@@ -1,23 +1,14 @@
-"""The shape of every body and query, in and out. Schemas check and convert, and ask no database.
-
-Names are snake_case in Python and camelCase for clients: `CamelCase` translates, so that each
-field is written once. Every schema is built once, at the end, and named for its role.
-"""
+"""What schemas are made of, and how their problems are told."""
 
 import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import current_app
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
-from marshmallow.validate import URL, Email, Length, Range, Regexp
+from marshmallow.validate import URL, Email, Length, Range
 
-from playlist_api.models import EMAIL_LENGTH, NAME_LENGTH, TITLE_LENGTH, URL_LENGTH
-from playlist_api.security.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, is_common
-
-PAGE_SIZE = 20
-LARGEST_PAGE = 100
+from playlist_api.models import EMAIL_LENGTH
 
 CONTROL_OR_SURROGATE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Unicode's categories Cc, which no line of text needs, and Cs, which UTF-8 cannot carry."""
@@ -85,12 +76,6 @@ class EmailAddress(Trimmed):
         return super()._deserialize(*args, **kwargs).lower()
 
 
-def not_common(password: str) -> None:
-    """Refuse what every attacker tries first (OWASP ASVS 5.0, 6.2.4), where this is switched on."""
-    if current_app.config["PASSWORD_BLOCKLIST"] and is_common(password):
-        raise ValidationError("Is one of the most common passwords, which are guessed first.")
-
-
 def web_address(text: str) -> None:
     """Refuse what is no plain http(s) URL of a host: other schemes, credentials, spaces."""
     shape = URL(schemes={"http", "https"}, require_tld=False, error="Must be an http or https URL.")
@@ -123,103 +108,6 @@ class Timestamp(fields.Field[datetime]):
 
     def _serialize(self, value: Any, *_: Any, **__: Any) -> str:
         return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
-
-
-class SignUp(CamelCase):
-    """What an account is made of."""
-
-    name = Trimmed(not_blank, at_most(NAME_LENGTH), required=True)
-    email = EmailAddress(required=True)
-    password = Text(
-        Length(min=SHORTEST_PASSWORD, error=f"Must have at least {SHORTEST_PASSWORD} characters."),
-        at_most(LONGEST_PASSWORD),
-        not_common,
-        required=True,
-    )
-
-
-class LogIn(CamelCase):
-    """Who claims to be whom; a password of any length can be wrong."""
-
-    email = EmailAddress(required=True)
-    password = Text(not_blank, required=True)
-
-
-class MovieFields(CamelCase):
-    """What a client may set of a movie."""
-
-    title = Trimmed(not_blank, at_most(TITLE_LENGTH), required=True)
-    year = Text(
-        Regexp(r"[0-9]{4}\Z", error="Must be a year of four digits."),
-        allow_none=True,
-        load_default=None,
-    )
-    image_url = Text(web_address, at_most(URL_LENGTH), allow_none=True, load_default=None)
-
-
-class PageQuery(CamelCase):
-    """Which part of a list is asked for."""
-
-    page = WholeNumber(1, load_default=1)
-    limit = WholeNumber(1, LARGEST_PAGE, load_default=PAGE_SIZE)
-
-
-class UserAnswer(CamelCase):
-    """A user, without anything secret."""
-
-    id = fields.UUID()
-    name = fields.String()
-    email = fields.String()
-    role = fields.String()
-    created_at = Timestamp()
-    updated_at = Timestamp()
-
-
-class SignedInAnswer(CamelCase):
-    """A user and their access token; the refresh token travels in its cookie."""
-
-    user = fields.Nested(UserAnswer)
-    access_token = fields.String()
-
-
-class MovieAnswer(CamelCase):
-    """A movie of somebody's list."""
-
-    id = fields.Integer()
-    title = fields.String()
-    year = fields.String()
-    image_url = fields.String()
-    owner_id = fields.UUID()
-    created_at = Timestamp()
-    updated_at = Timestamp()
-
-
-class PageMeta(CamelCase):
-    """Where in its list a page stands."""
-
-    page = fields.Integer()
-    limit = fields.Integer()
-    total = fields.Integer()
-    total_pages = fields.Integer()
-
-
-class MoviePageAnswer(CamelCase):
-    """A page of somebody's list."""
-
-    items = fields.List(fields.Nested(MovieAnswer))
-    meta = fields.Nested(PageMeta)
-
-
-sign_up_body = SignUp()
-log_in_body = LogIn()
-movie_body = MovieFields()
-movie_changes = MovieFields(partial=True)
-page_query = PageQuery()
-
-user_answer = UserAnswer()
-signed_in_answer = SignedInAnswer()
-movie_answer = MovieAnswer()
-movie_page_answer = MoviePageAnswer()
 
 
 def problems(error: ValidationError) -> list[dict[str, str]]:
