@@ -11,7 +11,7 @@ from uuid import uuid4
 import gunicorn.util
 
 from playlist_api.middleware.errors import envelope
-from playlist_api.middleware.headers import SECURITY
+from playlist_api.middleware.headers import fixed_headers
 from playlist_api.middleware.request_log import LOGGING
 
 host = (os.environ.get("HOST") or "127.0.0.1").strip("[]")
@@ -19,7 +19,7 @@ port = os.environ.get("PORT") or "3001"
 bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "gthread"  # keeps connections alive, and loses no queued request at SIGTERM
-threads = 4
+threads = 32  # most of which may wait for a password to be hashed; the others must not
 
 # One import for all workers: they share its memory, and bad settings stop the start at once.
 preload_app = True
@@ -29,11 +29,12 @@ control_socket_disable = True  # it would be a file in the user's home
 forwarder_headers = ""  # SCRIPT_NAME and PATH_INFO are not a client's to say
 
 
-def write_envelope(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:
+def write_envelope(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:  # noqa: ARG001
     """Answer what is no HTTP, and so reaches no application, in the envelope all the same."""
     request_id, body = str(uuid4()), envelope(status_int)
+    production = os.environ.get("APP_ENV") != "development"
     headers = {
-        **SECURITY,
+        **fixed_headers(production=production),
         "Connection": "close",
         "Content-Length": len(body),
         "Content-Type": "application/json",
@@ -42,7 +43,7 @@ def write_envelope(sock: socket.socket, status_int: int, reason: str, mesg: str)
     lines = [f"HTTP/1.1 {status_int} {reason}", *(f"{k}: {v}" for k, v in headers.items())]
     gunicorn.util.write_nonblock(sock, "\r\n".join([*lines, "", body]).encode())
     fields = {"reqId": request_id, "statusCode": status_int}
-    logging.getLogger("gunicorn.error").info("request refused: %s", mesg, extra={"fields": fields})
+    logging.getLogger("gunicorn.error").warning("request refused", extra={"fields": fields})
 
 
 # gunicorn has no setting for the page of HTML that it would send.

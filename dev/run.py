@@ -15,10 +15,11 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 from sqlalchemy import create_engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from dev.cluster import PostgresError
 from dev.postgres import running
+from playlist_api.config.settings import SettingsError, load_settings
 
 ROOT = Path(__file__).parents[1]
 DEFAULTS = {"APP_ENV": "development", "HOST": "127.0.0.1", "PORT": "3001"}
@@ -43,11 +44,12 @@ def main() -> int:
     exit_on_signals()
     try:
         environment = read_environment()
+        check_settings(environment)
         check_port(environment["HOST"], environment["PORT"])
         with with_database(environment) as complete:
             migrate(complete)
             return serve(complete)
-    except (StartError, PostgresError, OSError) as error:
+    except (StartError, SettingsError, PostgresError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -68,8 +70,15 @@ def exit_on_signals() -> None:
 def read_environment() -> dict[str, str]:
     """Return the environment; what it lacks comes from `.env`, and then from the defaults."""
     written = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value}
-    environment = written | os.environ
+    environment = written | {name: value for name, value in os.environ.items() if value}
     return environment | {name: environment.get(name) or DEFAULTS[name] for name in DEFAULTS}
+
+
+def check_settings(environment: dict[str, str]) -> None:
+    """Have the application judge its settings before anything is started for it."""
+    embedded = environment["APP_ENV"] == "development" and not environment.get("DATABASE_URL")
+    given = environment | ({"DATABASE_URL": "postgresql:///"} if embedded else {})
+    load_settings(given, ROOT / "instance")
 
 
 def check_port(host: str, port: str) -> None:
@@ -102,24 +111,19 @@ def with_database(environment: dict[str, str]) -> Iterator[dict[str, str]]:
     if environment.get("DATABASE_URL"):
         check_database(environment["DATABASE_URL"])
         yield environment
-    elif environment["APP_ENV"] == "development":
+    else:
         with running(ROOT / "instance" / "postgres") as url:
             address = ROOT / "instance" / "database_url"  # read by `flask` in another terminal
             address.touch(mode=0o600)
             address.write_text(f"{url}\n")
             yield environment | {"DATABASE_URL": url}
-    else:
-        yield environment  # the application refuses it, in its own words
 
 
 def check_database(text: str) -> None:
     """Make sure that the database answers, and tell no part of a password."""
-    try:
-        url = make_url(text).set(drivername="postgresql+psycopg2")
-    except (ArgumentError, ValueError):
-        raise StartError("DATABASE_URL must be a postgresql:// URL.") from None
     if text.count("@") > 1:  # what follows the first one would be taken for the host, and told
         raise StartError("DATABASE_URL must have each special character in it percent-encoded.")
+    url = make_url(text).set(drivername="postgresql+psycopg2")
     try:
         create_engine(url, connect_args={"connect_timeout": 3}).connect().close()
     except DBAPIError as error:

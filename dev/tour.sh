@@ -23,7 +23,7 @@ print(value)' "$@" <"$folder/body"
 # call STATUS METHOD PATH [BODY] sends a request with the cookies and the token at hand.
 call() {
   local expected=$1 method=$2 path=$3 body=${4-} status
-  local options=(--silent --show-error --request "$method" --output "$folder/body"
+  local options=(--silent --request "$method" --output "$folder/body"
     --cookie "$folder/cookies" --cookie-jar "$folder/cookies" --write-out '%{http_code}')
   [ -z "$token" ] || options+=(--header "Authorization: Bearer $token")
   [ -z "$body" ] || options+=(--header 'Content-Type: application/json' --data "$body")
@@ -43,6 +43,7 @@ call() {
 
 title 'Is anybody there?'
 call 200 GET /health
+call 200 GET /health/live
 
 title 'Sign up, and sign in again'
 call 201 POST /auth/signup "{\"name\": \"Ada\", \"email\": \"$email\", \"password\": \"correct horse battery\"}"

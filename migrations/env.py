@@ -4,9 +4,12 @@ import logging
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import text
 
 logging.basicConfig(format="%(message)s")
-logging.getLogger("alembic.runtime.migration").setLevel(logging.INFO)
+progress = logging.getLogger("alembic.runtime.migration")
+progress.setLevel(logging.INFO)
+progress.addFilter(lambda record: record.getMessage().startswith("Running"))
 
 database = current_app.extensions["migrate"].db
 
@@ -21,4 +24,6 @@ else:
             connection=connection, target_metadata=database.metadata, compare_server_default=True
         )
         with context.begin_transaction():
+            # Of several that upgrade at once, one does it and the others find it done.
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('alembic_version'))"))
             context.run_migrations()

@@ -8,10 +8,11 @@ from typing import cast
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from playlist_api import cli, database
-from playlist_api.blueprints import account, auth, health, movies
-from playlist_api.config import load_settings
+from playlist_api import cli, database, mail
+from playlist_api.blueprints import account, auth, health, movies, passwords, sessions
+from playlist_api.config.settings import load_settings
 from playlist_api.middleware import errors, headers, request_log, requests
+from playlist_api.security import passwords as hashing
 from playlist_api.security import tokens
 
 LONGEST_BODY = 1024 * 1024
@@ -25,11 +26,9 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     """
     app = Flask("playlist_api", static_folder=None)
     settings = load_settings(environ, Path(app.instance_path))
+    app.config.from_mapping({name.upper(): value for name, value in vars(settings).items()})
     app.config.from_mapping(
-        SECRET_KEY=settings.secret_key,
-        CORS_ORIGINS=settings.cors_origins,
         MAX_CONTENT_LENGTH=LONGEST_BODY,
-        PASSWORD_BLOCKLIST=settings.password_blocklist,
         PROPAGATE_EXCEPTIONS=False,  # a debugger's wish, but clients are promised envelopes
     )
     cast(DefaultJSONProvider, app.json).sort_keys = False
@@ -37,11 +36,13 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
 
     database.init_app(app, settings.database_url)
     tokens.init_app(app, secure_cookie=settings.production)
-    for module in (auth, account, movies, health):
+    hashing.init_app(app, settings)
+    mail.init_app(app, settings)
+    for module in (auth, sessions, passwords, account, movies, health):
         app.register_blueprint(module.blueprint)
     errors.init_app(app)
     request_log.init_app(app)
     headers.init_app(app, production=settings.production)
-    requests.init_app(app)
+    requests.init_app(app, trusted_proxies=settings.trusted_proxies)
     cli.init_app(app)
     return app

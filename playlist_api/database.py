@@ -8,12 +8,15 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from psycopg2 import InterfaceError, OperationalError
 from sqlalchemy import DateTime, MetaData, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, registry
 
 CONNECT_TIMEOUT = 3
 """Seconds until a database that does not answer counts as away."""
+
+POOL_SIZE = 8
+"""Connections that a worker keeps; under load it opens as many again."""
 
 UNAVAILABLE_SQLSTATES = ("08", "25006", "40", "53", "55P03", "57014", "57P01", "57P02", "57P03")
 """Prefixes of the errors that pass: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -50,11 +53,27 @@ def init_app(app: Flask, database_url: str) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "pool_pre_ping": True,
+        "pool_size": POOL_SIZE,
+        "max_overflow": POOL_SIZE,
+        "pool_timeout": CONNECT_TIMEOUT,
         "hide_parameters": True,  # they would be logged with each error, hashes and all
         "connect_args": {"connect_timeout": CONNECT_TIMEOUT, "application_name": app.name},
     }
     db.init_app(app)
     migrate.init_app(app, db)
+    app.teardown_appcontext(release_connection)
+
+
+def release_connection(_: BaseException | None) -> None:
+    """End the transaction before the session is removed, be the connection lost or not.
+
+    A failing ROLLBACK would be an error of its own, too late to be answered.
+    """
+    if db.session.registry.has():
+        try:
+            db.session.rollback()
+        except DBAPIError:
+            db.session().invalidate()
 
 
 def ping() -> None:
@@ -70,5 +89,12 @@ def is_unavailable(error: Exception) -> bool:
         return False
     sqlstate = getattr(error.orig, "pgcode", None)
     if sqlstate is None:
-        return isinstance(error.orig, OperationalError | InterfaceError)
+        lost = error.connection_invalidated
+        return lost or isinstance(error.orig, OperationalError | InterfaceError)
     return str(sqlstate).startswith(UNAVAILABLE_SQLSTATES)
+
+
+def violates(error: IntegrityError, constraint: str) -> bool:
+    """Tell whether it was this constraint, by its name in the database, that refused a row."""
+    diagnostics = getattr(error.orig, "diag", None)
+    return getattr(diagnostics, "constraint_name", None) == constraint

@@ -1,5 +1,7 @@
 """What can go wrong, as exceptions: services raise them, the middleware answers with them."""
 
+from marshmallow import ValidationError
+
 
 class ApiError(Exception):
     """A failure that the client is told of.
@@ -42,8 +44,25 @@ class Conflict(ApiError):
     status, code = 409, "CONFLICT"
 
 
+class TooManyRequests(ApiError):
+    """They ask too often; `retry_after` says in how many seconds they may again."""
+
+    status, code = 429, "TOO_MANY_REQUESTS"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.headers = {"Retry-After": str(retry_after)}
+
+
 class ServiceUnavailable(ApiError):
-    """The database is away; the same request may succeed a little later."""
+    """The service is too busy or its database away; the same request may succeed a little later."""
 
     status, code = 503, "SERVICE_UNAVAILABLE"
     headers = {"Retry-After": "5"}
+
+
+class WrongPassword(ValidationError):
+    """Somebody who is signed in does not know their password; a validation error of its field."""
+
+    def __init__(self) -> None:
+        super().__init__("Is not your password.", "currentPassword")

@@ -17,6 +17,9 @@ EMAIL_LENGTH = 254
 """Characters in the longest e-mail address: RFC 5321, section 4.5.3.1.3, as corrected."""
 TITLE_LENGTH = 255
 URL_LENGTH = 2048
+USER_AGENT_LENGTH = 255
+ADMIN = "admin"
+"""The role of those who may read, change and delete any user's movie."""
 
 
 class Timestamped:
@@ -81,4 +84,28 @@ class Session(Timestamped, Base):
     refresh_token_hash: Mapped[Sha256] = mapped_column("refreshToken")
     replaced_token_hash: Mapped[Sha256 | None] = mapped_column("replacedToken")
     rotated_at: Mapped[datetime] = mapped_column("rotatedAt")
-    expires_at: Mapped[datetime] = mapped_column("expiresAt")
+    expires_at: Mapped[datetime] = mapped_column("expiresAt", index=True)
+    user_agent: Mapped[str] = mapped_column("userAgent", String(USER_AGENT_LENGTH))
+
+
+class PasswordReset(Base):
+    """A token that was mailed to whoever forgot their password; only its hash is kept."""
+
+    __tablename__ = "PasswordReset"
+
+    token_hash: Mapped[Sha256] = mapped_column("token", primary_key=True)
+    user_id: Mapped[UserId] = mapped_column("userId", index=True)
+    expires_at: Mapped[datetime] = mapped_column("expiresAt", index=True)
+
+
+class RateLimit(Base):
+    """How far ahead of time somebody has used up what they may do (see `security.throttling`).
+
+    Unlogged: a crash of the database forgets it, and no write waits for the disk.
+    """
+
+    __tablename__ = "RateLimit"
+    __table_args__ = {"prefixes": ["UNLOGGED"]}
+
+    key: Mapped[Sha256] = mapped_column(primary_key=True)
+    used_until: Mapped[datetime] = mapped_column("usedUntil", index=True)

@@ -14,6 +14,10 @@ from dev.postgres import running
 from playlist_api.app import create_app
 from tests.service import Actor, Gunicorn, InProcess, Service, environment, gunicorn, sign_up
 
+# Settings of the developer's own must not reach the tests.
+for _name in ("CORS_ORIGINS", "FLASK_DEBUG", "PASSWORD_BLOCKLIST", "SMTP_HOST", "TRUSTED_PROXIES"):
+    os.environ.pop(_name, None)
+
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
@@ -80,6 +84,8 @@ def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield served
     assert served.process.returncode == 0
     assert [line for line in served.lines() if line["level"] >= 50] == []
+    assert "Traceback" not in served.errors()
+    assert "Warning" not in served.errors()
 
 
 @pytest.fixture(scope="session", params=["in process", "gunicorn"])
@@ -99,6 +105,13 @@ def ada(service: Service) -> Actor:
 @pytest.fixture
 def bob(service: Service) -> Actor:
     return sign_up(service, name="Bob")
+
+
+@pytest.fixture
+def admin(app: Flask, service: Service) -> Actor:
+    admin = sign_up(service, name="Root")
+    app.test_cli_runner().invoke(args=["users", "promote", admin.email])
+    return admin
 
 
 @pytest.fixture(scope="session")

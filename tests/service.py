@@ -109,6 +109,10 @@ class Gunicorn:
         finally:
             connection.close()
 
+    def errors(self) -> str:
+        """Everything that it has complained of, rather than logged."""
+        return self.log.with_name("errors").read_text()
+
     def lines(self) -> list[dict[str, Any]]:
         """Everything that it has logged."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
@@ -199,24 +203,32 @@ def environment(database_url: str, **settings: str) -> dict[str, str]:
         "APP_ENV": "development",
         "DATABASE_URL": database_url,
         "SECRET_KEY": SECRET_KEY,
+        "RATELIMIT_ENABLED": "false",
         **settings,
     }
+
+
+def free_port() -> int:
+    """Find a port of this machine that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 @contextmanager
 def gunicorn(log: Path, settings: Mapping[str, str]) -> Iterator[Gunicorn]:
     """Serve by gunicorn as the project does, with two workers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-W", "error", "-m", "gunicorn", "-c", "gunicorn.conf.py"]
-    with log.open("w") as output:
+    errors = log.with_name("errors")
+    with log.open("w") as output, errors.open("w") as complaints:
         process = subprocess.Popen(
             [*command, "wsgi:app"],
             cwd=ROOT,
             env={**os.environ, "WEB_CONCURRENCY": "2", **settings, "PORT": str(port)},
             stdout=output,
-            stderr=output,
+            stderr=complaints,
         )
     service = Gunicorn(port, log, process)
     try:
@@ -228,7 +240,7 @@ def gunicorn(log: Path, settings: Mapping[str, str]) -> Iterator[Gunicorn]:
 
 
 def _is_up(service: Gunicorn) -> bool:
-    assert service.process.poll() is None, service.log.read_text()
+    assert service.process.poll() is None, service.errors()
     try:
         return call(service, "GET", "/health/live").status == 200
     except OSError:

@@ -16,8 +16,8 @@ FLOORS = [
     {"schemas"},
     {"security"},
     {"models"},
-    {"database"},
-    {"config", "errors"},
+    {"database", "mail"},
+    {"config", "errors", "events"},
 ]
 PACKAGE = ROOT / "playlist_api"
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -32,8 +32,8 @@ LOG_IN = Route("POST", "/auth/login", GOOD_LOG_IN)
 # Nobody has this movie: what is wrong with the body is told before that.
 MOVIE_ROUTES = [
     Route("POST", "/movies", GOOD_MOVIE),
-    Route("PUT", "/movies/999999999999999999", GOOD_MOVIE),
-    Route("PATCH", "/movies/999999999999999999", GOOD_MOVIE),
+    Route("PUT", "/movies/99999999999999999999", GOOD_MOVIE),
+    Route("PATCH", "/movies/99999999999999999999", GOOD_MOVIE),
 ]
 BODY_ROUTES = [SIGN_UP, LOG_IN, *MOVIE_ROUTES]
 
@@ -93,7 +93,7 @@ NO_STRINGS = [0, 1, -1.5, 1e308, True, False, [], ["x"], {}, {"x": "y"}]
 
 UNCLEAN = [
     *(f"a{character}b" for character in "\0\x01\x07\x08\t\n\x0b\x0c\r\x1b\x1f\x7f\x80\x85\x9f"),
-    *("\0", "\0abcdefgh", "abcdefgh\0", "abcdefgh\n", "\tabcdefgh"),
+    *("\0", "\0abcdefgh", "abcdefgh\0", "abcdefgh\x1f", "\x85abcdefgh"),
     *("a\ud800b", "\udc00", "abcdefgh\udfff", "\udc00\ud800", "\udbff\udbff abc"),
 ]
 
@@ -194,6 +194,8 @@ NO_URLS = [
     ),
     *(
         "http://example.com\\heat.jpg",
+        "http://ex\u2100mple.com/",
+        "http://example.com\uff0fx",
         "http:\\\\example.com",
         "http://exam\u2028ple.com",
         "java\0script:x",
@@ -273,9 +275,9 @@ QUERIES = [
 
 NO_PATHS = [
     *("/", "/nothing", "/movies/", "/movies//", "//movies", "/movies//1", "/me/", "/auth", "/auth/", "/auth/login/"),
-    *("/Movies", "/movies/x", "/movies/0", "/movies/00", "/movies/01", "/movies/-1", "/movies/+1", "/movies/1.0", "/movies/1e3"),
+    *("/Movies", "/movies/x", "/movies/00", "/movies/01", "/movies/-1", "/movies/+1", "/movies/1.0", "/movies/1e3"),
     *("/movies/1_0", "/movies/0x1", "/movies/%D9%A1", "/movies/%EF%BC%91", "/movies/%C2%B9", "/movies/NaN", "/movies/1%20"),
-    *("/movies/1000000000000000000", "/movies/9223372036854775807", "/movies/9223372036854775808", "/movies/18446744073709551616", "/movies/" + "9" * 40, "/movies/" + "9" * 3000),
+    "/movies/" + "9" * 3000,
     *("/movies/%00", "/movies/1%00", "/movies/1%0A", "/movies/1%2F", "/movies%2F1", "/%2Fmovies", "/movies/%2e%2e/me", "/movies/..", "/movies/../me"),
     *("/movies/%FF", "/%ED%A0%80", "/movies/%F0%9F%8E%AC", "/movies/1;x=1", "/movies/1/2", "/movies/null", "/movies/undefined"),
     *("/movies/'", "/movies/1%27--", "/movies/{id}", "/health/", "/health/x", "/favicon.ico", "/robots.txt", "/.env", "/static/x", "/wp-login.php"),
@@ -412,10 +414,16 @@ def test_there_is_nothing_at_other_paths(witness: Actor, method: str, path: str)
     assert (answer.status, answer.error["code"]) == (404, "NOT_FOUND")
 
 
-def test_no_ids_of_movies_are_too_large_to_be_looked_for(witness: Actor) -> None:
-    for number in (2**31 - 1, 2**31, 2**53 + 1, 10**18 - 1):
-        answer = witness.get(f"/movies/{number}")
+@pytest.mark.parametrize("number", [0, 2**31, 2**53 + 1, 2**63 - 1, 2**63, 2**64, 10**30, 10**99])
+def test_an_id_of_any_size_is_looked_for_like_any_other(witness: Actor, number: int) -> None:
+    path = f"/movies/{number}"
+    for method in ("GET", "PUT", "PATCH", "DELETE"):
+        body = {"title": "Heat"} if method in {"PUT", "PATCH"} else None
+        answer = witness.call(method, path, body)
         assert (answer.status, answer.error["message"]) == (404, "There is no such movie.")
+        assert call(witness.service, method, path, body).status == 401
+    assert witness.put(path, {"title": ""}).fields == {"title"}
+    assert witness.post(path).status == 405
 
 
 @pytest.mark.parametrize(
@@ -425,7 +433,7 @@ def test_no_ids_of_movies_are_too_large_to_be_looked_for(witness: Actor) -> None
         ("PUT", "/auth/login", {"POST", "OPTIONS"}),
         ("GET", "/auth/refresh", {"POST", "OPTIONS"}),
         ("DELETE", "/auth/logout", {"POST", "OPTIONS"}),
-        ("POST", "/me", {"GET", "HEAD", "OPTIONS"}),
+        ("POST", "/me", {"GET", "HEAD", "PATCH", "DELETE", "OPTIONS"}),
         ("DELETE", "/movies", {"GET", "HEAD", "POST", "OPTIONS"}),
         ("POST", "/movies/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}),
         ("POST", "/health", {"GET", "HEAD", "OPTIONS"}),
@@ -451,4 +459,4 @@ def test_who_is_asking_comes_before_what_they_ask(witness: Actor, route: Route) 
 def test_what_is_asked_comes_before_whose_it_is(ada: Actor, bob: Actor) -> None:
     path = f"/movies/{ada.add_movie()['id']}"
     assert bob.put(path, {"title": ""}).fields == {"title"}
-    assert bob.put("/movies/999999999999999999", {"title": ""}).fields == {"title"}
+    assert bob.put("/movies/99999999999999999999", {"title": ""}).fields == {"title"}

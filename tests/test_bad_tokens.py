@@ -6,21 +6,18 @@ import hmac
 import json
 import time
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import jwt
 import pytest
 
 from tests.service import SECRET_KEY, Actor, call, sign_up
+from tests.test_isolation import MATRIX
 
 PROTECTED = [
-    ("GET", "/me"),
-    ("GET", "/movies"),
-    ("POST", "/movies"),
-    ("GET", "/movies/1"),
-    ("PUT", "/movies/1"),
-    ("PATCH", "/movies/1"),
-    ("DELETE", "/movies/1"),
+    tuple(route.replace("{id}", str(UUID(int=1)) if "sessions" in route else "1").split())
+    for route, answers in MATRIX.items()
+    if answers[-2] == 401 and route != "POST /auth/refresh"
 ]
 
 
@@ -42,6 +39,7 @@ def unsigned(header: Any, claims: Any = b"{}", signature: bytes = b"x") -> str:
 
 
 HS256 = {"alg": "HS256", "typ": "JWT"}
+CLAIMS = {"sub": "x", "sid": "x", "type": "access", "jti": "x", "iat": 0, "exp": 2**40}
 SIMPLE = {
     "a word": "x",
     "two parts": "x.y",
@@ -62,6 +60,8 @@ SIMPLE = {
     "a header that is no JSON": unsigned(b"x"),
     "a header that is not UTF-8": unsigned(b"\xff"),
     "an empty header": unsigned({}),
+    "a type that is a list": unsigned(HS256, {**CLAIMS, "type": []}),
+    "a type that is an object": unsigned(HS256, {**CLAIMS, "type": {}}),
 }
 
 
@@ -121,6 +121,8 @@ def forgeries(genuine: str, kind: str) -> dict[str, str]:
         "of the other kind": {**claims, "type": other_kind},
         "type unknown": {**claims, "type": "id"},
         "type null": {**claims, "type": None},
+        "type a list": {**claims, "type": []},
+        "type an object": {**claims, "type": {}},
         "type in capitals": {**claims, "type": kind.upper()},
     }
     return {
@@ -128,7 +130,7 @@ def forgeries(genuine: str, kind: str) -> dict[str, str]:
         **{f"payload {name}": signed(HS256, payload) for name, payload in payloads.items()},
         "HS384": signed({"alg": "HS384"}, claims, digest="sha384"),
         "HS512": signed({"alg": "HS512"}, claims, digest="sha512"),
-        "unsigned": jwt.encode(claims, None, "none"),
+        "unsigned": unsigned({"alg": "none"}, claims, b""),
         "unsigned with the signature": f"{unsigned({'alg': 'none'}).split('.')[0]}.{body}.{signature}",
         "another key": signed(HS256, claims, "another key that is just as long as"),
         "an empty key": signed(HS256, claims, ""),
@@ -152,8 +154,7 @@ def forgeries(genuine: str, kind: str) -> dict[str, str]:
 
 
 def some_forgeries(kind: str) -> list[str]:
-    claims = {"sub": "x", "sid": "x", "type": kind, "jti": "x", "iat": 0, "exp": 2**40}
-    return list(forgeries(jwt.encode(claims, SECRET_KEY, "HS256"), kind))
+    return list(forgeries(jwt.encode({**CLAIMS, "type": kind}, SECRET_KEY, "HS256"), kind))
 
 
 @pytest.mark.parametrize("name", some_forgeries("access"))
@@ -190,6 +191,7 @@ def test_what_is_no_token_at_all_opens_nothing(witness: Actor, name: str) -> Non
         answer = witness.call(method, path, token=SIMPLE[name])
         assert (answer.status, answer.error["code"]) == (401, "UNAUTHORIZED")
     assert witness.refresh(SIMPLE[name]).status == 401
+    assert witness.post("/auth/logout", token=SIMPLE[name], cookie=SIMPLE[name]).status == 204
 
 
 @pytest.mark.parametrize(
@@ -201,6 +203,18 @@ def test_an_authorization_header_of_another_form_opens_nothing(witness: Actor, h
     for method, path in PROTECTED:
         answer = call(witness.service, method, path, Authorization=value)
         assert (answer.status, answer.error["code"]) == (401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_has_no_case(witness: Actor, scheme: str) -> None:
+    header = f"{scheme} {witness.token}"
+    assert call(witness.service, "GET", "/me", Authorization=header).status == 200
+
+
+def test_another_scheme_ends_no_session(witness: Actor) -> None:
+    header = f"Token {witness.token}"
+    assert call(witness.service, "POST", "/auth/logout", Authorization=header).status == 204
+    assert witness.get("/me").status == 200
 
 
 def test_a_token_is_taken_from_its_header_only(witness: Actor) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from playlist_api.config import SettingsError, load_settings
+from playlist_api.config.settings import SettingsError, load_settings
 from tests.service import ROOT, SECRET_KEY
 
 URL = "postgresql://ada:secret@db.example.com:5433/playlist?sslmode=require"
@@ -35,6 +35,18 @@ def test_any_spelling_of_a_postgresql_url_means_psycopg2(tmp_path: Path, scheme:
         ("APP_ENV", "staging"),
         ("SECRET_KEY", ""),
         ("SECRET_KEY", "x" * 31),
+        ("SECRET_KEY", "x" * 40),
+        ("SECRET_KEY", " " * 40),
+        ("WEB_CONCURRENCY", "many"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("ARGON2_MEMORY", "19455"),
+        ("ARGON2_ITERATIONS", "1"),
+        ("RATELIMIT_LOGIN", "10"),
+        ("RATELIMIT_LOGIN", "0/minute"),
+        ("RATELIMIT_LOGIN", "10/fortnight"),
+        ("SMTP_PORT", "0"),
+        ("SMTP_TLS", "ssl"),
+        ("FRONTEND_URL", "app.example.com"),
         ("DATABASE_URL", ""),
         ("DATABASE_URL", "sqlite:///playlist.db"),
         ("DATABASE_URL", "mysql://ada@db/playlist"),

@@ -2,12 +2,13 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask, abort
+from flask_migrate import upgrade
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -15,13 +16,26 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from playlist_api.app import create_app
 from playlist_api.database import db, is_unavailable
 from playlist_api.middleware.request_log import JsonFormatter
+from tests.conftest import Databases
 from tests.service import InProcess, call, environment, log_in, sign_up
 
 
+@pytest.fixture(scope="module")
+def own_database(databases: Databases) -> str:
+    """A database whose connections a test may end."""
+    url = databases.make()
+    with create_app(environment(url)).app_context():
+        upgrade()
+    return url
+
+
 @pytest.fixture
-def own_app(database_url: str) -> Flask:
+def own_app(own_database: str) -> Iterator[Flask]:
     """An application that a test may add routes to."""
-    return create_app(environment(database_url))
+    app = create_app(environment(own_database))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture
@@ -165,17 +179,48 @@ def test_a_bug_is_never_taken_for_a_database_that_is_away() -> None:
     assert not is_unavailable(DBAPIError("SELECT 1", {}, RuntimeError("connection refused")))
 
 
-def test_connections_that_the_database_dropped_are_replaced(
-    own_app: Flask, database_url: str
-) -> None:
-    ada = sign_up(InProcess(own_app))
-    engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg2://"))
+def terminate_others(database_url: str) -> None:
+    """Have the database end all connections to it."""
+    engine = create_engine(database_url)
     with engine.connect() as connection:
         others = "datname = current_database() AND pid <> pg_backend_pid()"
         connection.execute(
             text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
         )
     engine.dispose()
+
+
+def test_a_connection_lost_after_the_answer_was_made_is_no_error(
+    own_app: Flask, own_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def view() -> str:
+        db.session.execute(text("SELECT 1"))
+        terminate_others(own_database)
+        return "made"
+
+    add_view(own_app, view)
+    assert call(InProcess(own_app), "GET", "/view").body == b"made"
+    assert not [record for record in caplog.records if record.exc_info]
+    assert sign_up(InProcess(own_app)).get("/me").status == 200
+
+
+def test_a_connection_lost_before_the_answer_is_answered_with_503(
+    own_app: Flask, own_database: str
+) -> None:
+    def view() -> None:
+        db.session.execute(text("SELECT 1"))
+        terminate_others(own_database)
+        db.session.execute(text("SELECT 1"))
+
+    add_view(own_app, view)
+    assert call(InProcess(own_app), "GET", "/view").status == 503
+
+
+def test_connections_that_the_database_dropped_are_replaced(
+    own_app: Flask, own_database: str
+) -> None:
+    ada = sign_up(InProcess(own_app))
+    terminate_others(own_database)
     assert ada.get("/me").status == 200
     assert log_in(ada).get("/movies").status == 200
 

@@ -1,4 +1,7 @@
-"""Who may do what: every route, for its owner, for another user and for nobody."""
+"""Who may do what: every route, for its owner, another user, an admin, nobody and a past session.
+
+The same matrix holds for any running server: `make isolation URL=https://…` (see CONTRIBUTING.md).
+"""
 
 import re
 
@@ -7,21 +10,41 @@ from flask import Flask
 
 from tests.service import PASSWORD, Actor, Answer, call, new_email, sign_up
 
+CALLERS = ("owner", "another user", "admin", "nobody", "ended session")
+
 MATRIX = {
-    # route: the answer to whose it is, to another user, to nobody, to an ended session
-    "POST /auth/signup": (201, 201, 201, 201),
-    "POST /auth/login": (200, 200, 200, 200),
-    "POST /auth/refresh": (200, 200, 401, 401),
-    "POST /auth/logout": (204, 204, 204, 204),
-    "GET /me": (200, 200, 401, 401),
-    "GET /movies": (200, 200, 401, 401),
-    "POST /movies": (201, 201, 401, 401),
-    "GET /movies/{id}": (200, 403, 401, 401),
-    "PUT /movies/{id}": (200, 403, 401, 401),
-    "PATCH /movies/{id}": (200, 403, 401, 401),
-    "DELETE /movies/{id}": (204, 403, 401, 401),
-    "GET /health": (200, 200, 200, 200),
-    "GET /health/live": (200, 200, 200, 200),
+    "POST /auth/signup": (201, 201, 201, 201, 201),
+    "POST /auth/login": (200, 200, 200, 200, 200),
+    "POST /auth/refresh": (200, 200, 200, 401, 401),
+    "POST /auth/logout": (204, 204, 204, 204, 204),
+    "GET /auth/sessions": (200, 200, 200, 401, 401),
+    "DELETE /auth/sessions": (204, 204, 204, 401, 401),
+    "DELETE /auth/sessions/{id}": (204, 404, 404, 401, 401),
+    "PUT /auth/password": (204, 204, 204, 401, 401),
+    "POST /auth/password/forgot": (202, 202, 202, 202, 202),
+    "POST /auth/password/reset": (400, 400, 400, 400, 400),
+    "GET /me": (200, 200, 200, 401, 401),
+    "PATCH /me": (200, 200, 200, 401, 401),
+    "DELETE /me": (204, 204, 204, 401, 401),
+    "GET /me/export": (200, 200, 200, 401, 401),
+    "GET /movies": (200, 200, 200, 401, 401),
+    "POST /movies": (201, 201, 201, 401, 401),
+    "GET /movies/{id}": (200, 403, 200, 401, 401),
+    "PUT /movies/{id}": (200, 403, 200, 401, 401),
+    "PATCH /movies/{id}": (200, 403, 200, 401, 401),
+    "DELETE /movies/{id}": (204, 403, 204, 401, 401),
+    "GET /health": (200, 200, 200, 200, 200),
+    "GET /health/live": (200, 200, 200, 200, 200),
+}
+
+BODIES = {
+    "PUT /auth/password": {"currentPassword": PASSWORD, "newPassword": PASSWORD},
+    "POST /auth/password/reset": {"token": "x", "newPassword": PASSWORD},
+    "DELETE /me": {"currentPassword": PASSWORD},
+    "PATCH /me": {"name": "Ada"},
+    "POST /movies": {"title": "Ronin"},
+    "PUT /movies/{id}": {"title": "Ronin"},
+    "PATCH /movies/{id}": {"title": "Ronin"},
 }
 
 
@@ -30,12 +53,24 @@ def body_of(route: str, owner: Actor) -> dict[str, str] | None:
         return {"name": "Ada", "email": new_email(), "password": PASSWORD}
     if route == "POST /auth/login":
         return {"email": owner.email, "password": PASSWORD}
-    return {"title": "Ronin"} if route.split()[0] in {"POST", "PUT", "PATCH"} else None
+    if route == "POST /auth/password/forgot":
+        return {"email": new_email()}
+    return BODIES.get(route)
+
+
+def thing_of(route: str, owner: Actor) -> str:
+    """Make what the route is about, and name it: a movie or a session of the owner's."""
+    if "sessions" in route:
+        sessions = owner.get("/auth/sessions").json["items"]
+        return str(next(session["id"] for session in sessions if session["current"]))
+    return str(owner.add_movie()["id"])
 
 
 def ask(route: str, owner: Actor, caller: Actor | None) -> Answer:
-    """Send the route's request, for a movie of the owner's, with all that the caller holds."""
-    method, path = route.replace("{id}", str(owner.add_movie()["id"])).split()
+    """Send the route's request for something of the owner's, with all that the caller holds."""
+    method, path = route.split()
+    if "{id}" in path:
+        path = path.replace("{id}", thing_of(route, owner))
     tokens = {"token": caller.token, "cookie": caller.cookie} if caller else {}
     return call(owner.service, method, path, body_of(route, owner), **tokens)
 
@@ -51,10 +86,12 @@ def test_no_route_is_missing_from_the_matrix(app: Flask) -> None:
 
 @pytest.mark.parametrize("route", MATRIX)
 def test_every_route_answers_each_caller_as_the_matrix_says(
-    ada: Actor, bob: Actor, route: str
+    ada: Actor, bob: Actor, admin: Actor, route: str
 ) -> None:
     ended = sign_up(ada.service)
     ended.post("/auth/logout")
-    callers = (ada, bob, None, ended)
-    assert tuple(ask(route, ada, caller).status for caller in callers[1:]) == MATRIX[route][1:]
-    assert ask(route, ada, ada).status == MATRIX[route][0]
+    callers = dict(zip(CALLERS, (ada, bob, admin, None, ended), strict=True))
+    del callers["owner"]
+    answers = {name: ask(route, ada, caller).status for name, caller in callers.items()}
+    answers["owner"] = ask(route, ada, ada).status
+    assert answers == dict(zip(CALLERS, MATRIX[route], strict=True))

@@ -42,11 +42,6 @@ def test_models_and_migrations_agree() -> None:
     check()
 
 
-def test_no_request_and_no_import_is_needed_for_the_engine_to_stay_away() -> None:
-    app = create_app(environment("postgresql://nobody@127.0.0.1:9/nothing"))
-    assert app.url_map
-
-
 @pytest.mark.usefixtures("empty")
 @pytest.mark.parametrize(
     "statement",

@@ -1,9 +1,14 @@
 """Movies: making, reading, changing and deleting one."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from flask import Flask
 
+from playlist_api.errors import Forbidden
+from playlist_api.models import User
+from playlist_api.services import movies
 from tests.service import Actor
 
 MOVIE = {"id", "title", "year", "imageUrl", "ownerId", "createdAt", "updatedAt"}
@@ -27,6 +32,9 @@ URLS = [
     "https://example.com/a?b=c#d",
     "HTTPS://EXAMPLE.COM/X.PNG",
     "http://localhost:9000/heat.jpg",
+    "http://a.b/c",
+    "http://my_host/heat.jpg",
+    "http://[::ffff:1.2.3.4]/heat.jpg",
     "http://minio:9000/heat.jpg",
     "http://127.0.0.1/heat.jpg",
     "http://[::1]:8080/heat.jpg",
@@ -62,6 +70,7 @@ def test_a_title_comes_back_as_it_was_sent(ada: Actor, title: str) -> None:
 
 def test_a_title_loses_the_spaces_around_it(ada: Actor) -> None:
     assert ada.add_movie(" \u3000 In  the Mood \u00a0")["title"] == "In  the Mood"
+    assert ada.add_movie("\tIn the Mood\r\n")["title"] == "In the Mood"
     assert ada.add_movie(" " * 300 + "x" * 255)["title"] == "x" * 255
 
 
@@ -147,6 +156,16 @@ def test_somebody_elses_movie_is_forbidden_and_stays_as_it_is(
     answer = bob.call(method, path, body)
     assert (answer.status, answer.error["code"]) == (403, "FORBIDDEN")
     assert ada.get(path).json == movie
+
+
+def test_nobody_can_hold_up_a_change_of_what_is_not_theirs(app: Flask, ada: Actor) -> None:
+    movie = ada.add_movie()
+    with app.app_context():
+        eve = User(id=uuid4(), role="user")
+        with pytest.raises(Forbidden):
+            movies.find_movie(eve, movie["id"], to_change=True)
+        # The transaction of Eve's request is still open.
+        assert ada.put(f"/movies/{movie['id']}", {"title": "Ronin"}).status == 200
 
 
 def test_head_answers_like_get_without_a_body(ada: Actor) -> None:

@@ -8,6 +8,9 @@ from gunicorn.http.errors import ParseException
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+from playlist_api.models import USER_AGENT_LENGTH
+from playlist_api.schemas.fields import CONTROL_OR_SURROGATE
+
 NOT_JSON = "Must be JSON (RFC 8259): an object in UTF-8."
 
 
@@ -31,6 +34,12 @@ def load_query(schema: Schema) -> Any:
     """
     given = request.args.to_dict(flat=False).items()
     return schema.load({name: values if len(values) > 1 else values[0] for name, values in given})
+
+
+def user_agent() -> str:
+    """Return what the client says it is, as one line of clean text that fits its column."""
+    told = request.headers.get("User-Agent", "")
+    return CONTROL_OR_SURROGATE.sub("", told)[:USER_AGENT_LENGTH]
 
 
 def _read_body() -> bytes:

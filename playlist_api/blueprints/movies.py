@@ -17,12 +17,9 @@ blueprint = Blueprint("movies", __name__, url_prefix="/movies")
 
 
 class MovieId(IntegerConverter):
-    """An id as it is written in a URL, within PostgreSQL's bigint.
+    """An id as it is written in a URL: Werkzeug's own converter would take Arabic digits too."""
 
-    Werkzeug's own converter would take Arabic digits and zeros in front, and any length.
-    """
-
-    regex = "[1-9][0-9]{0,17}"
+    regex = "(?:0|[1-9][0-9]{0,99})"
 
 
 @blueprint.get("")
@@ -42,7 +39,7 @@ def create() -> tuple[Any, HTTPStatus, dict[str, str]]:
 @blueprint.get("/<movie_id:movie_id>")
 @access_token_required
 def show(movie_id: int) -> Any:
-    return movie_answer.dump(movies.owned_movie(current_user, movie_id))
+    return movie_answer.dump(movies.find_movie(current_user, movie_id))
 
 
 @blueprint.route("/<movie_id:movie_id>", methods=["PUT", "PATCH"])

@@ -46,7 +46,7 @@ def envelope(
     }
     if status == HTTPStatus.BAD_REQUEST:
         error["details"] = details or [{"field": "body", "message": "Must be well-formed."}]
-    return json.dumps({"error": error})
+    return json.dumps({"error": error}, separators=(",", ":")) + "\n"
 
 
 def init_app(app: Flask) -> None:

@@ -22,20 +22,23 @@ PREFLIGHT_MAX_AGE = "7200"
 """Seconds that a browser may keep a preflight's answer; Chromium keeps none for longer."""
 
 
+def fixed_headers(*, production: bool) -> dict[str, str]:
+    """Return the headers that are the same on every answer."""
+    fixed = {**SECURITY, "Cache-Control": "no-store", "Vary": "Origin"}
+    return fixed | {"Strict-Transport-Security": HSTS} if production else fixed
+
+
 def init_app(app: Flask, *, production: bool) -> None:
     """Put the headers on every answer, errors and preflights included."""
-    fixed = {**SECURITY, "Cache-Control": "no-store"}
-    if production:
-        fixed["Strict-Transport-Security"] = HSTS
+    fixed = fixed_headers(production=production)
 
     @app.after_request
     def add_headers(response: Response) -> Response:
         response.headers.update(fixed)
-        response.vary.add("Origin")
         if request.headers.get("Origin") in current_app.config["CORS_ORIGINS"]:
             _allow_origin(response)
-        if response.status_code == 204:
-            del response.headers["Content-Type"]
+        if response.content_length == 0 or response.status_code == 204:
+            response.headers.pop("Content-Type", None)
         return response
 
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, NotFound
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wsgi import get_input_stream
 
 DRAINED = 32 * 1024 * 1024
@@ -13,8 +14,15 @@ DRAINED = 32 * 1024 * 1024
 CHUNK = 64 * 1024
 
 
-def init_app(app: Flask) -> None:
-    """See to the address before the routes do, and to the body after them."""
+def init_app(app: Flask, *, trusted_proxies: int) -> None:
+    """See to the address before the routes do, and to the body after them.
+
+    Each of the `trusted_proxies` adds one address to `X-Forwarded-For` and one scheme to
+    `X-Forwarded-Proto`; what the client itself put there is further left, and not believed.
+    """
+    if trusted_proxies:
+        proxied = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=trusted_proxies)
+        app.wsgi_app = proxied  # type: ignore[method-assign]
     app.url_map.merge_slashes = False
     app.before_request(refuse_aliases)
     app.after_request(drain_body)
@@ -31,8 +39,12 @@ def refuse_aliases() -> None:
 
 
 def drain_body(response: Response) -> Response:
-    """Read what is left of a refused body: a client still sending it would see a reset instead."""
-    if response.status_code >= 400:
+    """Read what is left of the body: a client that is still sending would see a reset instead.
+
+    One that waits for `100 Continue` is not sending yet, and reading would only invite it to.
+    """
+    body_comes = request.content_length or "Transfer-Encoding" in request.headers
+    if body_comes and "Expect" not in request.headers:
         stream, left = get_input_stream(request.environ), DRAINED
         with suppress(ParseException, OSError, ClientDisconnected):
             while left > 0 and (chunk := stream.read(min(CHUNK, left))):

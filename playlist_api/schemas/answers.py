@@ -5,15 +5,20 @@ from marshmallow import fields
 from playlist_api.schemas.fields import CamelCase, Timestamp
 
 
-class UserAnswer(CamelCase):
+class Timestamped(CamelCase):
+    """What has been made, and perhaps changed."""
+
+    created_at = Timestamp()
+    updated_at = Timestamp()
+
+
+class UserAnswer(Timestamped):
     """A user, without anything secret."""
 
     id = fields.UUID()
     name = fields.String()
     email = fields.String()
     role = fields.String()
-    created_at = Timestamp()
-    updated_at = Timestamp()
 
 
 class SignedInAnswer(CamelCase):
@@ -23,7 +28,40 @@ class SignedInAnswer(CamelCase):
     access_token = fields.String()
 
 
-class MovieAnswer(CamelCase):
+class SessionAnswer(CamelCase):
+    """A session, and whether it is the one that asks."""
+
+    id = fields.UUID(attribute="session.id")
+    created_at = Timestamp(attribute="session.created_at")
+    # One in use is refreshed every few minutes, so that not every request needs to write.
+    last_used_at = Timestamp(attribute="session.rotated_at")
+    expires_at = Timestamp(attribute="session.expires_at")
+    user_agent = fields.String(attribute="session.user_agent")
+    current = fields.Boolean()
+
+
+class SessionListAnswer(CamelCase):
+    """All of somebody's sessions."""
+
+    items = fields.List(fields.Nested(SessionAnswer))
+
+
+class PasswordResetAnswer(CamelCase):
+    """A link to reset a password that has been mailed and not used."""
+
+    expires_at = Timestamp()
+
+
+class ExportAnswer(CamelCase):
+    """Everything that the service holds on somebody, but for the movies."""
+
+    exported_at = Timestamp()
+    user = fields.Nested(UserAnswer)
+    sessions = fields.List(fields.Nested(SessionAnswer))
+    password_resets = fields.List(fields.Nested(PasswordResetAnswer))
+
+
+class MovieAnswer(Timestamped):
     """A movie of somebody's list."""
 
     id = fields.Integer()
@@ -31,11 +69,9 @@ class MovieAnswer(CamelCase):
     year = fields.String()
     image_url = fields.String()
     owner_id = fields.UUID()
-    created_at = Timestamp()
-    updated_at = Timestamp()
 
 
-class PageMeta(CamelCase):
+class PageMetaAnswer(CamelCase):
     """Where in its list a page stands."""
 
     page = fields.Integer()
@@ -48,10 +84,12 @@ class MoviePageAnswer(CamelCase):
     """A page of somebody's list."""
 
     items = fields.List(fields.Nested(MovieAnswer))
-    meta = fields.Nested(PageMeta)
+    meta = fields.Nested(PageMetaAnswer)
 
 
 user_answer = UserAnswer()
 signed_in_answer = SignedInAnswer()
+session_list_answer = SessionListAnswer()
+export_answer = ExportAnswer()
 movie_answer = MovieAnswer()
 movie_page_answer = MoviePageAnswer()

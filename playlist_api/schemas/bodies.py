@@ -1,7 +1,8 @@
 """What clients send: each schema is built once, at the end, and named for its role."""
 
-from flask import current_app
-from marshmallow import ValidationError
+from typing import Any
+
+from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Regexp
 
 from playlist_api.models import NAME_LENGTH, TITLE_LENGTH, URL_LENGTH
@@ -15,16 +16,19 @@ from playlist_api.schemas.fields import (
     not_blank,
     web_address,
 )
-from playlist_api.security.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, is_common
+from playlist_api.security.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, weakness
 
 PAGE_SIZE = 20
 LARGEST_PAGE = 100
 
 
-def not_common(password: str) -> None:
-    """Refuse what every attacker tries first (OWASP ASVS 5.0, 6.2.4), where this is switched on."""
-    if current_app.config["PASSWORD_BLOCKLIST"] and is_common(password):
-        raise ValidationError("Is one of the most common passwords, which are guessed first.")
+class NewPassword(Text):
+    """A password that somebody chooses."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        too_short = f"Must have at least {SHORTEST_PASSWORD} characters."
+        longer = Length(min=SHORTEST_PASSWORD, error=too_short)
+        super().__init__(longer, at_most(LONGEST_PASSWORD), required=True, **kwargs)
 
 
 class SignUp(CamelCase):
@@ -32,12 +36,14 @@ class SignUp(CamelCase):
 
     name = Trimmed(not_blank, at_most(NAME_LENGTH), required=True)
     email = EmailAddress(required=True)
-    password = Text(
-        Length(min=SHORTEST_PASSWORD, error=f"Must have at least {SHORTEST_PASSWORD} characters."),
-        at_most(LONGEST_PASSWORD),
-        not_common,
-        required=True,
-    )
+    password = NewPassword()
+
+    @validates_schema(skip_on_field_errors=False)
+    def _is_strong(self, account: dict[str, Any], **_: Any) -> None:
+        if "password" in account:
+            about = {"name": account.get("name", ""), "email": account.get("email", "")}
+            if problem := weakness(account["password"], **about):
+                raise ValidationError(problem, "password")
 
 
 class LogIn(CamelCase):
@@ -45,6 +51,40 @@ class LogIn(CamelCase):
 
     email = EmailAddress(required=True)
     password = Text(not_blank, required=True)
+
+
+class ProfileChanges(CamelCase):
+    """What people may change of their account; the password goes with a new e-mail."""
+
+    name = Trimmed(not_blank, at_most(NAME_LENGTH))
+    email = EmailAddress()
+    current_password = Text(not_blank)
+
+
+class PasswordChange(CamelCase):
+    """The password that is, and the one that is to be."""
+
+    current_password = Text(not_blank, required=True)
+    new_password = NewPassword()
+
+
+class Confirmation(CamelCase):
+    """The password of somebody who is about to do what cannot be undone."""
+
+    current_password = Text(not_blank, required=True)
+
+
+class ForgottenPassword(CamelCase):
+    """Where to mail a link."""
+
+    email = EmailAddress(required=True)
+
+
+class PasswordReset(CamelCase):
+    """What the mailed link held, and the password that is to be."""
+
+    token = Text(not_blank, required=True)
+    new_password = NewPassword()
 
 
 class MovieFields(CamelCase):
@@ -68,6 +108,11 @@ class PageQuery(CamelCase):
 
 sign_up_body = SignUp()
 log_in_body = LogIn()
+profile_changes = ProfileChanges()
+password_change = PasswordChange()
+confirmation = Confirmation()
+forgotten_password = ForgottenPassword()
+password_reset = PasswordReset()
 movie_body = MovieFields()
 movie_changes = MovieFields(partial=True)
 page_query = PageQuery()

@@ -1,20 +1,32 @@
 """What schemas are made of, and how their problems are told."""
 
 import re
+import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
-from marshmallow.validate import URL, Email, Length, Range
+from marshmallow.validate import Email, Length, Range
 
 from playlist_api.models import EMAIL_LENGTH
 
 CONTROL_OR_SURROGATE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Unicode's categories Cc, which no line of text needs, and Cs, which UTF-8 cannot carry."""
 
-SPACES = "\u0020\u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-"""Unicode's category Zs. `str.strip()` would take control characters too, which are refused."""
+SPACES = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
+    map(chr, range(0x2000, 0x200C))
+)
+"""What JavaScript's `trim()` takes, and the zero-width space. Python's `strip()` would take further
+control characters, which are refused instead."""
+
+LABEL = r"[^\W_]([\w-]{0,61}[^\W_])?"
+WEB_ADDRESS = re.compile(
+    rf"https?://({LABEL}(\.{LABEL})*\.?|\[[0-9a-f:.]+\])(:[0-9]{{1,5}})?([/?#][^\s\\]*)?",
+    re.IGNORECASE,
+)
+"""A URL of a host, named in any script by labels of at most 63 characters (RFC 1035) or by number,
+without credentials."""
 
 
 class CamelCase(Schema):
@@ -65,26 +77,34 @@ class Trimmed(Text):
         return super()._deserialize(*args, **kwargs).strip(SPACES)
 
 
+def email_address(text: str) -> None:
+    """Refuse what is no address, or holds what cannot be seen."""
+    message = "Must be an e-mail address."
+    if not all(character.isascii() or character.isalnum() for character in text):
+        raise ValidationError(message)
+    Email(error=message)(text)
+
+
 class EmailAddress(Trimmed):
     """An e-mail address in lower case, as it is stored and compared."""
 
     def __init__(self, **kwargs: Any) -> None:
-        shape = Email(error="Must be an e-mail address.")
-        super().__init__(shape, at_most(EMAIL_LENGTH), **kwargs)
+        super().__init__(email_address, at_most(EMAIL_LENGTH), **kwargs)
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> str:
-        return super()._deserialize(*args, **kwargs).lower()
+        text = super()._deserialize(*args, **kwargs)
+        # NFKC, so that no address looks like another: full-width letters are letters.
+        return unicodedata.normalize("NFKC", text).lower()
 
 
 def web_address(text: str) -> None:
-    """Refuse what is no plain http(s) URL of a host: other schemes, credentials, spaces."""
-    shape = URL(schemes={"http", "https"}, require_tld=False, error="Must be an http or https URL.")
-    parts = urlsplit(shape(text))
+    """Refuse what is no http(s) URL of a host."""
     try:
-        odd = parts.username is not None or parts.port == 0 or re.search(r"\s", text)
+        # Checks what the expression cannot: an IPv6 address, the port's range, look-alike slashes.
+        possible = urlsplit(text).port != 0
     except ValueError:
-        odd = True
-    if odd:
+        possible = False
+    if not (possible and WEB_ADDRESS.fullmatch(text)):
         raise ValidationError("Must be an http or https URL.")
 
 
@@ -98,7 +118,7 @@ class WholeNumber(fields.Field[int]):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         # A parameter given twice arrives as a list; 4,300 digits is where int() itself gives up.
-        if not (isinstance(value, str) and re.fullmatch("[0-9]{1,4300}", value)):
+        if not (isinstance(value, str) and re.fullmatch("0|[1-9][0-9]{0,4299}", value)):
             raise ValidationError(self.message)
         return int(value)
 

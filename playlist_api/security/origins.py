@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 
 from flask import current_app, request
 
+from playlist_api import events
 from playlist_api.errors import Forbidden
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -24,6 +25,7 @@ def allowed_origin_required(view: View) -> View:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         origin = request.headers.get("Origin")
         if origin is not None and origin not in current_app.config["CORS_ORIGINS"]:
+            events.record("foreign_origin_refused", origin=origin)
             raise Forbidden("This page may not use your session.")
         return view(*args, **kwargs)
 

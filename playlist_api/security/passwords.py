@@ -1,9 +1,17 @@
-"""Password hashing, and the passwords that are too common to allow."""
+"""Password hashing, bounded in what it may take, and the passwords that are too weak."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from threading import BoundedSemaphore
+from typing import cast
 
+from flask import Flask, current_app
 from passlib.context import CryptContext
+
+from playlist_api.config.settings import Settings
+from playlist_api.errors import ServiceUnavailable
 
 SHORTEST_PASSWORD = 8
 """Characters: NIST SP 800-63B, section 3.1.1.2."""
@@ -11,32 +19,78 @@ SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 128
 """Characters: OWASP's Authentication Cheat Sheet asks for at least 64 and for an upper bound."""
 
-_context = CryptContext(
-    schemes=["argon2"],
-    # OWASP's Password Storage Cheat Sheet: Argon2id with 19 MiB of memory (here in KiB), two
-    # iterations, one thread. Hashes made with other parameters are renewed at the next login.
-    argon2__type="ID",
-    argon2__memory_cost=19 * 1024,
-    argon2__time_cost=2,
-    argon2__parallelism=1,
-)
-_nobodys_hash = _context.hash(secrets.token_urlsafe())
+TELLING_LENGTH = 4
+"""Characters of a name that a password must not hold: shorter ones are in too many words."""
+
+HASHING, WAITING, PATIENCE = 2, 20, 5.0
+"""Of each worker's threads, how many hash, and how many wait for that so many seconds. The rest
+of a worker's threads are left for calls that need no hash."""
 
 
-def hash_password(password: str) -> str:
-    """Hash a password of up to `LONGEST_PASSWORD` characters with Argon2id."""
-    return _context.hash(password)
+class PasswordHasher:
+    """Argon2id with an application's parameters, for few threads at a time."""
+
+    def __init__(self, *, memory: int, iterations: int, parallelism: int) -> None:
+        """Take the memory in KiB; OWASP's Password Storage Cheat Sheet has the least of each."""
+        self._context = CryptContext(
+            schemes=["argon2"],
+            argon2__type="ID",
+            argon2__memory_cost=memory,
+            argon2__time_cost=iterations,
+            argon2__parallelism=parallelism,
+        )
+        self._nobodys_hash = self._context.hash(secrets.token_urlsafe())
+        self._places = BoundedSemaphore(HASHING + WAITING)
+        self._hashing = BoundedSemaphore(HASHING)
+
+    def hash(self, password: str) -> str:
+        """Hash a password of up to `LONGEST_PASSWORD` characters.
+
+        :raises ServiceUnavailable: when too many passwords are being hashed already.
+        """
+        with self._turn():
+            return self._context.hash(password)
+
+    def verify(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
+        """Check a password, at the same cost when there is no such user (a hash of None).
+
+        :return: whether it is right; and a new hash to keep, if the parameters have changed.
+        :raises ServiceUnavailable: when too many passwords are being hashed already.
+        """
+        # Nobody has a longer password, and passlib raises for one of 4,097 characters.
+        candidate = password if len(password) <= LONGEST_PASSWORD else ""
+        known = password_hash or self._nobodys_hash
+        with self._turn():
+            right, new_hash = self._context.verify_and_update(candidate, known)
+        return right and password_hash is not None, new_hash
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
+            raise ServiceUnavailable("Too many people are signing in. Please try again.")
+        try:
+            if not self._hashing.acquire(timeout=PATIENCE):
+                raise ServiceUnavailable("Too many people are signing in. Please try again.")
+            try:
+                yield
+            finally:
+                self._hashing.release()
+        finally:
+            self._places.release()
 
 
-def verify_password(password: str, password_hash: str | None) -> tuple[bool, str | None]:
-    """Check a password, at the same cost when there is no such user (a hash of None) to check.
+def init_app(app: Flask, settings: Settings) -> None:
+    """Give the application its hasher."""
+    app.extensions["passwords"] = PasswordHasher(
+        memory=settings.argon2_memory,
+        iterations=settings.argon2_iterations,
+        parallelism=settings.argon2_parallelism,
+    )
 
-    :return: whether it is right; and a new hash to keep, when today's parameters are different.
-    """
-    # Nobody has a longer password, and passlib raises for one of 4,097 characters.
-    candidate = password if len(password) <= LONGEST_PASSWORD else ""
-    right, new_hash = _context.verify_and_update(candidate, password_hash or _nobodys_hash)
-    return right and password_hash is not None, new_hash
+
+def hasher() -> PasswordHasher:
+    """Return the running application's hasher."""
+    return cast(PasswordHasher, current_app.extensions["passwords"])
 
 
 @cache
@@ -47,6 +101,17 @@ def _common_passwords() -> frozenset[str]:
     return frozenset(FREQUENCY_LISTS["passwords"])
 
 
-def is_common(password: str) -> bool:
-    """Tell whether a password, in any case, is among the 30,000 most used."""
-    return password.lower() in _common_passwords()
+def weakness(password: str, *, name: str, email: str) -> str | None:
+    """Say why a password is too weak for this person, where that is checked at all.
+
+    OWASP ASVS 5.0, 6.2.4 and 6.2.11, ask for it; `PASSWORD_BLOCKLIST` switches it on.
+    """
+    if not current_app.config["PASSWORD_BLOCKLIST"]:
+        return None
+    folded = password.strip().casefold()
+    if folded in _common_passwords():
+        return "Is one of the most common passwords, which are guessed first."
+    own = (name, email, email.partition("@")[0])
+    if any(len(part) >= TELLING_LENGTH and part.casefold() in folded for part in own):
+        return "Must not contain your own name or e-mail."
+    return None

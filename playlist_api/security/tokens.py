@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import wraps
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -17,8 +18,8 @@ from flask_jwt_extended import (
     create_access_token,
     create_refresh_token,
     decode_token,
+    get_jwt,
     set_refresh_cookies,
-    unset_refresh_cookies,
     verify_jwt_in_request,
 )
 from flask_jwt_extended.exceptions import JWTExtendedException
@@ -59,7 +60,7 @@ def init_app(app: Flask, *, secure_cookie: bool) -> None:
 @jwt.decode_key_loader
 def _key(_header: dict[str, Any], claims: dict[str, Any]) -> str:
     # Else one that never expires would do, and one without a type pass for an access token.
-    if not claims.keys() >= CLAIMS or claims["type"] not in {"access", "refresh"}:
+    if not claims.keys() >= CLAIMS or claims["type"] not in ("access", "refresh"):
         raise InvalidTokenError("This service does not make such tokens.")
     key: str = current_app.config["SECRET_KEY"]
     return key
@@ -110,6 +111,7 @@ def _guarded(view: View, **where: Any) -> View:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
+            _spell_scheme()
             verify_jwt_in_request(**where)
         except TOKEN_ERRORS as error:
             raise Unauthorized("Please sign in.") from error
@@ -118,12 +120,20 @@ def _guarded(view: View, **where: Any) -> View:
     return cast(View, guarded)
 
 
+def _spell_scheme() -> None:
+    # The library wants `Bearer` to the letter; schemes have no case (RFC 9110, section 11.1).
+    scheme, space, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        request.environ["HTTP_AUTHORIZATION"] = f"Bearer{space}{token}"
+
+
 def presented_sessions() -> Iterator[UUID]:
     """Name the sessions that the request holds a genuine token of, be it expired or replaced.
 
     Such a token opens nothing, but is proof enough for ending its session.
     """
-    bearer = request.authorization and request.authorization.token
+    header = request.authorization
+    bearer = header.token if header and header.type == "bearer" else None
     for token, kind in ((bearer, "access"), (request.cookies.get(REFRESH_COOKIE), "refresh")):
         with suppress(*TOKEN_ERRORS):
             claims = decode_token(token or "", allow_expired=True)
@@ -169,6 +179,19 @@ def set_refresh_cookie(response: Response, token: str) -> None:
     set_refresh_cookies(response, token, max_age=max_age)
 
 
-def clear_refresh_cookie(response: Response) -> None:
-    """Have the browser forget the refresh token."""
-    unset_refresh_cookies(response)
+def without_refresh_cookie() -> Response:
+    """Answer with nothing but that the browser may forget the refresh token."""
+    answer = Response(status=HTTPStatus.NO_CONTENT)
+    answer.delete_cookie(
+        REFRESH_COOKIE,
+        path=current_app.config["JWT_REFRESH_COOKIE_PATH"],
+        secure=current_app.config["JWT_COOKIE_SECURE"],
+        httponly=True,
+        samesite="Strict",
+    )
+    return answer
+
+
+def current_session() -> UUID:
+    """Name the session of the request's token, which has been checked."""
+    return UUID(get_jwt()["sid"])

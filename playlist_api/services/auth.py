@@ -1,42 +1,78 @@
 """Signing up and logging in."""
 
-from sqlalchemy import select
+from uuid import UUID
+
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from playlist_api import events
 from playlist_api.database import db
-from playlist_api.errors import Conflict, Unauthorized
+from playlist_api.errors import Conflict, Unauthorized, WrongPassword
 from playlist_api.models import User
-from playlist_api.security.passwords import hash_password, verify_password
+from playlist_api.security.passwords import hasher
 from playlist_api.services.sessions import SignedIn, start_session
 
+EMAIL_TAKEN = "This e-mail already has an account."
 
-def sign_up(name: str, email: str, password: str) -> SignedIn:
+
+def sign_up(name: str, email: str, password: str, user_agent: str) -> SignedIn:
     """Make an account and its first session.
 
     :raises Conflict: when the e-mail has an account, be it made a moment ago.
     """
-    account = {"name": name, "email": email, "password_hash": hash_password(password)}
+    account = {"name": name, "email": email, "password_hash": hasher().hash(password)}
     # Whether the address is free, only its unique index can tell when several ask at once.
     adding = insert(User).on_conflict_do_nothing(index_elements=[User.email]).returning(User)
     user = db.session.scalar(adding, account)
     if user is None:
-        raise Conflict("This e-mail already has an account.")
-    signed_in = start_session(user)
+        raise Conflict(EMAIL_TAKEN)
+    signed_in = start_session(user, user_agent)
     db.session.commit()
+    events.record("signed_up", userId=user.id)
     return signed_in
 
 
-def log_in(email: str, password: str) -> SignedIn:
+def log_in(email: str, password: str, user_agent: str) -> SignedIn:
     """Start a session for whoever knows the password.
 
     :raises Unauthorized: for a wrong e-mail or password, at the same cost and in the same words.
     """
-    user = db.session.scalar(select(User).where(User.email == email))
-    right, new_hash = verify_password(password, user.password_hash if user else None)
-    if user is None or not right:
+    wanted = select(User.id, User.password_hash).where(User.email == email)
+    user_id, password_hash = db.session.execute(wanted).one_or_none() or (None, None)
+    user, new_hash = _verified(user_id, password_hash, password)
+    if user is None:
+        events.record("login_failed", userId=user_id)
         raise Unauthorized("Wrong e-mail or password.")
     if new_hash:
-        user.password_hash = new_hash
-    signed_in = start_session(user)
+        renewed = {"password_hash": new_hash, "updated_at": User.updated_at}
+        db.session.execute(update(User).where(User.id == user.id).values(renewed))
+    signed_in = start_session(user, user_agent)
     db.session.commit()
+    events.record("login_succeeded", userId=user.id)
     return signed_in
+
+
+def confirmed(user: User, password: str) -> User:
+    """Return the user, locked until the transaction ends, if the password is theirs.
+
+    :raises WrongPassword: if it is not.
+    """
+    locked, _ = _verified(user.id, user.password_hash, password)
+    if locked is None:
+        events.record("password_not_confirmed", userId=user.id)
+        raise WrongPassword
+    return locked
+
+
+def _verified(
+    user_id: UUID | None, password_hash: str | None, password: str
+) -> tuple[User | None, str | None]:
+    # Hashing takes long, and nobody else should lack a connection or wait for a lock meanwhile.
+    db.session.rollback()
+    right, new_hash = hasher().verify(password, password_hash)
+    if not right:
+        return None, None
+    locked = db.session.get(User, user_id, with_for_update=True, populate_existing=True)
+    # Else a password that was changed meanwhile would open one last session.
+    unchanged = locked is not None and locked.password_hash == password_hash
+    return (locked, new_hash) if unchanged else (None, None)

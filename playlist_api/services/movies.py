@@ -7,12 +7,16 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
+from playlist_api import events
 from playlist_api.database import db
 from playlist_api.errors import Forbidden, NotFound
-from playlist_api.models import Movie, User
+from playlist_api.models import ADMIN, Movie, User
+
+LARGEST_ID = 2**63 - 1
+"""PostgreSQL's largest bigint, beyond which a comparison would be an error."""
 
 BATCH = 1000
-"""Rows that an import sends at a time, so that its memory does not grow with the file."""
+"""Rows that an import sends at a time."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,30 @@ class Page:
     meta: PageMeta
 
 
-def owned_movie(user: User, movie_id: int, *, to_change: bool = False) -> Movie:
-    """Find a movie of the user's own; one `to_change` is locked until the transaction ends.
+def find_movie(user: User, movie_id: int, *, to_change: bool = False) -> Movie:
+    """Find a movie that is the user's to use: their own or, for an admin, anybody's.
+
+    One `to_change` is locked until the transaction ends.
 
     :raises NotFound: when there is no such movie.
     :raises Forbidden: when it is somebody else's.
     """
-    movie = db.session.get(Movie, movie_id, with_for_update=to_change or None)
+    movie = _movie(movie_id)
+    if movie.owner_id != user.id and user.role != ADMIN:
+        events.record("denied", userId=user.id, movieId=movie_id)
+        raise Forbidden("This movie is on somebody else's list.")
+    # Locked only now, so that nobody holds up what is not theirs.
+    return _movie(movie_id, for_update=True) if to_change else movie
+
+
+def _movie(movie_id: int, *, for_update: bool = False) -> Movie:
+    movie = None
+    if movie_id <= LARGEST_ID:
+        movie = db.session.get(
+            Movie, movie_id, with_for_update=for_update or None, populate_existing=for_update
+        )
     if movie is None:
         raise NotFound("There is no such movie.")
-    if movie.owner_id != user.id:
-        raise Forbidden("This movie is on somebody else's list.")
     return movie
 
 
@@ -72,11 +89,11 @@ def add_movie(user: User, fields: Mapping[str, Any]) -> Movie:
 
 
 def change_movie(user: User, movie_id: int, changes: Mapping[str, Any]) -> Movie:
-    """Set the given fields of a movie of the user's own and keep the others.
+    """Set the given fields of a movie and keep the others.
 
-    :raises NotFound, Forbidden: as `owned_movie` does.
+    :raises NotFound, Forbidden: as `find_movie` does.
     """
-    movie = owned_movie(user, movie_id, to_change=True)
+    movie = find_movie(user, movie_id, to_change=True)
     for name, value in changes.items():
         setattr(movie, name, value)
     db.session.commit()
@@ -84,11 +101,11 @@ def change_movie(user: User, movie_id: int, changes: Mapping[str, Any]) -> Movie
 
 
 def delete_movie(user: User, movie_id: int) -> None:
-    """Take a movie off the user's list.
+    """Take a movie off its list.
 
-    :raises NotFound, Forbidden: as `owned_movie` does.
+    :raises NotFound, Forbidden: as `find_movie` does.
     """
-    db.session.delete(owned_movie(user, movie_id, to_change=True))
+    db.session.delete(find_movie(user, movie_id, to_change=True))
     db.session.commit()
 
 

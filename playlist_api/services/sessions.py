@@ -1,19 +1,21 @@
 """Sessions: one for each sign-in on each device, alive until ended, expired or misused."""
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy.sql.dml import ReturningDelete
 
+from playlist_api import events
 from playlist_api.database import db
-from playlist_api.errors import Unauthorized
+from playlist_api.errors import NotFound, Unauthorized
 from playlist_api.models import Session, User
 from playlist_api.security import tokens
 
-log = logging.getLogger(__name__)
+MOST_SESSIONS = 20
+"""Live sessions of one user; more devices than anybody signs in on."""
 
 SESSION_ENDED = "Your session has ended. Please sign in again."
 
@@ -31,15 +33,43 @@ class SignedIn:
     refresh_token: str
 
 
-def start_session(user: User) -> SignedIn:
-    """Add a session for the user to the running transaction, and make its first tokens."""
-    session = Session(id=uuid4(), user_id=user.id)
+@dataclass(frozen=True)
+class ListedSession:
+    """A session, and whether it is the one that asks."""
+
+    session: Session
+    current: bool
+
+
+@dataclass(frozen=True)
+class SessionList:
+    """All of somebody's sessions."""
+
+    items: list[ListedSession]
+
+
+def start_session(user: User, user_agent: str) -> SignedIn:
+    """Add a session for the user to the running transaction, and make its first tokens.
+
+    The user's row must be locked, so that racing sign-ins count each other: beyond
+    `MOST_SESSIONS`, the oldest end.
+    """
+    session = Session(id=uuid4(), user_id=user.id, user_agent=user_agent)
     _rotate(session, datetime.now(UTC))
     db.session.add(session)
+    db.session.flush()
+    surplus = _live(user).with_only_columns(Session.id).offset(MOST_SESSIONS)
+    db.session.execute(delete(Session).where(Session.id.in_(surplus)))
     return _signed_in(user, session)
 
 
-def refresh(user: User, session_id: UUID, presented: str) -> SignedIn:
+def list_sessions(user: User, current: UUID) -> SessionList:
+    """Return the user's sessions that are alive, newest first."""
+    sessions = db.session.scalars(_live(user))
+    return SessionList([ListedSession(session, session.id == current) for session in sessions])
+
+
+def refresh(user: User, session_id: UUID, presented: str, user_agent: str) -> SignedIn:
     """Exchange a genuine refresh token of one of the user's sessions for new tokens.
 
     The current token is replaced. The one replaced last still gets, within `GRACE`, what it was
@@ -55,21 +85,52 @@ def refresh(user: User, session_id: UUID, presented: str) -> SignedIn:
     now = datetime.now(UTC)
     presented_hash = tokens.token_hash(presented)
     if presented_hash == session.refresh_token_hash:
+        session.user_agent = user_agent
         _rotate(session, now)
     elif presented_hash != session.replaced_token_hash or now > session.rotated_at + GRACE:
         db.session.delete(session)
         db.session.commit()
-        log.warning("A replaced refresh token came back: session %s ended.", session_id)
+        events.record("refresh_token_reused", userId=user.id, sessionId=session_id)
         raise Unauthorized(SESSION_ENDED)
     db.session.commit()
     return _signed_in(user, session)
 
 
-def end_sessions(session_ids: Iterable[UUID]) -> None:
+def end_presented_sessions(session_ids: Iterable[UUID]) -> None:
     """End these sessions; those that have ended already are no matter."""
     if ids := list(session_ids):
-        db.session.execute(delete(Session).where(Session.id.in_(ids)))
+        ended = db.session.scalars(_ending(Session.id.in_(ids)))
+        for session in ended.all():
+            events.record("logged_out", userId=session.user_id, sessionId=session.id)
         db.session.commit()
+
+
+def end_session(user: User, session_id: UUID) -> None:
+    """End one of the user's sessions.
+
+    :raises NotFound: when the user has no such session, be it somebody else's.
+    """
+    ended = _ending(Session.id == session_id, Session.user_id == user.id)
+    if db.session.scalar(ended) is None:
+        raise NotFound("You have no such session.")
+    db.session.commit()
+    events.record("session_ended", userId=user.id, sessionId=session_id)
+
+
+def end_other_sessions(user: User, kept: UUID) -> None:
+    """End all of the user's sessions but one."""
+    db.session.execute(_ending(Session.user_id == user.id, Session.id != kept))
+    db.session.commit()
+    events.record("other_sessions_ended", userId=user.id, sessionId=kept)
+
+
+def _live(user: User) -> Select[Session]:
+    live = select(Session).where(Session.user_id == user.id, Session.expires_at > func.now())
+    return live.order_by(Session.created_at.desc(), Session.id)
+
+
+def _ending(*which: ColumnElement[bool]) -> ReturningDelete[Session]:
+    return delete(Session).where(*which).returning(Session)
 
 
 def _rotate(session: Session, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Operators' commands: `flask movies import`."""
+"""`flask movies`: work on users' lists."""
 
 import csv
 import sys
@@ -7,26 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import click
-from flask import Flask
 from flask.cli import AppGroup
 from marshmallow import ValidationError
-from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 
-from playlist_api.database import db, is_unavailable
-from playlist_api.models import User
+from playlist_api.cli.lookup import database_needed, user_of
 from playlist_api.schemas.bodies import movie_body
 from playlist_api.schemas.fields import problems
 from playlist_api.services.movies import import_movies
 
 Row = dict[str, Any]
 
+COLUMNS = {"title", "year", "imageUrl"}
+
 movies = AppGroup("movies", help="Work on users' lists of movies.")
-
-
-def init_app(app: Flask) -> None:
-    """Add the commands to `flask`."""
-    app.cli.add_command(movies)
 
 
 @movies.command("import")
@@ -40,14 +33,10 @@ def import_file(file: Path, email: str) -> None:
     """
     rows = _read(file)
     refused: list[tuple[int, ValidationError]] = []
-    try:
-        user = _user(email)
+    with database_needed():
+        user = user_of(email)
         with click.progressbar(rows, label=file.name, file=sys.stderr) as bar:
             imported = import_movies(user, _accepted(bar, refused))
-    except DBAPIError as error:
-        if is_unavailable(error):
-            raise click.ClickException("The database is away; nothing was imported.") from error
-        raise
     for line, reasons in refused:
         for problem in problems(reasons):
             click.echo(f"line {line}: {problem['field']}: {problem['message']}", err=True)
@@ -60,18 +49,13 @@ def _read(file: Path) -> list[tuple[int, Row]]:
             reader = csv.DictReader(lines, strict=True)
             if "title" not in (reader.fieldnames or ()):
                 raise click.ClickException(f"{file} has no column `title` in its first line.")
+            if ignored := set(reader.fieldnames or ()) - COLUMNS:
+                click.echo(f"Columns ignored: {', '.join(sorted(ignored))}", err=True)
             return [(reader.line_num, row) for row in reader]
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{file} is not UTF-8: {error.reason}.") from error
     except csv.Error as error:
         raise click.ClickException(f"{file} is not CSV: {error}.") from error
-
-
-def _user(email: str) -> User:
-    user = db.session.scalar(select(User).where(User.email == email.strip().lower()))
-    if user is None:
-        raise click.ClickException(f"Nobody has signed up as {email}.")
-    return user
 
 
 def _accepted(

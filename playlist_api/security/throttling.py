@@ -1,0 +1,128 @@
+"""Limits on how often something may be tried, exact over all workers and hosts.
+
+The store is PostgreSQL itself: without it nobody could log in anyway, so that no loss of a store
+can fail a login or open the door. The algorithm is GCRA (generic cell rate algorithm, ITU-T
+I.371): one time for each key says until when what was used is used up, and one statement compares
+and moves it, so that of any number of racing tries exactly as many pass as should.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import wraps
+from hashlib import sha256
+from ipaddress import ip_address, ip_network
+from math import ceil
+from typing import Any, TypeVar, cast
+
+from flask import current_app, request
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from playlist_api import events
+from playlist_api.config.fields import Limit
+from playlist_api.database import db
+from playlist_api.errors import TooManyRequests, Unauthorized, WrongPassword
+from playlist_api.models import RateLimit
+
+CUSTOMER_PREFIX = 64
+"""Bits of an IPv6 address that name a customer, who has all addresses behind it: RFC 6177."""
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def throttled(kind: str) -> Callable[[View], View]:
+    """Limit how often an address may call a view, by the setting `RATELIMIT_<KIND>`.
+
+    :raises TooManyRequests: when it has done so too often.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def limited(*args: Any, **kwargs: Any) -> Any:
+            charge(kind)
+            return view(*args, **kwargs)
+
+        return cast(View, limited)
+
+    return decorate
+
+
+def charge(kind: str, account: str = "") -> None:
+    """Count one try of the caller's address, or of anybody's for an `account`.
+
+    :raises TooManyRequests: when there were too many.
+    """
+    _charge(kind, account or _address())
+
+
+@contextmanager
+def guess(account: str) -> Iterator[None]:
+    """Count a guess at an account's password from the caller's address, unless it is right.
+
+    The count is kept for each pair of account and address, so that nobody's guesses lock the owner
+    out elsewhere, and for each address, so that nobody tries one password on all accounts.
+
+    :raises TooManyRequests: when there were too many wrong ones.
+    """
+    tries = [("login", f"{account} {_address()}"), ("address", _address())]
+    for kind, key in tries:
+        _charge(kind, key)
+    try:
+        yield
+    except (Unauthorized, WrongPassword):
+        raise
+    except Exception:
+        _refund(tries)
+        raise
+    _refund(tries)
+
+
+def _address() -> str:
+    address = ip_address(request.remote_addr or "::")
+    return str(ip_network((address, CUSTOMER_PREFIX if address.version == 6 else 32), strict=False))
+
+
+def _limit(kind: str) -> Limit:
+    return cast(Limit, current_app.config[f"RATELIMIT_{kind.upper()}"])
+
+
+def _key(kind: str, who: str) -> str:
+    return sha256(f"{kind} {who}".encode()).hexdigest()
+
+
+def _charge(kind: str, who: str) -> None:
+    if not current_app.config["RATELIMIT_ENABLED"]:
+        return
+    limit, key = _limit(kind), _key(kind, who)
+    cost = limit.period / limit.times
+    moved = func.greatest(RateLimit.used_until, func.now()) + cost
+    charging = insert(RateLimit).values(key=key, used_until=func.now() + cost)
+    charging = charging.on_conflict_do_update(
+        index_elements=[RateLimit.key],
+        set_={RateLimit.used_until: moved},
+        where=moved <= func.now() + limit.period,
+    )
+    passed = db.session.scalar(charging.returning(RateLimit.key))
+    db.session.commit()
+    if not passed:
+        events.record("throttled", limit=kind)
+        raise TooManyRequests("Too many tries. Please wait a little.", _wait(key, cost, limit))
+
+
+def _refund(tries: Iterable[tuple[str, str]]) -> None:
+    if not current_app.config["RATELIMIT_ENABLED"]:
+        return
+    db.session.rollback()
+    for kind, who in tries:
+        limit = _limit(kind)
+        refunding = update(RateLimit).where(RateLimit.key == _key(kind, who))
+        cost = limit.period / limit.times
+        db.session.execute(refunding.values(used_until=RateLimit.used_until - cost))
+    db.session.commit()
+
+
+def _wait(key: str, cost: timedelta, limit: Limit) -> int:
+    used = select(RateLimit.used_until, func.now()).where(RateLimit.key == key)
+    until, now = db.session.execute(used).one()
+    return max(1, ceil((until - now + cost - limit.period).total_seconds()))

@@ -1,0 +1,116 @@
+"""What people do with their own account: change it, take their data, and leave."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from marshmallow import ValidationError
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session as OrmSession
+
+from playlist_api import events
+from playlist_api.database import db, violates
+from playlist_api.errors import Conflict
+from playlist_api.models import Movie, PasswordReset, Session, User
+from playlist_api.security.passwords import hasher, weakness
+from playlist_api.services.auth import EMAIL_TAKEN, confirmed
+from playlist_api.services.sessions import ListedSession, list_sessions
+
+EXPORTED_AT_ONCE = 500
+"""Movies that an export holds in memory at a time."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """Everything that the service holds on a user; the movies come one by one."""
+
+    exported_at: datetime
+    user: User
+    sessions: Iterable[ListedSession]
+    password_resets: Iterable[PasswordReset]
+    movies: Iterable[Movie]
+
+
+def change_profile(user: User, changes: dict[str, Any]) -> User:
+    """Set the user's name, and their e-mail if their current password comes with it.
+
+    :raises ValidationError: when the e-mail is to change without the password.
+    :raises WrongPassword: when the password is wrong.
+    :raises Conflict: when somebody else has the e-mail.
+    """
+    current_password = changes.pop("current_password", None)
+    moves = changes.get("email", user.email) != user.email
+    if moves and current_password is None:
+        raise ValidationError("Must be given to change the e-mail.", "currentPassword")
+    if moves:
+        user = confirmed(user, current_password)
+        events.record("email_changed", userId=user.id)
+    for name, value in changes.items():
+        setattr(user, name, value)
+    try:
+        db.session.commit()
+    except IntegrityError as error:
+        if violates(error, "User_email_key"):
+            raise Conflict(EMAIL_TAKEN) from error
+        raise
+    return user
+
+
+def change_password(user: User, session_id: UUID, current: str, new: str) -> None:
+    """Give the user a new password, and end every session but this one.
+
+    :raises ValidationError: when the new password is too weak.
+    :raises WrongPassword: when the current one is wrong.
+    """
+    if problem := weakness(new, name=user.name, email=user.email):
+        raise ValidationError(problem, "newPassword")
+    user = confirmed(user, current)
+    set_password(user, hasher().hash(new), kept=session_id)
+    db.session.commit()
+    events.record("password_changed", userId=user.id)
+
+
+def set_password(user: User, password_hash: str, kept: UUID | None = None) -> None:
+    """Set a password in the running transaction; what the old one opened is closed.
+
+    Every session ends but the one that is `kept`, and no link to reset the password works again.
+    """
+    user.password_hash = password_hash
+    others = Session.user_id == user.id
+    db.session.execute(delete(Session).where(others, Session.id.is_distinct_from(kept)))
+    db.session.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
+
+
+def delete_account(user: User, current_password: str) -> None:
+    """Delete the user with all that is theirs.
+
+    :raises WrongPassword: when the password is wrong.
+    """
+    user = confirmed(user, current_password)
+    db.session.delete(user)
+    db.session.commit()
+    events.record("account_deleted", userId=user.id)
+
+
+def export(user: User, current: UUID) -> Export:
+    """Gather everything that the service holds on the user, who asks in the current session."""
+    resets = select(PasswordReset).where(PasswordReset.user_id == user.id)
+    events.record("account_exported", userId=user.id)
+    return Export(
+        datetime.now(UTC),
+        user,
+        list_sessions(user, current).items,
+        db.session.scalars(resets).all(),
+        _movies(db.engine, user.id),
+    )
+
+
+def _movies(engine: Engine, owner_id: UUID) -> Iterator[Movie]:
+    oldest_first = select(Movie).where(Movie.owner_id == owner_id)
+    oldest_first = oldest_first.order_by(Movie.created_at, Movie.id)
+    # They are read while they are sent, when the request's own session is closed already.
+    with OrmSession(engine) as session:
+        yield from session.scalars(oldest_first, execution_options={"yield_per": EXPORTED_AT_ONCE})

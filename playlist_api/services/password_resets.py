@@ -1,0 +1,84 @@
+"""Forgotten passwords: a link by mail, good once and for half an hour."""
+
+import secrets
+from datetime import timedelta
+from email.message import EmailMessage
+from urllib.parse import urlencode
+
+from marshmallow import ValidationError
+from sqlalchemy import delete, func, select
+
+from playlist_api import events
+from playlist_api.database import db
+from playlist_api.mail import mailer
+from playlist_api.models import PasswordReset, User
+from playlist_api.security.passwords import hasher, weakness
+from playlist_api.security.tokens import token_hash
+from playlist_api.services.accounts import set_password
+
+LIFETIME = timedelta(minutes=30)
+"""OWASP's Forgot Password Cheat Sheet asks for an appropriate period; NIST SP 800-63B for at most
+24 hours of a code sent by mail (section 4.2.1.2)."""
+
+TEXT = """Hello {name},
+
+somebody, hopefully you, wants to set a new password for your playlist. This link does it, once
+and within half an hour:
+
+{link}
+
+If it was not you, there is nothing to do: your password stays as it is.
+"""
+
+INVALID = "Is not valid any more. Please ask for a new link."
+
+
+def request_reset(email: str, page: str) -> None:
+    """Mail a link to `page` to whoever has this e-mail.
+
+    All the work is done later and elsewhere, so that the time this takes tells nobody whether
+    the e-mail has an account.
+    """
+    mailer().later(_send_link, email, page)
+
+
+def _send_link(email: str, page: str) -> None:
+    user = db.session.scalar(select(User).where(User.email == email))
+    if user is None:
+        return
+    token = secrets.token_urlsafe()
+    expires_at = func.now() + LIFETIME
+    db.session.add(
+        PasswordReset(token_hash=token_hash(token), user_id=user.id, expires_at=expires_at)
+    )
+    db.session.commit()
+    events.record("password_reset_requested", userId=user.id)
+    message = EmailMessage()
+    message["To"] = user.email
+    message["Subject"] = "Your new password"
+    message.set_content(TEXT.format(name=user.name, link=f"{page}?{urlencode({'token': token})}"))
+    mailer().send(message)
+
+
+def reset_password(token: str, new_password: str) -> None:
+    """Set the password of whoever was mailed this token, and end all of their sessions.
+
+    :raises ValidationError: when the token is unknown, used or expired, or the password too weak.
+    """
+    usable = (PasswordReset.token_hash == token_hash(token), PasswordReset.expires_at > func.now())
+    user = db.session.scalar(select(User).join(PasswordReset).where(*usable))
+    if user is None:
+        raise ValidationError(INVALID, "token")
+    if problem := weakness(new_password, name=user.name, email=user.email):
+        raise ValidationError(problem, "newPassword")
+    # Hashing takes long, and nobody else should lack a connection meanwhile.
+    db.session.rollback()
+    password_hash = hasher().hash(new_password)
+    # Of racing calls with one token, the one that deletes it wins.
+    used = delete(PasswordReset).where(*usable).returning(PasswordReset.user_id)
+    if not (user_id := db.session.scalar(used)):
+        raise ValidationError(INVALID, "token")
+    user = db.session.get_one(User, user_id, with_for_update=True)
+    set_password(user, password_hash)
+    db.session.commit()
+    events.record("password_reset", userId=user.id)

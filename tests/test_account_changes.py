@@ -1,0 +1,199 @@
+"""Changing one's account, taking one's data, and leaving."""
+
+import json
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from playlist_api.app import create_app
+from playlist_api.database import db
+from playlist_api.models import User
+from playlist_api.services import accounts
+from tests.service import (
+    PASSWORD,
+    Actor,
+    InProcess,
+    Service,
+    call,
+    environment,
+    log_in,
+    new_email,
+    sign_up,
+)
+
+NEW_PASSWORD = "another horse battery"
+WRONG: list[Any] = [None, 1, [], "", "a\0b", "\ud800"]
+
+
+def can_log_in(actor: Actor, password: str) -> bool:
+    credentials = {"email": actor.email, "password": password}
+    return call(actor.service, "POST", "/auth/login", credentials).status == 200
+
+
+def test_the_name_can_be_changed(ada: Actor) -> None:
+    answer = ada.patch("/me", {"name": "  Ada Lovelace "})
+    assert answer.status == 200
+    assert answer.json == {
+        **ada.user,
+        "name": "Ada Lovelace",
+        "updatedAt": answer.json["updatedAt"],
+    }
+    assert answer.json["updatedAt"] > ada.user["updatedAt"]
+    assert ada.get("/me").json == answer.json
+
+
+def test_the_email_can_be_changed_with_the_password(ada: Actor) -> None:
+    email = new_email()
+    body = {"email": f" {email.upper()}", "currentPassword": PASSWORD}
+    answer = ada.patch("/me", body)
+    assert (answer.status, answer.json["email"]) == (200, email)
+    assert not can_log_in(ada, PASSWORD)
+    ada.email = email
+    assert can_log_in(ada, PASSWORD)
+
+
+@pytest.mark.parametrize("password", [{}, {"currentPassword": "wrong"}])
+def test_the_email_stays_without_the_right_password(ada: Actor, password: dict[str, str]) -> None:
+    answer = ada.patch("/me", {"name": "Eve", "email": new_email(), **password})
+    assert answer.fields == {"currentPassword"}
+    assert ada.get("/me").json == ada.user
+
+
+def test_a_fetched_user_can_be_put_back_whole(ada: Actor) -> None:
+    assert ada.patch("/me", {**ada.user, "role": "admin", "id": "x"}).json == ada.user
+    assert ada.patch("/me", {}).json == ada.user
+
+
+def test_the_email_of_somebody_else_is_taken(ada: Actor, bob: Actor) -> None:
+    answer = ada.patch("/me", {"email": bob.email.upper(), "currentPassword": PASSWORD})
+    assert (answer.status, answer.error["code"]) == (409, "CONFLICT")
+    assert ada.get("/me").json == ada.user
+
+
+def test_a_rule_that_only_the_database_knows_is_no_conflict(app: Flask, ada: Actor) -> None:
+    with app.app_context(), pytest.raises(IntegrityError):
+        user = db.session.get_one(User, ada.user["id"])
+        accounts.change_profile(user, {"name": ""})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("name", value) for value in (*WRONG, " ", "x" * 101)),
+        *(("email", value) for value in (*WRONG, "x", "ada@example")),
+        *(("currentPassword", value) for value in WRONG),
+    ],
+)
+def test_a_profile_out_of_bounds_is_refused(witness: Actor, field: str, value: Any) -> None:
+    assert witness.patch("/me", {field: value}).fields == {field}
+
+
+def test_a_new_password_ends_every_other_session(ada: Actor) -> None:
+    elsewhere = log_in(ada)
+    passwords = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD}
+    answer = ada.put("/auth/password", passwords)
+    assert (answer.status, answer.body) == (204, b"")
+    assert elsewhere.get("/me").status == elsewhere.refresh().status == 401
+    assert ada.get("/me").status == ada.refresh().status == 200
+    assert not can_log_in(ada, PASSWORD)
+    assert can_log_in(ada, NEW_PASSWORD)
+
+
+def test_the_password_stays_without_the_right_one(ada: Actor) -> None:
+    passwords = {"currentPassword": "wrong", "newPassword": NEW_PASSWORD}
+    assert ada.put("/auth/password", passwords).fields == {"currentPassword"}
+    assert can_log_in(ada, PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("currentPassword", value) for value in WRONG),
+        *(("newPassword", value) for value in (*WRONG, "x" * 7, "x" * 129)),
+    ],
+)
+def test_a_password_out_of_bounds_is_refused(witness: Actor, field: str, value: Any) -> None:
+    passwords = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD, field: value}
+    assert witness.put("/auth/password", passwords).fields == {field}
+
+
+@pytest.mark.parametrize("password", ["password123", "i am ada lovelace"])
+def test_a_weak_password_is_refused_where_that_is_switched_on(
+    database_url: str, password: str
+) -> None:
+    service = InProcess(create_app(environment(database_url, PASSWORD_BLOCKLIST="true")))
+    ada = sign_up(service, name="Ada Lovelace")
+    passwords = {"currentPassword": PASSWORD, "newPassword": password}
+    assert ada.put("/auth/password", passwords).fields == {"newPassword"}
+
+
+def test_everything_that_is_held_on_somebody_can_be_taken_along(ada: Actor, bob: Actor) -> None:
+    bob.add_movie("Bob's")
+    movies = [ada.add_movie(f"Movie {number}") for number in range(3)]
+    log_in(ada)
+    answer = ada.get("/me/export")
+    exported = json.loads(answer.body)
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="playlist-export.json"'
+    assert exported["user"] == ada.user
+    assert exported["movies"] == movies
+    assert exported["sessions"] == ada.get("/auth/sessions").json["items"]
+    assert exported["passwordResets"] == []
+    assert set(exported) == {"exportedAt", "user", "sessions", "passwordResets", "movies"}
+    assert b"argon2" not in answer.body
+
+
+def test_an_export_of_nothing_is_whole(ada: Actor) -> None:
+    assert json.loads(ada.get("/me/export").body)["movies"] == []
+
+
+def test_an_export_of_many_movies_is_whole(app: Flask, ada: Actor) -> None:
+    with app.app_context():
+        rows = """INSERT INTO "Movie" (title, "ownerId")
+                  SELECT 'Movie "' || n || E'"\\n', :user FROM generate_series(1, 2500) n"""
+        db.session.execute(text(rows), {"user": ada.user["id"]})
+        db.session.commit()
+    exported = json.loads(ada.get("/me/export").body)
+    assert len(exported["movies"]) == 2500
+
+
+def test_leaving_takes_everything_along(app: Flask, ada: Actor) -> None:
+    elsewhere, movie = log_in(ada), ada.add_movie()
+    answer = ada.delete("/me", {"currentPassword": PASSWORD})
+    assert (answer.status, answer.cookie.value) == (204, "")
+    for device in (ada, elsewhere):
+        assert device.get("/me").status == device.refresh().status == 401
+    assert not can_log_in(ada, PASSWORD)
+    with app.app_context():
+        left = text('SELECT count(*) FROM "Movie" WHERE id = :id')
+        assert db.session.scalar(left, {"id": movie["id"]}) == 0
+
+
+def test_whoever_left_can_sign_up_again(ada: Actor) -> None:
+    ada.delete("/me", {"currentPassword": PASSWORD})
+    again = sign_up(ada.service, email=ada.email)
+    assert again.user["id"] != ada.user["id"]
+
+
+@pytest.mark.parametrize("body", [{}, *({"currentPassword": wrong} for wrong in WRONG)])
+def test_nobody_leaves_without_their_password(witness: Actor, body: dict[str, Any]) -> None:
+    assert witness.delete("/me", body).fields == {"currentPassword"}
+
+
+def test_nobody_leaves_with_a_wrong_password(ada: Actor) -> None:
+    assert ada.delete("/me", {"currentPassword": "wrong"}).fields == {"currentPassword"}
+    assert ada.get("/me").status == 200
+
+
+def test_these_calls_are_for_those_who_are_signed_in(service: Service) -> None:
+    for method, path in (
+        ("PATCH", "/me"),
+        ("DELETE", "/me"),
+        ("PUT", "/auth/password"),
+        ("GET", "/me/export"),
+    ):
+        assert call(service, method, path, b"[]").status == 401

@@ -1,0 +1,136 @@
+"""Security events: what operators can count on, and that no log ever holds a secret."""
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from playlist_api.middleware.request_log import JsonFormatter
+from tests.service import PASSWORD, Actor, Gunicorn, InProcess, Service, call, sign_up
+from tests.test_isolation import MATRIX
+from tests.waiting import eventually
+
+Lines = Callable[[], list[dict[str, Any]]]
+
+CANARY = "canary-8f14e45f-that-no-log-may-hold"
+
+
+@pytest.fixture
+def lines(service: Service, caplog: pytest.LogCaptureFixture) -> Lines:
+    """Everything that the service logs, as a reader of its output sees it."""
+    if isinstance(service, Gunicorn):
+        return service.lines
+    caplog.set_level(logging.INFO)
+    return lambda: [json.loads(JsonFormatter().format(record)) for record in caplog.records]
+
+
+def log_in_wrongly(actor: Actor, **headers: str) -> None:
+    credentials = {"email": actor.email, "password": CANARY}
+    call(actor.service, "POST", "/auth/login", credentials, **headers)
+
+
+def replay(actor: Actor, **headers: str) -> None:
+    oldest = actor.cookie
+    actor.hold(actor.refresh())
+    actor.hold(actor.refresh())
+    actor.refresh(oldest, **headers)
+
+
+def own_session(actor: Actor) -> str:
+    return str(actor.get("/auth/sessions").json["items"][0]["id"])
+
+
+EVENTS: dict[str, Callable[..., object]] = {
+    "login_succeeded": lambda ada, **headers: call(
+        ada.service,
+        "POST",
+        "/auth/login",
+        {"email": ada.email, "password": PASSWORD},
+        **headers,
+    ),
+    "login_failed": log_in_wrongly,
+    "refresh_token_reused": replay,
+    "logged_out": lambda ada, **headers: ada.post("/auth/logout", **headers),
+    "session_ended": lambda ada, **headers: ada.delete(
+        f"/auth/sessions/{own_session(ada)}", **headers
+    ),
+    "other_sessions_ended": lambda ada, **headers: ada.delete("/auth/sessions", **headers),
+    "password_not_confirmed": lambda ada, **headers: ada.delete(
+        "/me", {"currentPassword": CANARY}, **headers
+    ),
+    "password_changed": lambda ada, **headers: ada.put(
+        "/auth/password", {"currentPassword": PASSWORD, "newPassword": CANARY}, **headers
+    ),
+    "email_changed": lambda ada, **headers: ada.patch(
+        "/me", {"email": f"new.{ada.email}", "currentPassword": PASSWORD}, **headers
+    ),
+    "account_exported": lambda ada, **headers: ada.get("/me/export", **headers),
+    "account_deleted": lambda ada, **headers: ada.delete(
+        "/me", {"currentPassword": PASSWORD}, **headers
+    ),
+    "denied": lambda ada, **headers: ada.get(
+        f"/movies/{sign_up(ada.service).add_movie()['id']}", **headers
+    ),
+}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_an_event_is_a_part_of_its_requests_line(ada: Actor, lines: Lines, event: str) -> None:
+    EVENTS[event](ada, X_Request_ID=event)
+    (line,) = eventually(
+        lambda: [line for line in lines() if line.get("reqId") == event], "the request is logged"
+    )
+    assert line["event"] == event
+    assert line["userId"] == ada.user["id"]
+    assert line["msg"] == "request completed"
+    assert line["remoteAddress"] == "127.0.0.1"
+
+
+def test_signing_up_is_an_event(service: Service, lines: Lines) -> None:
+    ada = sign_up(service)
+    signed_up = eventually(
+        lambda: [line for line in lines() if line.get("userId") == ada.user["id"]],
+        "the request is logged",
+    )
+    assert [line["event"] for line in signed_up] == ["signed_up"]
+
+
+def test_a_foreign_origin_is_an_event(ada: Actor, lines: Lines) -> None:
+    ada.refresh(Origin="https://evil.example", X_Request_ID="foreign")
+    (line,) = eventually(
+        lambda: [line for line in lines() if line.get("reqId") == "foreign"], "it is logged"
+    )
+    assert (line["event"], line["origin"]) == ("foreign_origin_refused", "https://evil.example")
+
+
+def test_a_command_logs_a_line_of_its_own(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    ada = sign_up(InProcess(app))
+    app.test_cli_runner().invoke(args=["users", "promote", ada.email])
+    line = json.loads(JsonFormatter().format(caplog.records[-1]))
+    assert (line["event"], line["userId"]) == ("role_changed", ada.user["id"])
+
+
+@pytest.mark.parametrize("route", MATRIX)
+def test_no_line_holds_what_a_request_should_keep_secret(
+    ada: Actor, lines: Lines, route: str
+) -> None:
+    method, path = route.replace("{id}", "1").split()
+    fields = ["name", "email", "password", "currentPassword", "newPassword", "token", "title"]
+    body: dict[str, str] = dict.fromkeys(fields, CANARY)
+    real = {**body, "email": ada.email, "name": "Ada", "title": "Heat"}
+    for number, content in enumerate((body, real, CANARY.encode())):
+        for how in ({"token": CANARY, "cookie": CANARY}, {"token": ada.token}):
+            request_id = f"canary-{number}"
+            query = f"{path}?{CANARY}&page={CANARY}&x={CANARY}"
+            call(ada.service, method, query, content, X_Request_ID=request_id, **how)
+    log_in_wrongly(ada, X_Request_ID="canary-last")
+    eventually(
+        lambda: [line for line in lines() if line.get("reqId") == "canary-last"], "all is logged"
+    )
+    logged = json.dumps(lines())
+    for secret in (CANARY, ada.token, ada.cookie, "argon2", "$2b$"):
+        assert secret not in logged

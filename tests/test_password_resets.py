@@ -1,0 +1,331 @@
+"""Forgotten passwords, with mail by a real SMTP server on loopback."""
+
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.message import Message
+from functools import partial
+from typing import Any
+
+import pytest
+import trustme
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message as MessageHandler
+from aiosmtpd.smtp import AuthResult
+from flask import Flask
+from sqlalchemy import text
+
+from playlist_api import mail
+from playlist_api.app import create_app
+from playlist_api.database import db
+from tests.service import (
+    PASSWORD,
+    Actor,
+    InProcess,
+    call,
+    environment,
+    free_port,
+    log_in,
+    new_email,
+    sign_up,
+)
+from tests.test_races import at_once
+from tests.waiting import eventually
+
+NEW_PASSWORD = "another horse battery"
+
+
+class Inbox(MessageHandler):
+    """Keeps the mail that arrives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[Message] = []
+
+    def handle_message(self, message: Message) -> None:
+        self.messages.append(message)
+
+    def links(self, email: str) -> list[str]:
+        """Find the links that were mailed to somebody."""
+        bodies = [
+            message.get_payload(decode=True).decode()  # type: ignore[union-attr]
+            for message in self.messages
+            if message["To"] == email
+        ]
+        return [link for body in bodies for link in re.findall(r"https?://\S+", body)]
+
+
+@contextmanager
+def smtp_server(inbox: Inbox, **options: Any) -> Iterator[int]:
+    port = free_port()
+    controller = Controller(inbox, hostname="127.0.0.1", port=port, **options)
+    controller.start()
+    try:
+        yield port
+    finally:
+        controller.stop()
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def mailing(database_url: str) -> Callable[..., InProcess]:
+    """Makes a service that mails by the server on a port."""
+
+    def make(port: int, **settings: str) -> InProcess:
+        smtp = {"SMTP_HOST": "localhost", "SMTP_PORT": str(port), "SMTP_TLS": "none"}
+        return InProcess(create_app(environment(database_url, **{**smtp, **settings})))
+
+    return make
+
+
+@pytest.fixture
+def service(inbox: Inbox, mailing: Callable[..., InProcess]) -> Iterator[InProcess]:
+    with smtp_server(inbox) as port:
+        yield mailing(port)
+
+
+def forget(actor: Actor) -> int:
+    body = {"email": actor.email.upper()}
+    return call(actor.service, "POST", "/auth/password/forgot", body).status
+
+
+def mailed_token(inbox: Inbox, actor: Actor, number: int = 1) -> str:
+    """Ask for a link and return the token in it, the so-manieth that was mailed."""
+    assert forget(actor) == 202
+    links = eventually(
+        lambda: (links := inbox.links(actor.email))[number - 1 :] and links, "mail arrives"
+    )
+    page, _, token = links[-1].partition("?token=")
+    assert page == "http://localhost:3000/reset-password"
+    return token
+
+
+def reset(actor: Actor, token: Any, password: Any = NEW_PASSWORD) -> Any:
+    body = {"token": token, "newPassword": password}
+    return call(actor.service, "POST", "/auth/password/reset", body)
+
+
+def can_log_in(actor: Actor, password: str) -> bool:
+    credentials = {"email": actor.email, "password": password}
+    return call(actor.service, "POST", "/auth/login", credentials).status == 200
+
+
+def test_a_mailed_link_sets_a_new_password_and_ends_every_session(inbox: Inbox, ada: Actor) -> None:
+    elsewhere = log_in(ada)
+    answer = reset(ada, mailed_token(inbox, ada))
+    assert (answer.status, answer.body) == (204, b"")
+    for device in (ada, elsewhere):
+        assert device.get("/me").status == device.refresh().status == 401
+    assert not can_log_in(ada, PASSWORD)
+    assert can_log_in(ada, NEW_PASSWORD)
+
+
+def test_the_mail_is_addressed_and_says_what_it_is_about(inbox: Inbox, ada: Actor) -> None:
+    mailed_token(inbox, ada)
+    (message,) = inbox.messages
+    assert message["To"] == ada.email
+    assert message["From"] == "Playlist <no-reply@localhost>"
+    assert message["Subject"] == "Your new password"
+    assert "Hello Ada," in message.as_string()
+
+
+def test_a_token_works_once(inbox: Inbox, ada: Actor) -> None:
+    token = mailed_token(inbox, ada)
+    assert reset(ada, token).status == 204
+    assert reset(ada, token, PASSWORD).fields == {"token"}
+    assert can_log_in(ada, NEW_PASSWORD)
+
+
+def test_of_racing_resets_with_one_token_one_succeeds(inbox: Inbox, ada: Actor) -> None:
+    token = mailed_token(inbox, ada)
+    answers = at_once(*[partial(reset, ada, token)] * 8)
+    assert sorted(answer.status for answer in answers) == [204] + [400] * 7
+
+
+def test_using_one_link_spends_the_others(inbox: Inbox, ada: Actor) -> None:
+    first, second = mailed_token(inbox, ada), mailed_token(inbox, ada, number=2)
+    assert reset(ada, second).status == 204
+    assert reset(ada, first, PASSWORD).fields == {"token"}
+
+
+def test_changing_the_password_spends_every_link(inbox: Inbox, ada: Actor) -> None:
+    token = mailed_token(inbox, ada)
+    ada.put("/auth/password", {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD})
+    assert reset(ada, token, PASSWORD).fields == {"token"}
+
+
+def test_a_token_expires_after_half_an_hour(app: Flask, inbox: Inbox, ada: Actor) -> None:
+    token = mailed_token(inbox, ada)
+    with app.app_context():
+        which = {"user": ada.user["id"]}
+        minutes = """SELECT extract(epoch FROM "expiresAt" - now()) / 60 FROM "PasswordReset"
+                     WHERE "userId" = :user"""
+        assert 29 < (db.session.scalar(text(minutes), which) or 0) <= 30
+        expire = 'UPDATE "PasswordReset" SET "expiresAt" = now() WHERE "userId" = :user'
+        db.session.execute(text(expire), which)
+        db.session.commit()
+    assert reset(ada, token).fields == {"token"}
+    assert can_log_in(ada, PASSWORD)
+
+
+def test_a_token_is_stored_hashed(app: Flask, inbox: Inbox, ada: Actor) -> None:
+    token = mailed_token(inbox, ada)
+    with app.app_context():
+        rows = db.session.scalars(text('SELECT r::text FROM "PasswordReset" r')).all()
+    assert rows
+    assert token not in "".join(rows)
+
+
+def test_a_password_that_is_refused_does_not_spend_the_token(inbox: Inbox, ada: Actor) -> None:
+    token = mailed_token(inbox, ada)
+    assert reset(ada, token, "short").fields == {"newPassword"}
+    assert reset(ada, token).status == 204
+
+
+def test_a_weak_password_is_refused_where_that_is_switched_on(
+    inbox: Inbox, mailing: Callable[..., InProcess]
+) -> None:
+    with smtp_server(inbox) as port:
+        ada = sign_up(mailing(port, PASSWORD_BLOCKLIST="true"))
+        token = mailed_token(inbox, ada)
+        assert reset(ada, token, "password123").fields == {"newPassword"}
+        assert reset(ada, token).status == 204
+
+
+@pytest.mark.parametrize("token", [None, 1, [], "", "x", "\0", "\ud800", "x" * 100_000])
+def test_a_token_that_was_never_mailed_is_refused(service: InProcess, token: Any) -> None:
+    assert reset(Actor(service, ""), token).fields == {"token"}
+
+
+@pytest.mark.parametrize("email", [None, 1, [], "", "x", "a\0b@example.com", "\ud800@example.com"])
+def test_an_email_that_is_none_is_refused(service: InProcess, email: Any) -> None:
+    answer = call(service, "POST", "/auth/password/forgot", {"email": email})
+    assert answer.fields == {"email"}
+
+
+def test_nobody_can_tell_who_is_registered(inbox: Inbox, ada: Actor) -> None:
+    unknown = Actor(ada.service, new_email())
+    answers = [
+        call(ada.service, "POST", "/auth/password/forgot", {"email": actor.email})
+        for actor in (unknown, ada)
+    ]
+    assert [(answer.status, answer.body) for answer in answers] == [(202, b"")] * 2
+    eventually(lambda: inbox.links(ada.email), "mail arrives")
+    assert {message["To"] for message in inbox.messages} == {ada.email}
+
+
+def test_a_mail_server_that_is_down_delays_and_fails_nothing(
+    mailing: Callable[..., InProcess], caplog: pytest.LogCaptureFixture
+) -> None:
+    ada = sign_up(mailing(9))
+    assert forget(ada) == 202
+    eventually(lambda: "A mail could not be sent." in caplog.text, "the failure is logged")
+
+
+def test_a_mail_server_that_says_nothing_delays_nothing(
+    mailing: Callable[..., InProcess],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mail, "TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        ada = sign_up(mailing(silent.getsockname()[1]))
+        assert forget(ada) == 202
+        eventually(lambda: "A mail could not be sent." in caplog.text, "the failure is logged")
+
+
+def test_mail_is_dropped_rather_than_piled_up(
+    mailing: Callable[..., InProcess],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mail, "BACKLOG", 1)
+    monkeypatch.setattr(mail, "TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        ada = sign_up(mailing(silent.getsockname()[1]))
+        assert [forget(ada) for _ in range(3)] == [202] * 3
+        assert "Mail is dropped" in caplog.text
+
+
+def test_development_prints_what_it_would_mail(
+    app: Flask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ada = sign_up(InProcess(app))
+    assert forget(ada) == 202
+    printed = eventually(lambda: capsys.readouterr().err, "the mail is printed")
+    assert f"To: {ada.email}" in printed
+    assert "http://localhost:3000/reset-password?token=" in printed
+
+
+def test_production_without_a_mail_server_prints_no_link(
+    database_url: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    service = InProcess(create_app(environment(database_url, APP_ENV="production")))
+    ada = sign_up(service)
+    assert forget(ada) == 202
+    eventually(lambda: "SMTP_HOST is not set" in caplog.text, "the failure is logged")
+    assert "token=" not in "".join(capsys.readouterr())
+    assert "token=" not in caplog.text
+
+
+@pytest.fixture
+def authority(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A certificate authority that this process trusts."""
+    authority = trustme.CA()
+    file = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(file)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    return authority
+
+
+def tls_context(authority: trustme.CA, name: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(name).configure_cert(context)
+    return context
+
+
+def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: Any, data: Any) -> Any:
+    return AuthResult(success=(data.login, data.password) == (b"apikey", b"the key"))
+
+
+def test_mail_goes_by_starttls_and_with_a_password(
+    inbox: Inbox, mailing: Callable[..., InProcess], authority: trustme.CA
+) -> None:
+    secured = {
+        "tls_context": tls_context(authority, "localhost"),
+        "require_starttls": True,
+        "auth_required": True,
+        "authenticator": authenticate,
+    }
+    settings = {"SMTP_TLS": "starttls", "SMTP_USERNAME": "apikey", "SMTP_PASSWORD": "the key"}
+    with smtp_server(inbox, **secured) as port:
+        ada = sign_up(mailing(port, **settings))
+        assert mailed_token(inbox, ada)
+
+
+def test_mail_goes_by_tls(
+    inbox: Inbox, mailing: Callable[..., InProcess], authority: trustme.CA
+) -> None:
+    with smtp_server(inbox, ssl_context=tls_context(authority, "localhost")) as port:
+        ada = sign_up(mailing(port, SMTP_TLS="tls"))
+        assert mailed_token(inbox, ada)
+
+
+def test_no_mail_goes_to_a_server_that_cannot_prove_its_name(
+    inbox: Inbox,
+    mailing: Callable[..., InProcess],
+    authority: trustme.CA,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with smtp_server(inbox, tls_context=tls_context(authority, "elsewhere.example")) as port:
+        ada = sign_up(mailing(port, SMTP_TLS="starttls"))
+        assert forget(ada) == 202
+        eventually(lambda: "A mail could not be sent." in caplog.text, "the failure is logged")
+    assert "certificate verify failed" in caplog.text
+    assert inbox.messages == []

@@ -1,0 +1,248 @@
+"""Limits on tries, exact over workers, that leave the owner alone."""
+
+from collections import Counter
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, request
+from sqlalchemy import text
+
+from playlist_api.app import create_app
+from playlist_api.database import db
+from playlist_api.errors import ServiceUnavailable
+from playlist_api.security import passwords
+from playlist_api.security.passwords import PasswordHasher
+from tests.service import (
+    PASSWORD,
+    Actor,
+    Answer,
+    InProcess,
+    Service,
+    call,
+    environment,
+    gunicorn,
+    new_email,
+    sign_up,
+)
+from tests.test_races import at_once
+
+ON = {"RATELIMIT_ENABLED": "true", "TRUSTED_PROXIES": "1"}
+
+_addresses = (f"203.0.{number // 250}.{number % 250}" for number in count())
+
+
+@pytest.fixture
+def address() -> str:
+    """An address that nobody has called from."""
+    return next(_addresses)
+
+
+@pytest.fixture(scope="module")
+def limited(database_url: str) -> Flask:
+    """An application with low limits."""
+    limits = {
+        "RATELIMIT_LOGIN": "3/hour",
+        "RATELIMIT_ADDRESS": "6/hour",
+        "RATELIMIT_SIGNUP": "4/hour",
+        "RATELIMIT_REFRESH": "4/hour",
+        "RATELIMIT_FORGOT": "2/hour",
+        "RATELIMIT_RESET": "2/hour",
+    }
+    return create_app(environment(database_url, **ON, **limits))
+
+
+@pytest.fixture(scope="module")
+def service(limited: Flask) -> Service:
+    return InProcess(limited)
+
+
+@pytest.fixture
+def ada(app: Flask, service: Service) -> Actor:
+    """Somebody who signed up before there were limits."""
+    ada = sign_up(InProcess(app))
+    ada.service = service
+    return ada
+
+
+def log_in(actor: Actor, address: str, password: str = PASSWORD) -> Answer:
+    credentials = {"email": actor.email, "password": password}
+    return call(actor.service, "POST", "/auth/login", credentials, X_Forwarded_For=address)
+
+
+def refused(answer: Answer) -> bool:
+    """Tell whether an answer is a complete refusal of one try too many."""
+    if answer.status != 429:
+        return False
+    assert answer.error["code"] == "TOO_MANY_REQUESTS"
+    assert 1 <= int(answer.headers["Retry-After"]) <= 3600
+    return True
+
+
+def test_wrong_guesses_at_an_account_are_limited(ada: Actor, address: str) -> None:
+    answers = [log_in(ada, address, f"wrong {number}") for number in range(5)]
+    assert [answer.status for answer in answers] == [401, 401, 401, 429, 429]
+    assert refused(answers[-1])
+    assert refused(log_in(ada, address))
+
+
+def test_guesses_elsewhere_do_not_lock_the_owner_out(ada: Actor, address: str) -> None:
+    for _ in range(5):
+        log_in(ada, address, "wrong")
+    assert log_in(ada, next(_addresses)).status == 200
+    assert ada.get("/me").status == ada.refresh().status == 200
+
+
+def test_right_passwords_are_not_counted(ada: Actor, address: str) -> None:
+    assert {log_in(ada, address).status for _ in range(10)} == {200}
+    assert log_in(ada, address, "wrong").status == 401
+
+
+def test_one_password_cannot_be_tried_on_all_accounts(service: Service, address: str) -> None:
+    strangers = [Actor(service, new_email()) for _ in range(8)]
+    statuses = [log_in(stranger, address).status for stranger in strangers]
+    assert statuses == [401] * 6 + [429] * 2
+
+
+def test_a_malformed_login_is_not_counted(service: Service, ada: Actor, address: str) -> None:
+    for _ in range(10):
+        assert call(service, "POST", "/auth/login", {}, X_Forwarded_For=address).status == 400
+    assert log_in(ada, address, "wrong").status == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "allowed"),
+    [
+        ("/auth/signup", {}, 4),
+        ("/auth/refresh", None, 4),
+        ("/auth/password/forgot", {"email": "x"}, 2),
+        ("/auth/password/reset", {"token": "x", "newPassword": PASSWORD}, 2),
+    ],
+)
+def test_each_call_has_its_own_limit_by_address(
+    service: Service, address: str, path: str, body: Any, allowed: int
+) -> None:
+    answers = [call(service, "POST", path, body, X_Forwarded_For=address) for _ in range(6)]
+    assert [answer.status == 429 for answer in answers] == [False] * allowed + [True] * (
+        6 - allowed
+    )
+    assert refused(answers[-1])
+    elsewhere = call(service, "POST", path, body, X_Forwarded_For=next(_addresses))
+    assert elsewhere.status != 429
+
+
+def test_nobody_can_fill_anothers_inbox(service: Service) -> None:
+    email = {"email": new_email()}
+    forgot = partial(call, service, "POST", "/auth/password/forgot", email)
+    answers = [forgot(X_Forwarded_For=next(_addresses)) for _ in range(3)]
+    assert [answer.status for answer in answers] == [202, 202, 429]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/auth/password", {"currentPassword": "wrong", "newPassword": PASSWORD}),
+        ("PATCH", "/me", {"email": "new@example.com", "currentPassword": "wrong"}),
+        ("DELETE", "/me", {"currentPassword": "wrong"}),
+    ],
+)
+def test_a_stolen_token_cannot_guess_the_password(
+    ada: Actor, address: str, method: str, path: str, body: Any
+) -> None:
+    answers = [ada.call(method, path, body, X_Forwarded_For=address) for _ in range(5)]
+    assert [answer.status for answer in answers] == [400, 400, 400, 429, 429]
+
+
+def test_a_customers_ipv6_addresses_are_one(ada: Actor) -> None:
+    answers = [log_in(ada, f"2001:db8:1:2::{number}", "wrong") for number in range(1, 6)]
+    assert [answer.status for answer in answers] == [401, 401, 401, 429, 429]
+    assert log_in(ada, "2001:db8:1:3::1", "wrong").status == 401
+
+
+def test_what_was_used_up_comes_back_with_time(limited: Flask, ada: Actor, address: str) -> None:
+    for _ in range(4):
+        log_in(ada, address, "wrong")
+    with limited.app_context():
+        later = """UPDATE "RateLimit" SET "usedUntil" = "usedUntil" - interval '20 minutes'"""
+        db.session.execute(text(later))
+        db.session.commit()
+    assert [log_in(ada, address, "wrong").status for _ in range(2)] == [401, 429]
+
+
+def test_limits_can_be_switched_off(app: Flask, address: str) -> None:
+    ada = sign_up(InProcess(app))
+    assert {log_in(ada, address, "wrong").status for _ in range(15)} == {401}
+
+
+def test_limits_are_exact_over_workers_under_races(database_url: str, tmp_path: Path) -> None:
+    settings = environment(database_url, **ON, RATELIMIT_LOGIN="5/hour")
+    with gunicorn(tmp_path / "log", settings) as served:
+        ada = sign_up(served)
+        guess = partial(log_in, ada, next(_addresses), "wrong")
+        answers = at_once(*[guess] * 20)
+        assert Counter(answer.status for answer in answers) == {401: 5, 429: 15}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "expected"),
+    [
+        ("0", "198.51.100.1", "127.0.0.1"),
+        ("1", "198.51.100.1", "198.51.100.1"),
+        ("1", "10.0.0.1, 198.51.100.1", "198.51.100.1"),
+        ("2", "10.0.0.1, 198.51.100.1, 192.0.2.1", "198.51.100.1"),
+        ("2", "198.51.100.1", "127.0.0.1"),
+        ("1", "", "127.0.0.1"),
+    ],
+)
+def test_an_address_is_what_the_trusted_proxies_say(
+    database_url: str, proxies: str, forwarded: str, expected: str
+) -> None:
+    app = create_app(environment(database_url, TRUSTED_PROXIES=proxies))
+    app.add_url_rule("/address", view_func=lambda: str(request.remote_addr), endpoint="address")
+    answer = call(InProcess(app), "GET", "/address", X_Forwarded_For=forwarded)
+    assert answer.body.decode() == expected
+
+
+class Occupied:
+    """A hasher of one turn and one place to wait, whose turn is taken."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(passwords, "HASHING", 1)
+        monkeypatch.setattr(passwords, "WAITING", 1)
+        monkeypatch.setattr(passwords, "PATIENCE", 0.05)
+        self.hasher = PasswordHasher(memory=19456, iterations=2, parallelism=1)
+        self.hasher._hashing.acquire()
+
+
+def test_who_waits_too_long_for_a_hash_is_told_to_try_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hasher = Occupied(monkeypatch).hasher
+    with pytest.raises(ServiceUnavailable):
+        hasher.hash(PASSWORD)
+    hasher._hashing.release()
+    assert hasher.hash(PASSWORD)
+
+
+def test_who_finds_no_place_to_wait_is_told_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    hasher = Occupied(monkeypatch).hasher
+    for _ in range(2):
+        hasher._places.acquire()
+    with pytest.raises(ServiceUnavailable):
+        hasher.verify(PASSWORD, None)
+
+
+def test_many_logins_at_once_leave_other_calls_answering(database_url: str, tmp_path: Path) -> None:
+    with gunicorn(tmp_path / "log", environment(database_url)) as served:
+        ada = sign_up(served)
+        guess = partial(log_in, ada, "127.0.0.1")
+        others = [partial(ada.get, "/me"), partial(call, served, "GET", "/health/live")]
+        answers = at_once(*[guess] * 60, *others * 5)
+        assert {answer.status for answer in answers[60:]} == {200}
+        logins = Counter(answer.status for answer in answers[:60])
+        assert set(logins) <= {200, 503}
+        assert logins[200] >= 20
+        for answer in answers[:60]:
+            assert answer.status == 200 or answer.headers["Retry-After"]

@@ -1,0 +1,121 @@
+"""`flask users` and `flask sessions`: what operators do."""
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from sqlalchemy import text
+
+from playlist_api.app import create_app
+from playlist_api.database import db
+from tests.service import Actor, InProcess, environment, log_in, sign_up
+
+
+@pytest.fixture
+def ada(app: Flask) -> Actor:
+    return sign_up(InProcess(app))
+
+
+def flask(app: Flask, *arguments: str) -> Result:
+    return app.test_cli_runner().invoke(args=list(arguments))
+
+
+def test_list_names_everybody_once(app: Flask, ada: Actor) -> None:
+    lines = flask(app, "users", "list").stdout.splitlines()
+    (line,) = (line for line in lines if line.startswith(ada.email))
+    assert line.split("\t")[:3] == [ada.email, "user", "Ada"]
+
+
+def test_show_tells_what_somebody_has(app: Flask, ada: Actor) -> None:
+    ada.add_movie()
+    log_in(ada)
+    shown = flask(app, "users", "show", ada.email.upper()).stdout
+    told = dict(line.split(maxsplit=1) for line in shown.splitlines() if "up" not in line)
+    assert told["id"] == ada.user["id"]
+    assert (told["role"], told["movies"], told["sessions"]) == ("user", "1", "2")
+    assert "argon2" not in shown
+
+
+def test_promote_and_demote_change_the_role_at_once(app: Flask, ada: Actor) -> None:
+    bob = sign_up(ada.service)
+    path = f"/movies/{bob.add_movie()['id']}"
+    assert ada.get(path).status == 403
+    assert flask(app, "users", "promote", ada.email).stdout == f"{ada.email} is now admin.\n"
+    assert ada.get("/me").json["role"] == "admin"
+    assert ada.get(path).status == 200
+    assert flask(app, "users", "demote", ada.email).stdout == f"{ada.email} is now user.\n"
+    assert ada.get(path).status == 403
+
+
+def test_end_sessions_logs_somebody_out_everywhere(app: Flask, ada: Actor) -> None:
+    elsewhere = log_in(ada)
+    assert flask(app, "users", "end-sessions", ada.email).stdout == "2 sessions ended.\n"
+    assert ada.get("/me").status == elsewhere.refresh().status == 401
+
+
+def test_delete_asks_first(app: Flask, ada: Actor) -> None:
+    assert flask(app, "users", "delete", ada.email).exit_code == 1
+    assert ada.get("/me").status == 200
+    assert flask(app, "users", "delete", "--yes", ada.email).exit_code == 0
+    assert ada.get("/me").status == 401
+
+
+@pytest.mark.parametrize("command", ["show", "promote", "demote", "end-sessions", "delete"])
+def test_nobody_is_told_of(app: Flask, command: str) -> None:
+    options = ["--yes"] if command == "delete" else []
+    result = flask(app, "users", command, *options, "nobody@example.com")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: Nobody has signed up as nobody@example.com.\n"
+
+
+@pytest.mark.parametrize("command", [["users", "list"], ["sessions", "prune"]])
+def test_a_database_that_is_away_is_told_of(command: list[str]) -> None:
+    app = create_app(environment("postgresql://nobody@127.0.0.1:9/nothing"))
+    result = flask(app, *command)
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: The database is away; nothing was done.\n",
+    )
+
+
+def test_prune_deletes_what_has_expired_and_nothing_else(app: Flask, ada: Actor) -> None:
+    flask(app, "sessions", "prune")
+    expired = log_in(ada)
+    with app.app_context():
+        db.session.execute(
+            text("""
+            UPDATE "Session" SET "expiresAt" = now() WHERE id =
+                (SELECT id FROM "Session" WHERE "userId" = :user ORDER BY "createdAt" DESC LIMIT 1)
+            """),
+            {"user": ada.user["id"]},
+        )
+        for name, when in (("old", "now()"), ("new", "now() + interval '1 hour'")):
+            values = {"token": f"{name} {ada.email}", "user": ada.user["id"]}
+            db.session.execute(
+                text(f'INSERT INTO "PasswordReset" VALUES (:token, :user, {when})'), values
+            )
+            db.session.execute(text(f'INSERT INTO "RateLimit" VALUES (:token, {when})'), values)
+        db.session.commit()
+    result = flask(app, "sessions", "prune")
+    assert result.exit_code == 0, result.output
+    assert "PasswordReset: 1 deleted\nRateLimit: 1 deleted\n" in result.stdout
+    with app.app_context():
+        kept = {
+            "Session": 'SELECT count(*) FROM "Session" WHERE "userId" = :user',
+            "PasswordReset": 'SELECT count(*) FROM "PasswordReset" WHERE "userId" = :user',
+            "RateLimit": 'SELECT count(*) FROM "RateLimit" WHERE key = :key',
+        }
+        values = {"user": ada.user["id"], "key": f"new {ada.email}"}
+        counts = {table: db.session.scalar(text(sql), values) for table, sql in kept.items()}
+    assert counts == {"Session": 1, "PasswordReset": 1, "RateLimit": 1}
+    assert ada.get("/me").status == 200
+    assert expired.get("/me").status == 401
+
+
+def test_prune_is_bounded(app: Flask) -> None:
+    with app.app_context():
+        rows = """INSERT INTO "RateLimit"
+                  SELECT 'bounded ' || n, now() FROM generate_series(1, 2500) n"""
+        db.session.execute(text(rows))
+        db.session.commit()
+    assert "RateLimit: 1500 deleted" in flask(app, "sessions", "prune", "--most", "1500").stdout
+    assert "RateLimit: 1000 deleted" in flask(app, "sessions", "prune").stdout
