@@ -6,7 +6,7 @@ VENV := .venv/bin/python
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(OPTIONS)
 
-.PHONY: help run test lint format tour lock clean
+.PHONY: help run test isolation lint format tour lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
@@ -16,6 +16,9 @@ run: .venv/installed ## serve on http://localhost:3001, database included (PORT=
 
 test: .venv/installed ## run the tests and measure what they cover
 	$(VENV) -m pytest --cov --cov-report=term-missing
+
+isolation: .venv/installed ## prove that users are kept apart by the service at URL=…
+	$(VENV) -m pytest -q tests/test_isolation.py -k matrix_says
 
 lint: .venv/installed ## check format, style and types
 	$(VENV) -m ruff format --check

@@ -12,7 +12,20 @@ from sqlalchemy import create_engine, make_url, text
 
 from dev.postgres import running
 from playlist_api.app import create_app
-from tests.service import Actor, Gunicorn, InProcess, Service, environment, gunicorn, sign_up
+from tests.service import (
+    Actor,
+    Gunicorn,
+    InProcess,
+    Remote,
+    Service,
+    environment,
+    gunicorn,
+    log_in,
+    sign_up,
+)
+
+URL = os.environ.get("URL", "")
+WAYS = [URL] if URL else ["in process", "gunicorn"]
 
 # Settings of the developer's own must not reach the tests.
 for _name in ("CORS_ORIGINS", "FLASK_DEBUG", "PASSWORD_BLOCKLIST", "SMTP_HOST", "TRUSTED_PROXIES"):
@@ -88,9 +101,11 @@ def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     assert "Warning" not in served.errors()
 
 
-@pytest.fixture(scope="session", params=["in process", "gunicorn"])
+@pytest.fixture(scope="session", params=WAYS)
 def service(request: pytest.FixtureRequest) -> Service:
-    """The service, once in process and once behind gunicorn: the two differ."""
+    """The service, once in process and once behind gunicorn, for the two differ; or at a URL."""
+    if request.param == URL:
+        return Remote(URL)
     if request.param == "in process":
         return InProcess(request.getfixturevalue("app"))
     served: Gunicorn = request.getfixturevalue("served")
@@ -108,8 +123,13 @@ def bob(service: Service) -> Actor:
 
 
 @pytest.fixture
-def admin(app: Flask, service: Service) -> Actor:
+def admin(request: pytest.FixtureRequest, service: Service) -> Actor:
+    """An admin: at a URL, whoever `ADMIN_EMAIL` and `ADMIN_PASSWORD` name."""
+    if isinstance(service, Remote):
+        admin = Actor(service, os.environ["ADMIN_EMAIL"], password=os.environ["ADMIN_PASSWORD"])
+        return log_in(admin)
     admin = sign_up(service, name="Root")
+    app: Flask = request.getfixturevalue("app")
     app.test_cli_runner().invoke(args=["users", "promote", admin.email])
     return admin
 

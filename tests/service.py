@@ -8,13 +8,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partialmethod
 from http.cookies import Morsel, SimpleCookie
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from flask import Flask
 from werkzeug.datastructures import Headers
@@ -101,13 +101,7 @@ class Gunicorn:
     def send(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.request(method, path, body, dict(headers))
-            answer = connection.getresponse()
-            return Answer(answer.status, Headers(answer.getheaders()), answer.read())
-        finally:
-            connection.close()
+        return Remote(f"http://127.0.0.1:{self.port}").send(method, path, body, headers)
 
     def errors(self) -> str:
         """Everything that it has complained of, rather than logged."""
@@ -116,6 +110,25 @@ class Gunicorn:
     def lines(self) -> list[dict[str, Any]]:
         """Everything that it has logged."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A service that runs somewhere else, at an http or https URL."""
+
+    url: str
+
+    def send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
+        parts = urlsplit(self.url)
+        connect = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        with closing(connect(parts.netloc, timeout=30)) as connection:
+            connection.request(method, parts.path.rstrip("/") + path, body, dict(headers))
+            answer = connection.getresponse()
+            return Answer(answer.status, Headers(answer.getheaders()), answer.read())
 
 
 def call(
@@ -146,6 +159,7 @@ class Actor:
 
     service: Service
     email: str
+    password: str = PASSWORD
     token: str = ""
     cookie: str = ""
     user: dict[str, Any] = field(default_factory=dict)
@@ -192,9 +206,9 @@ def sign_up(service: Service, **fields: Any) -> Actor:
 
 def log_in(actor: Actor) -> Actor:
     """Log in on another device."""
-    account = {"email": actor.email, "password": PASSWORD}
+    account = {"email": actor.email, "password": actor.password}
     answer = call(actor.service, "POST", "/auth/login", account)
-    return Actor(actor.service, actor.email).hold(answer)
+    return Actor(actor.service, actor.email, actor.password).hold(answer)
 
 
 def environment(database_url: str, **settings: str) -> dict[str, str]:
