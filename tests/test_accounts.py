@@ -64,6 +64,14 @@ def test_an_email_can_have_one_account_in_any_case(ada: Actor) -> None:
     assert "Set-Cookie" not in answer.headers
 
 
+def test_no_email_only_looks_like_another(ada: Actor) -> None:
+    wide = ada.email.translate({ord("a"): "\uff41", ord("e"): "\uff25", ord("."): "\uff0e"})
+    account = {"name": "Eve", "email": wide, "password": PASSWORD}
+    assert call(ada.service, "POST", "/auth/signup", account).status == 409
+    hidden = {**account, "email": ada.email.replace("@", "\u200b@")}
+    assert call(ada.service, "POST", "/auth/signup", hidden).fields == {"email"}
+
+
 def test_log_in_starts_another_session(ada: Actor) -> None:
     elsewhere = log_in(ada)
     assert elsewhere.user == ada.user

@@ -10,7 +10,8 @@ from tests.service import ROOT
 
 FLOORS = [
     {"app"},
-    {"cli", "middleware"},
+    {"cli"},
+    {"middleware"},
     {"blueprints"},
     {"services"},
     {"schemas"},

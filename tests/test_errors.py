@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from flask import Flask, abort
 from flask_migrate import upgrade
@@ -172,6 +173,11 @@ def test_an_exhausted_pool_is_answered_with_503(own_app: Flask) -> None:
     add_view(own_app, raising(PoolTimeoutError("QueuePool limit reached")))
     answer = call(InProcess(own_app), "GET", "/view")
     assert (answer.status, answer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
+
+
+def test_a_lost_connection_is_known_by_more_than_its_class() -> None:
+    cause = psycopg2.DatabaseError("server closed the connection unexpectedly")
+    assert is_unavailable(DBAPIError("SELECT 1", {}, cause, connection_invalidated=True))
 
 
 def test_a_bug_is_never_taken_for_a_database_that_is_away() -> None:

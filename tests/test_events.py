@@ -106,12 +106,20 @@ def test_a_foreign_origin_is_an_event(ada: Actor, lines: Lines) -> None:
     assert (line["event"], line["origin"]) == ("foreign_origin_refused", "https://evil.example")
 
 
-def test_a_command_logs_a_line_of_its_own(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+def test_a_command_logs_a_line_of_its_own(app: Flask) -> None:
     ada = sign_up(InProcess(app))
-    app.test_cli_runner().invoke(args=["users", "promote", ada.email])
-    line = json.loads(JsonFormatter().format(caplog.records[-1]))
+    result = app.test_cli_runner().invoke(args=["users", "promote", ada.email])
+    line = json.loads(result.stderr)
     assert (line["event"], line["userId"]) == ("role_changed", ada.user["id"])
+
+
+def test_an_email_that_is_taken_is_no_event(ada: Actor, bob: Actor, lines: Lines) -> None:
+    body = {"email": bob.email, "currentPassword": PASSWORD}
+    assert ada.patch("/me", body, X_Request_ID="taken").status == 409
+    (line,) = eventually(
+        lambda: [line for line in lines() if line.get("reqId") == "taken"], "it is logged"
+    )
+    assert "event" not in line
 
 
 @pytest.mark.parametrize("route", MATRIX)

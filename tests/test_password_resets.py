@@ -132,7 +132,7 @@ def test_the_mail_is_addressed_and_says_what_it_is_about(inbox: Inbox, ada: Acto
     assert message["To"] == ada.email
     assert message["From"] == "Playlist <no-reply@localhost>"
     assert message["Subject"] == "Your new password"
-    assert "Hello Ada," in message.as_string()
+    assert "set a new password for your playlist" in message.as_string()
 
 
 def test_a_token_works_once(inbox: Inbox, ada: Actor) -> None:
@@ -152,6 +152,18 @@ def test_using_one_link_spends_the_others(inbox: Inbox, ada: Actor) -> None:
     first, second = mailed_token(inbox, ada), mailed_token(inbox, ada, number=2)
     assert reset(ada, second).status == 204
     assert reset(ada, first, PASSWORD).fields == {"token"}
+
+
+def test_racing_resets_with_different_links_take_turns(inbox: Inbox, ada: Actor) -> None:
+    tokens = [mailed_token(inbox, ada, number) for number in range(1, 5)]
+    answers = at_once(*(partial(reset, ada, token) for token in tokens))
+    assert sorted(answer.status for answer in answers) == [204, 400, 400, 400]
+
+
+def test_changing_the_email_spends_every_link(inbox: Inbox, ada: Actor) -> None:
+    token = mailed_token(inbox, ada)
+    ada.patch("/me", {"email": new_email(), "currentPassword": PASSWORD})
+    assert reset(ada, token).fields == {"token"}
 
 
 def test_changing_the_password_spends_every_link(inbox: Inbox, ada: Actor) -> None:

@@ -1,5 +1,7 @@
 """How passwords are kept, and which are too common."""
 
+from typing import Any
+
 import argon2
 import pytest
 from flask import Flask
@@ -8,7 +10,7 @@ from sqlalchemy import select, update
 from playlist_api.app import create_app
 from playlist_api.database import db
 from playlist_api.models import User
-from playlist_api.security.passwords import hasher
+from playlist_api.security.passwords import PasswordHasher, hasher
 from tests.service import PASSWORD, Actor, InProcess, call, environment, log_in, new_email, sign_up
 
 
@@ -36,6 +38,24 @@ def test_a_hash_of_other_parameters_is_renewed_at_log_in(app: Flask, ada: Actor)
     assert renewed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     log_in(ada)
     assert stored_hash(app, ada) == renewed
+
+
+def test_a_password_that_is_changed_meanwhile_opens_no_last_session(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = sign_up(InProcess(app))
+    verify = PasswordHasher.verify
+
+    def verify_slowly(*arguments: Any) -> Any:
+        verified = verify(*arguments)
+        with db.engine.begin() as elsewhere:
+            changed = update(User).filter_by(email=ada.email).values(password_hash="changed")
+            elsewhere.execute(changed)
+        return verified
+
+    monkeypatch.setattr(PasswordHasher, "verify", verify_slowly)
+    credentials = {"email": ada.email, "password": PASSWORD}
+    assert call(ada.service, "POST", "/auth/login", credentials).status == 401
 
 
 def test_nobody_has_a_password_that_matches(app: Flask) -> None:

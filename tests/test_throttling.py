@@ -155,10 +155,25 @@ def test_a_stolen_token_cannot_guess_the_password(
     assert [answer.status for answer in answers] == [400, 400, 400, 429, 429]
 
 
+def test_a_change_without_the_password_is_no_guess(ada: Actor, address: str) -> None:
+    for _ in range(5):
+        log_in(ada, address, "wrong")
+    assert ada.patch("/me", {"name": "Ada L."}, X_Forwarded_For=address).status == 200
+
+
 def test_a_customers_ipv6_addresses_are_one(ada: Actor) -> None:
     answers = [log_in(ada, f"2001:db8:1:2::{number}", "wrong") for number in range(1, 6)]
     assert [answer.status for answer in answers] == [401, 401, 401, 429, 429]
     assert log_in(ada, "2001:db8:1:3::1", "wrong").status == 401
+
+
+@pytest.mark.parametrize(
+    "address", ["unknown", "203.0.113.9:5678", "::ffff:203.0.113.9", "x" * 500]
+)
+def test_an_address_of_any_form_is_limited_alone(ada: Actor, address: str) -> None:
+    answers = [log_in(ada, address, "wrong") for _ in range(4)]
+    assert [answer.status for answer in answers] == [401, 401, 401, 429]
+    assert log_in(ada, "::ffff:203.0.113.10", "wrong").status == 401
 
 
 def test_what_was_used_up_comes_back_with_time(limited: Flask, ada: Actor, address: str) -> None:

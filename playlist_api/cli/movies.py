@@ -10,7 +10,7 @@ import click
 from flask.cli import AppGroup
 from marshmallow import ValidationError
 
-from playlist_api.cli.lookup import database_needed, user_of
+from playlist_api.cli.common import operating, user_of
 from playlist_api.schemas.bodies import movie_body
 from playlist_api.schemas.fields import problems
 from playlist_api.services.movies import import_movies
@@ -33,7 +33,7 @@ def import_file(file: Path, email: str) -> None:
     """
     rows = _read(file)
     refused: list[tuple[int, ValidationError]] = []
-    with database_needed():
+    with operating():
         user = user_of(email)
         with click.progressbar(rows, label=file.name, file=sys.stderr) as bar:
             imported = import_movies(user, _accepted(bar, refused))

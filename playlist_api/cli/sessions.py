@@ -3,7 +3,7 @@
 import click
 from flask.cli import AppGroup
 
-from playlist_api.cli.lookup import database_needed
+from playlist_api.cli.common import operating
 from playlist_api.services.pruning import prune
 
 sessions = AppGroup("sessions", help="Clean up after sessions.")
@@ -13,6 +13,6 @@ sessions = AppGroup("sessions", help="Clean up after sessions.")
 @click.option("--most", default=100_000, show_default=True, help="Rows of each kind to delete.")
 def prune_expired(most: int) -> None:
     """Delete expired sessions, password resets and rate limits; for cron, once an hour."""
-    with database_needed():
+    with operating():
         for table, rows in prune(most).items():
             click.echo(f"{table}: {rows} deleted")

@@ -3,7 +3,7 @@
 import click
 from flask.cli import AppGroup
 
-from playlist_api.cli.lookup import database_needed, user_of
+from playlist_api.cli.common import operating, user_of
 from playlist_api.models import ADMIN, User
 from playlist_api.services import users as services
 
@@ -13,7 +13,7 @@ users = AppGroup("users", help="See and change accounts.")
 @users.command("list")
 def list_users() -> None:
     """List all accounts, one a line: e-mail, role, name and day of sign-up."""
-    with database_needed():
+    with operating():
         for user in services.all_users():
             click.echo(f"{user.email}\t{user.role}\t{user.name}\t{user.created_at:%Y-%m-%d}")
 
@@ -22,7 +22,7 @@ def list_users() -> None:
 @click.argument("email")
 def show(email: str) -> None:
     """Show one account."""
-    with database_needed():
+    with operating():
         user = user_of(email)
         movies, sessions = services.holdings(user)
         for name, value in (
@@ -55,7 +55,7 @@ def demote(email: str) -> None:
 @click.argument("email")
 def end_sessions(email: str) -> None:
     """Log somebody out everywhere."""
-    with database_needed():
+    with operating():
         ended = services.end_all_sessions(user_of(email))
     click.echo(f"{ended} sessions ended.")
 
@@ -65,13 +65,13 @@ def end_sessions(email: str) -> None:
 @click.confirmation_option(prompt="Delete the account with all its movies and sessions?")
 def delete(email: str) -> None:
     """Delete an account with all that is its own."""
-    with database_needed():
+    with operating():
         services.delete_user(user_of(email))
     click.echo(f"{email} is deleted.")
 
 
 def _set_role(email: str, role: str) -> None:
-    with database_needed():
+    with operating():
         user: User = user_of(email)
         services.set_role(user, role)
     click.echo(f"{user.email} is now {role}.")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import wraps
 from hashlib import sha256
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Any, TypeVar, cast
 
@@ -79,8 +79,14 @@ def guess(account: str) -> Iterator[None]:
 
 
 def _address() -> str:
-    address = ip_address(request.remote_addr or "::")
-    return str(ip_network((address, CUSTOMER_PREFIX if address.version == 6 else 32), strict=False))
+    told = request.remote_addr or ""
+    try:
+        address = ip_address(told)
+    except ValueError:
+        return told  # a proxy may add a port, or no address at all
+    if isinstance(address, IPv6Address) and not address.ipv4_mapped:
+        return str(ip_network((address, CUSTOMER_PREFIX), strict=False))
+    return str(getattr(address, "ipv4_mapped", address))
 
 
 def _limit(kind: str) -> Limit:

@@ -47,7 +47,7 @@ def change_profile(user: User, changes: dict[str, Any]) -> User:
         raise ValidationError("Must be given to change the e-mail.", "currentPassword")
     if moves:
         user = confirmed(user, current_password)
-        events.record("email_changed", userId=user.id)
+        _spend_links(user)
     for name, value in changes.items():
         setattr(user, name, value)
     try:
@@ -56,6 +56,8 @@ def change_profile(user: User, changes: dict[str, Any]) -> User:
         if violates(error, "User_email_key"):
             raise Conflict(EMAIL_TAKEN) from error
         raise
+    if moves:
+        events.record("email_changed", userId=user.id)
     return user
 
 
@@ -67,20 +69,26 @@ def change_password(user: User, session_id: UUID, current: str, new: str) -> Non
     """
     if problem := weakness(new, name=user.name, email=user.email):
         raise ValidationError(problem, "newPassword")
+    # Hashed before the user is locked, for it takes long.
+    password_hash = hasher().hash(new)
     user = confirmed(user, current)
-    set_password(user, hasher().hash(new), kept=session_id)
+    set_password(user, password_hash, kept=session_id)
     db.session.commit()
     events.record("password_changed", userId=user.id)
 
 
 def set_password(user: User, password_hash: str, kept: UUID | None = None) -> None:
-    """Set a password in the running transaction; what the old one opened is closed.
+    """Set the password of a locked user in the running transaction; what the old one opened ends.
 
     Every session ends but the one that is `kept`, and no link to reset the password works again.
     """
     user.password_hash = password_hash
     others = Session.user_id == user.id
     db.session.execute(delete(Session).where(others, Session.id.is_distinct_from(kept)))
+    _spend_links(user)
+
+
+def _spend_links(user: User) -> None:
     db.session.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
 
 

@@ -20,7 +20,7 @@ LIFETIME = timedelta(minutes=30)
 """OWASP's Forgot Password Cheat Sheet asks for an appropriate period; NIST SP 800-63B for at most
 24 hours of a code sent by mail (section 4.2.1.2)."""
 
-TEXT = """Hello {name},
+TEXT = """Hello,
 
 somebody, hopefully you, wants to set a new password for your playlist. This link does it, once
 and within half an hour:
@@ -56,7 +56,7 @@ def _send_link(email: str, page: str) -> None:
     message = EmailMessage()
     message["To"] = user.email
     message["Subject"] = "Your new password"
-    message.set_content(TEXT.format(name=user.name, link=f"{page}?{urlencode({'token': token})}"))
+    message.set_content(TEXT.format(link=f"{page}?{urlencode({'token': token})}"))
     mailer().send(message)
 
 
@@ -72,13 +72,15 @@ def reset_password(token: str, new_password: str) -> None:
     if problem := weakness(new_password, name=user.name, email=user.email):
         raise ValidationError(problem, "newPassword")
     # Hashing takes long, and nobody else should lack a connection meanwhile.
+    user_id = user.id
     db.session.rollback()
     password_hash = hasher().hash(new_password)
-    # Of racing calls with one token, the one that deletes it wins.
+    # The user is locked before their links, here as everywhere, so that racing calls take turns;
+    # of those with one token, the one that deletes it wins.
+    user = db.session.get(User, user_id, with_for_update=True, populate_existing=True)
     used = delete(PasswordReset).where(*usable).returning(PasswordReset.user_id)
-    if not (user_id := db.session.scalar(used)):
+    if user is None or db.session.scalar(used) is None:
         raise ValidationError(INVALID, "token")
-    user = db.session.get_one(User, user_id, with_for_update=True)
     set_password(user, password_hash)
     db.session.commit()
     events.record("password_reset", userId=user.id)

@@ -1,5 +1,7 @@
-"""Finding whom a command is about."""
+"""What commands share: finding whom they are about, and telling what they did."""
 
+import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,7 +9,9 @@ import click
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from playlist_api import events
 from playlist_api.database import db, is_unavailable
+from playlist_api.middleware.request_log import JsonFormatter
 from playlist_api.models import User
 
 
@@ -23,11 +27,17 @@ def user_of(email: str) -> User:
 
 
 @contextmanager
-def database_needed() -> Iterator[None]:
-    """Have a database that is away end the command with a sentence."""
+def operating() -> Iterator[None]:
+    """Log a command's events on standard error, and end it with a sentence without its database."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    events.log.addHandler(handler)
+    events.log.setLevel(logging.INFO)
     try:
         yield
     except DBAPIError as error:
         if is_unavailable(error):
             raise click.ClickException("The database is away; nothing was done.") from error
         raise
+    finally:
+        events.log.removeHandler(handler)
