@@ -1,5 +1,7 @@
 """The parts that tests are made with: a real PostgreSQL, the service twice, and actors."""
 
+import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,10 +14,12 @@ from sqlalchemy import create_engine, make_url, text
 
 from dev.postgres import running
 from playlist_api.app import create_app
+from playlist_api.middleware.request_log import JsonFormatter
 from tests.service import (
     Actor,
     Gunicorn,
     InProcess,
+    Lines,
     Remote,
     Service,
     environment,
@@ -110,6 +114,15 @@ def service(request: pytest.FixtureRequest) -> Service:
         return InProcess(request.getfixturevalue("app"))
     served: Gunicorn = request.getfixturevalue("served")
     return served
+
+
+@pytest.fixture
+def lines(service: Service, caplog: pytest.LogCaptureFixture) -> Lines:
+    """Everything that the service logs, as a reader of its output sees it."""
+    if isinstance(service, Gunicorn):
+        return service.lines
+    caplog.set_level(logging.INFO)
+    return lambda: [json.loads(JsonFormatter().format(record)) for record in caplog.records]
 
 
 @pytest.fixture

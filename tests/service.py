@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partialmethod
@@ -129,6 +129,20 @@ class Remote:
             connection.request(method, parts.path.rstrip("/") + path, body, dict(headers))
             answer = connection.getresponse()
             return Answer(answer.status, Headers(answer.getheaders()), answer.read())
+
+
+Lines = Callable[[], list[dict[str, Any]]]
+"""Reads everything that a service has logged so far."""
+
+
+def line_of(lines: Lines, request_id: str) -> dict[str, Any]:
+    """Return the one line of a request."""
+
+    def found() -> list[dict[str, Any]]:
+        return [line for line in lines() if line.get("reqId") == request_id]
+
+    (line,) = eventually(found, "the request is logged")
+    return line
 
 
 def call(

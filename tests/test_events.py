@@ -1,30 +1,16 @@
 """Security events: what operators can count on, and that no log ever holds a secret."""
 
 import json
-import logging
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from flask import Flask
 
-from playlist_api.middleware.request_log import JsonFormatter
-from tests.service import PASSWORD, Actor, Gunicorn, InProcess, Service, call, sign_up
+from tests.service import PASSWORD, Actor, InProcess, Lines, Service, call, line_of, sign_up
 from tests.test_isolation import MATRIX
 from tests.waiting import eventually
 
-Lines = Callable[[], list[dict[str, Any]]]
-
 CANARY = "canary-8f14e45f-that-no-log-may-hold"
-
-
-@pytest.fixture
-def lines(service: Service, caplog: pytest.LogCaptureFixture) -> Lines:
-    """Everything that the service logs, as a reader of its output sees it."""
-    if isinstance(service, Gunicorn):
-        return service.lines
-    caplog.set_level(logging.INFO)
-    return lambda: [json.loads(JsonFormatter().format(record)) for record in caplog.records]
 
 
 def log_in_wrongly(actor: Actor, **headers: str) -> None:
@@ -80,9 +66,7 @@ EVENTS: dict[str, Callable[..., object]] = {
 @pytest.mark.parametrize("event", EVENTS)
 def test_an_event_is_a_part_of_its_requests_line(ada: Actor, lines: Lines, event: str) -> None:
     EVENTS[event](ada, X_Request_ID=event)
-    (line,) = eventually(
-        lambda: [line for line in lines() if line.get("reqId") == event], "the request is logged"
-    )
+    line = line_of(lines, event)
     assert line["event"] == event
     assert line["userId"] == ada.user["id"]
     assert line["msg"] == "request completed"
@@ -100,9 +84,7 @@ def test_signing_up_is_an_event(service: Service, lines: Lines) -> None:
 
 def test_a_foreign_origin_is_an_event(ada: Actor, lines: Lines) -> None:
     ada.refresh(Origin="https://evil.example", X_Request_ID="foreign")
-    (line,) = eventually(
-        lambda: [line for line in lines() if line.get("reqId") == "foreign"], "it is logged"
-    )
+    line = line_of(lines, "foreign")
     assert (line["event"], line["origin"]) == ("foreign_origin_refused", "https://evil.example")
 
 
@@ -116,9 +98,7 @@ def test_a_command_logs_a_line_of_its_own(app: Flask) -> None:
 def test_an_email_that_is_taken_is_no_event(ada: Actor, bob: Actor, lines: Lines) -> None:
     body = {"email": bob.email, "currentPassword": PASSWORD}
     assert ada.patch("/me", body, X_Request_ID="taken").status == 409
-    (line,) = eventually(
-        lambda: [line for line in lines() if line.get("reqId") == "taken"], "it is logged"
-    )
+    line = line_of(lines, "taken")
     assert "event" not in line
 
 

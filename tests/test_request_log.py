@@ -2,35 +2,11 @@
 
 import json
 import logging
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from playlist_api.middleware.request_log import JsonFormatter
-from tests.service import PASSWORD, Actor, Gunicorn, Service, call, sign_up
-from tests.waiting import eventually
-
-Lines = Callable[[], list[dict[str, Any]]]
-
-
-@pytest.fixture
-def lines(service: Service, caplog: pytest.LogCaptureFixture) -> Lines:
-    """Everything that the service logs, as a reader of its output sees it."""
-    if isinstance(service, Gunicorn):
-        return service.lines
-    caplog.set_level(logging.INFO)
-    return lambda: [json.loads(JsonFormatter().format(record)) for record in caplog.records]
-
-
-def line_of(lines: Lines, request_id: str) -> dict[str, Any]:
-    """Return the one line of a request."""
-
-    def found() -> list[dict[str, Any]]:
-        return [line for line in lines() if line.get("reqId") == request_id]
-
-    (line,) = eventually(found, "the request is logged")
-    return line
+from tests.service import PASSWORD, Actor, Lines, Service, call, line_of, sign_up
 
 
 def test_a_request_is_one_line_with_pinos_fields(ada: Actor, lines: Lines) -> None:
