@@ -1,9 +1,11 @@
 """Limits on tries, exact over workers, that leave the owner alone."""
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -220,30 +222,34 @@ def test_an_address_is_what_the_trusted_proxies_say(
     assert answer.body.decode() == expected
 
 
-class Occupied:
-    """A hasher of one turn and one place to wait, whose turn is taken."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(passwords, "HASHING", 1)
-        monkeypatch.setattr(passwords, "WAITING", 1)
-        monkeypatch.setattr(passwords, "PATIENCE", 0.05)
-        self.hasher = PasswordHasher(memory=19456, iterations=2, parallelism=1)
-        self.hasher._hashing.acquire()
+@pytest.fixture
+def occupied(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[PasswordHasher, Event]]:
+    """A hasher of one thread, which is at work until the event, and of one place to wait."""
+    monkeypatch.setattr(passwords, "HASHING", 1)
+    monkeypatch.setattr(passwords, "WAITING", 1)
+    monkeypatch.setattr(passwords, "PATIENCE", 0.05)
+    hasher, done = PasswordHasher(memory=19456, iterations=2, parallelism=1), Event()
+    hasher._threads.submit(done.wait)
+    yield hasher, done
+    done.set()
 
 
 def test_who_waits_too_long_for_a_hash_is_told_to_try_again(
-    monkeypatch: pytest.MonkeyPatch,
+    occupied: tuple[PasswordHasher, Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hasher = Occupied(monkeypatch).hasher
+    hasher, done = occupied
     with pytest.raises(ServiceUnavailable):
         hasher.hash(PASSWORD)
-    hasher._hashing.release()
+    monkeypatch.setattr(passwords, "PATIENCE", 60)
+    done.set()
     assert hasher.hash(PASSWORD)
 
 
-def test_who_finds_no_place_to_wait_is_told_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    hasher = Occupied(monkeypatch).hasher
-    for _ in range(2):
+def test_who_finds_no_place_to_wait_is_told_so_at_once(
+    occupied: tuple[PasswordHasher, Event],
+) -> None:
+    hasher, _ = occupied
+    for _place in range(2):
         hasher._places.acquire()
     with pytest.raises(ServiceUnavailable):
         hasher.verify(PASSWORD, None)

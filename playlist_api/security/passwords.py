@@ -1,11 +1,11 @@
 """Password hashing, bounded in what it may take, and the passwords that are too weak."""
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import BoundedSemaphore
-from typing import cast
+from typing import TypeVar, cast
 
 from flask import Flask, current_app
 from passlib.context import CryptContext
@@ -26,6 +26,10 @@ HASHING, WAITING, PATIENCE = 2, 20, 5.0
 """Of each worker's threads, how many hash, and how many wait for that so many seconds. The rest
 of a worker's threads are left for calls that need no hash."""
 
+BUSY = "Too many people are signing in. Please try again in a moment."
+
+T = TypeVar("T")
+
 
 class PasswordHasher:
     """Argon2id with an application's parameters, for few threads at a time."""
@@ -41,15 +45,15 @@ class PasswordHasher:
         )
         self._nobodys_hash = self._context.hash(secrets.token_urlsafe())
         self._places = BoundedSemaphore(HASHING + WAITING)
-        self._hashing = BoundedSemaphore(HASHING)
+        # In threads of their own, for each thread that ever hashes keeps that memory.
+        self._threads = ThreadPoolExecutor(HASHING, thread_name_prefix="argon2")
 
     def hash(self, password: str) -> str:
         """Hash a password of up to `LONGEST_PASSWORD` characters.
 
         :raises ServiceUnavailable: when too many passwords are being hashed already.
         """
-        with self._turn():
-            return self._context.hash(password)
+        return self._in_turn(self._context.hash, password)
 
     def verify(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
         """Check a password, at the same cost when there is no such user (a hash of None).
@@ -60,21 +64,18 @@ class PasswordHasher:
         # Nobody has a longer password, and passlib raises for one of 4,097 characters.
         candidate = password if len(password) <= LONGEST_PASSWORD else ""
         known = password_hash or self._nobodys_hash
-        with self._turn():
-            right, new_hash = self._context.verify_and_update(candidate, known)
+        right, new_hash = self._in_turn(self._context.verify_and_update, candidate, known)
         return right and password_hash is not None, new_hash
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _in_turn(self, work: Callable[..., T], *arguments: str) -> T:
         if not self._places.acquire(blocking=False):
-            raise ServiceUnavailable("Too many people are signing in. Please try again.")
+            raise ServiceUnavailable(BUSY)
+        hashing = self._threads.submit(work, *arguments)
         try:
-            if not self._hashing.acquire(timeout=PATIENCE):
-                raise ServiceUnavailable("Too many people are signing in. Please try again.")
-            try:
-                yield
-            finally:
-                self._hashing.release()
+            return hashing.result(PATIENCE)
+        except TimeoutError:
+            hashing.cancel()
+            raise ServiceUnavailable(BUSY) from None
         finally:
             self._places.release()
 
