@@ -6,10 +6,10 @@ VENV := .venv/bin/python
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(OPTIONS)
 
-.PHONY: help run test isolation lint format tour lock clean
+.PHONY: help run test isolation attacks lint format tour lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' Makefile
 
 run: .venv/installed ## serve on http://localhost:3001, database included (PORT=3002 for another port)
 	@exec $(VENV) -m dev.run
@@ -19,6 +19,9 @@ test: .venv/installed ## run the tests and measure what they cover
 
 isolation: .venv/installed ## prove that users are kept apart by the service at URL=…
 	$(VENV) -m pytest -q tests/test_isolation.py -k matrix_says
+
+attacks: .venv/installed ## measure the service under attack, in ten minutes (OPTIONS=--quick in two)
+	@exec $(VENV) -m benchmarks.attacks $(OPTIONS)
 
 lint: .venv/installed ## check format, style and types
 	$(VENV) -m ruff format --check

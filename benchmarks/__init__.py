@@ -1,0 +1,1 @@
+"""What the service does under load and under attack, in figures."""

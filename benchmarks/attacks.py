@@ -1,0 +1,409 @@
+"""The service under attack, in figures: `python -m benchmarks.attacks [name ...] [--quick]`.
+
+Each attack is on gunicorn with two workers and on a PostgreSQL that waits for its disk. Both are
+started for it, in a temporary folder, and all is sent by threads of this process to 127.0.0.1.
+The exit status is 1 when a figure is not what the service promises.
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import signal
+import sys
+import time
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from threading import Barrier, Event, Thread
+from typing import Any
+
+from flask_migrate import upgrade
+from sqlalchemy import text
+from werkzeug.datastructures import Headers
+
+from dev.postgres import running
+from playlist_api.app import create_app
+from playlist_api.database import db
+from tests.service import (
+    JSON,
+    PASSWORD,
+    Actor,
+    Answer,
+    Gunicorn,
+    call,
+    environment,
+    gunicorn,
+    log_in,
+    new_email,
+    sign_up,
+)
+
+LONGEST = 600
+"""Seconds after which a measurement starts no further round."""
+
+RACERS = 20
+"""Requests that are sent at the same moment."""
+
+SAMPLED = 50
+"""One round of so many has all of its access tokens tried."""
+
+OWNER, ATTACKER = "198.51.100.4", "203.0.113.7"
+BOTNET = [f"192.0.2.{host}" for host in range(1, 101)]
+
+ATTACKERS = 16
+"""Connections that guess at a time."""
+
+GUESSES = 100
+"""Guesses for each login of the owner."""
+
+FREE_GUESSES = 10
+"""What `RATELIMIT_LOGIN` allows by default, at once and then per minute."""
+
+CROWD = 200
+"""People who log in at the same moment."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A row of the table."""
+
+    what: str
+    measured: str
+    promised: str = ""
+    violations: int = 0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is measured, how often, and with which settings."""
+
+    measure: Callable[[Gunicorn, int], Iterable[Figure]]
+    rounds: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def refreshes(service: Gunicorn, rounds: int) -> Iterator[Figure]:
+    """Of twenty tabs that refresh at once, each goes on, and all hold the same new cookie."""
+    ada = sign_up(service)
+    statuses, cookies, tokens = Counter[Any](), Counter[Any](), Counter[Any]()
+    for number in bounded(rounds):
+        answers = at_once([ada.refresh] * RACERS)
+        statuses.update(map(named, answers))
+        good = [answer for answer in answers if answer.status == 200]
+        new = {answer.cookie.value for answer in good}
+        cookies[len(new) if ada.cookie not in new else "the old one"] += 1
+        if number % SAMPLED == 0:
+            tokens.update(ada.get("/me", token=a.json["accessToken"]).status for a in good)
+        ada = ada.hold(good[0]) if good else sign_up(service)
+    sampled = len(range(0, rounds, SAMPLED)) * RACERS
+    yield tally(f"answers to {RACERS} refreshes at once", statuses, {200: rounds * RACERS})
+    yield tally("different new cookies in a round", cookies, {1: rounds})
+    yield tally(f"access tokens of every {SAMPLED}th round", tokens, {200: sampled})
+    yield tally("the last cookie", Counter([ada.refresh().status]), {200: 1})
+
+
+def replays(service: Gunicorn, rounds: int) -> Iterator[Figure]:
+    """A refresh token that is two rotations old ends its session for the thief and the owner."""
+    ada, outcomes = sign_up(service), Counter[Any]()
+    for _ in bounded(rounds):
+        device = log_in(ada)
+        stolen = device.cookie
+        for _ in range(2):
+            device.hold(device.refresh())
+        before, replayed = device.get("/me"), device.refresh(stolen)
+        after, late = device.get("/me"), device.refresh()
+        outcomes[" ".join(str(answer.status) for answer in (before, replayed, after, late))] += 1
+    what = "newest access token, replay, that access token again, newest cookie"
+    yield tally(what, outcomes, {"200 401 401 401": rounds})
+    yield tally("the owner's other session", Counter([ada.get("/me").status]), {200: 1})
+
+
+def sign_ups(service: Gunicorn, rounds: int) -> Iterator[Figure]:
+    """Of twenty sign-ups with one e-mail at once, however it is spelled, one makes the account."""
+    outcomes = Counter[Any]()
+    for _ in bounded(rounds):
+        email = new_email()
+        spellings = [email, email.upper(), email.title(), email.capitalize()] * (RACERS // 4)
+        answers = at_once([partial(signing_up, service, spelling) for spelling in spellings])
+        outcomes[outcome(Counter(map(named, answers)))] += 1
+    promised = outcome(Counter({201: 1, 409: RACERS - 1}))
+    yield tally(f"rounds of {RACERS} sign-ups at once", outcomes, {promised: rounds})
+
+
+def timing(service: Gunicorn, rounds: int) -> Iterator[Figure]:
+    """The time that a refused login takes does not tell whether the e-mail has an account."""
+    ada, order = sign_up(service), [True, False] * (rounds // 2)
+    random.shuffle(order)
+    times: dict[bool, list[float]] = {True: [], False: []}
+    statuses = Counter[Any]()
+    with closing(HTTPConnection("127.0.0.1", service.port, timeout=30)) as connection:
+        for _, known in zip(bounded(rounds), order, strict=False):
+            guess = partial(refused, connection, ada.email if known else new_email())
+            status, milliseconds = timed(guess)
+            statuses[status] += 1
+            times[known].append(milliseconds)
+    yield tally("answers, one after the other", statuses, {401: rounds})
+    yield Figure("wrong password", latency(times[True]))
+    yield Figure("unknown e-mail", latency(times[False]))
+    yield told_apart(times[True], times[False])
+
+
+def guesses(service: Gunicorn, rounds: int) -> Iterator[Figure]:
+    """Few guesses at an account's password are looked at, and none of them locks its owner out."""
+    yield from besieged(service, rounds, [ATTACKER])
+    yield from besieged(service, rounds, BOTNET)
+
+
+def logins(service: Gunicorn, rounds: int) -> Iterator[Figure]:
+    """A crowd that logs in keeps nobody else waiting; who finds no place is told when to retry."""
+    witness, statuses = sign_up(service), Counter[Any]()
+    with ThreadPoolExecutor(8) as threads:
+        people = list(threads.map(lambda _: sign_up(service), range(CROWD)))
+    with probed(witness) as calm:
+        time.sleep(2)
+    with probed(witness) as busy:
+        for _ in bounded(rounds):
+            answers = at_once([partial(logging_in, person, PASSWORD) for person in people])
+            statuses.update(map(named, answers))
+    unkept = statuses.total() - statuses[200] - statuses["503 with Retry-After"]
+    promised = "200 or 503 with Retry-After"
+    yield Figure(f"answers to {CROWD} logins at once", described(statuses), promised, unkept)
+    for when, probes in (("before", calm), ("meanwhile", busy)):
+        for path, samples in probes.items():
+            failed = sum(status != 200 for status, _ in samples)
+            measured = latency([milliseconds for _, milliseconds in samples])
+            yield Figure(f"GET {path} {when}", measured, "all 200", failed)
+
+
+MEASUREMENTS = {
+    "refreshes": Measurement(refreshes, 1000),
+    "replays": Measurement(replays, 1000),
+    "sign_ups": Measurement(sign_ups, 500),
+    "timing": Measurement(timing, 2000),
+    "guesses": Measurement(guesses, 100, {"RATELIMIT_ENABLED": "true", "TRUSTED_PROXIES": "1"}),
+    "logins": Measurement(logins, 10),
+}
+
+
+def besieged(service: Gunicorn, rounds: int, addresses: Sequence[str]) -> Iterator[Figure]:
+    """Guess at one account from the addresses, while its owner logs in from elsewhere."""
+    ada, answers, times = sign_up(service), {True: Counter[Any](), False: Counter[Any]()}, []
+    tries = [(addresses[n % len(addresses)], f"a guess, number {n}") for n in range(GUESSES)]
+    tries.insert(GUESSES // 2, (OWNER, PASSWORD))
+    started = time.monotonic()
+    with ThreadPoolExecutor(ATTACKERS) as threads:
+        for _ in bounded(rounds):
+            sent = [partial(logging_in, ada, guess, source) for source, guess in tries]
+            results = threads.map(timed, sent)
+            for (source, _guess), (status, milliseconds) in zip(tries, results, strict=True):
+                answers[source == OWNER][status] += 1
+                if source == OWNER:
+                    times.append(milliseconds)
+    minutes = (time.monotonic() - started) / 60
+    scene = f"{len(addresses)} attacking address{'es' * (len(addresses) > 1)}"
+    yield looked_at(scene, answers[False], len(addresses) * FREE_GUESSES * (1 + minutes))
+    yield tally(f"{scene}: the owner's logins", answers[True], {200: rounds})
+    yield Figure(f"{scene}: the owner waited", latency(times))
+
+
+def looked_at(scene: str, answers: Counter[Any], most: float) -> Figure:
+    """Compare the guesses that were checked, and so answered with 401, with what is allowed."""
+    strange = answers.total() - answers[401] - answers[429]
+    excess = max(0, answers[401] - int(most))
+    promised = f"at most {int(most):,} x 401, else 429"
+    return Figure(f"{scene}: guesses", described(answers), promised, strange + excess)
+
+
+def told_apart(known: Sequence[float], unknown: Sequence[float]) -> Figure:
+    """Give the probability that a random known time exceeds a random unknown one (the AUC)."""
+    ranked, pairs = sorted(unknown), len(known) * len(unknown)
+    auc = sum(bisect_left(ranked, ms) + bisect_right(ranked, ms) for ms in known) / 2 / pairs
+    # Of equal distributions the AUC has this standard deviation: Mann and Whitney's U.
+    chance = 3 * ((len(known) + len(unknown) + 1) / (12 * pairs)) ** 0.5
+    promised = f"0.500, give or take {chance:.3f} of chance"
+    return Figure("AUC", f"{auc:.3f}", promised, int(abs(auc - 0.5) > chance))
+
+
+def signing_up(service: Gunicorn, email: str) -> Answer:
+    """Ask for an account, in vain or not."""
+    account = {"name": "Ada", "email": email, "password": PASSWORD}
+    return call(service, "POST", "/auth/signup", account)
+
+
+def logging_in(actor: Actor, password: str, address: str | None = None) -> Answer:
+    """Try a password, from an address that a proxy tells."""
+    headers = {"X_Forwarded_For": address} if address else {}
+    account = {"email": actor.email, "password": password}
+    return call(actor.service, "POST", "/auth/login", account, **headers)
+
+
+def refused(connection: HTTPConnection, email: str) -> Answer:
+    """Try a wrong password over an open connection, for a new one would add its own delays."""
+    body = json.dumps({"email": email, "password": f"not {PASSWORD}"})
+    connection.request("POST", "/auth/login", body, {"Content-Type": JSON})
+    answer = connection.getresponse()
+    return Answer(answer.status, Headers(answer.getheaders()), answer.read())
+
+
+def named(answer: Answer) -> int | str:
+    """Name an answer by its status, and by what a 503 must come with."""
+    if answer.status == 503 and answer.headers.get("Retry-After", "").isdecimal():
+        return "503 with Retry-After"
+    return answer.status or answer.body.decode()
+
+
+@contextmanager
+def probed(actor: Actor) -> Iterator[dict[str, list[tuple[int | str, float]]]]:
+    """Call what needs no password all the time, and note each status and its milliseconds."""
+    ended = Event()
+    samples: dict[str, list[tuple[int | str, float]]] = {"/me": [], "/health/live": []}
+
+    def probe() -> None:
+        while not ended.is_set():
+            for path, noted in samples.items():
+                noted.append(timed(partial(actor.get, path)))
+
+    thread = Thread(target=probe)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        ended.set()
+        thread.join()
+
+
+def timed(request: Callable[[], Answer]) -> tuple[int | str, float]:
+    """Send a request and return its answer's name and the milliseconds it took."""
+    started = time.perf_counter()
+    answer = answered(request)
+    return named(answer), (time.perf_counter() - started) * 1000
+
+
+def answered(request: Callable[[], Answer]) -> Answer:
+    """Send a request; one that gets no answer counts as one of status 0 that says why."""
+    try:
+        return request()
+    except (OSError, HTTPException) as error:
+        return Answer(0, Headers(), repr(error).encode())
+
+
+def at_once(requests: Sequence[Callable[[], Answer]]) -> list[Answer]:
+    """Send all requests at the same moment and return their answers in order."""
+    barrier = Barrier(len(requests), timeout=30)
+
+    def send(request: Callable[[], Answer]) -> Answer:
+        barrier.wait()
+        return answered(request)
+
+    with ThreadPoolExecutor(len(requests)) as threads:
+        return list(threads.map(send, requests))
+
+
+def bounded(rounds: int) -> Iterator[int]:
+    """Count the rounds, and stop early when they take too long."""
+    deadline = time.monotonic() + LONGEST
+    for number in range(rounds):
+        if time.monotonic() > deadline:
+            return
+        yield number
+
+
+def tally(what: str, measured: Counter[Any], promised: Mapping[Any, int]) -> Figure:
+    """Compare counts with what they must be; a round that was not run counts as a violation."""
+    wanted = Counter(promised)
+    violations = max((measured - wanted).total(), (wanted - measured).total())
+    return Figure(what, described(measured), described(wanted), violations)
+
+
+def described(counts: Counter[Any]) -> str:
+    ordered = sorted(counts.items(), key=lambda item: str(item[0]))
+    return ", ".join(f"{count:,} x {key}" for key, count in ordered)
+
+
+def outcome(counts: Counter[Any]) -> str:
+    """Name all that came of one round, so that rounds can be counted by it."""
+    return f"({described(counts)})"
+
+
+def latency(milliseconds: Sequence[float]) -> str:
+    return (
+        f"median {median(milliseconds):,.1f} ms, maximum {max(milliseconds):,.1f} ms"
+        f" ({len(milliseconds):,} calls)"
+    )
+
+
+def health(service: Gunicorn) -> Iterator[Figure]:
+    """Tell whether what was measured was up all the time, and had no error but being busy."""
+    lines = service.lines()
+    errors = sum(line["level"] >= 50 and line.get("statusCode") != 503 for line in lines)
+    workers = sum(line["msg"].startswith("Booting worker") for line in lines)
+    yield tally("workers started", Counter({"worker": workers}), {"worker": 2})
+    yield Figure("errors in the log", str(errors), "0", errors)
+    # One that was asked to stop early logs no error, and its exit status is 0 as well.
+    end = "up" if service.process.poll() is None else "gone"
+    yield tally("gunicorn at the end", Counter([end]), {"up": 1})
+
+
+def run(name: str, url: str, folder: Path, *, quick: bool) -> int:
+    """Take a measurement, print its rows and return the number of violations."""
+    chosen = MEASUREMENTS[name]
+    rounds = chosen.rounds // 10 if quick else chosen.rounds
+    started, settings = time.monotonic(), environment(url, **chosen.settings)
+    with gunicorn(folder / f"{name}.log", settings) as service:
+        figures = [*chosen.measure(service, rounds), *health(service)]
+    seconds = time.monotonic() - started
+    for row in [*figures, Figure("duration", f"{seconds:.0f} s")]:
+        violations = row.violations if row.promised else ""
+        write(f"| {name} | {row.what} | {row.measured} | {row.promised} | {violations} |")
+    return sum(row.violations for row in figures)
+
+
+def prepare(url: str) -> None:
+    """Make the tables, and tell where the figures come from."""
+    with create_app(environment(url)).app_context():
+        upgrade()
+        names = ("server_version", "fsync", "synchronous_commit")
+        version, *durability = (db.session.scalar(text(f"SHOW {name}")) for name in names)
+        db.session.remove()
+        db.engine.dispose()
+    write(
+        f"Two workers, {os.cpu_count()} CPUs, Python {platform.python_version()}, PostgreSQL"
+        f" {version} (fsync {durability[0]}, synchronous_commit {durability[1]}).\n\n"
+        "| attack | figure | measured | promised | violations |\n| --- | --- | --- | --- | --- |"
+    )
+
+
+def write(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Take the measurements that are named, or all, and return the exit status."""
+    parser = argparse.ArgumentParser(description="Measure the service under attack.")
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(MEASUREMENTS))
+    parser.add_argument("--quick", action="store_true", help="do a tenth of the rounds")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.names) - set(MEASUREMENTS):
+        parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+    # Only an exception closes what is open, and a signal would leave gunicorn behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    with TemporaryDirectory(prefix="playlist-") as name, running(Path(name, "postgres")) as url:
+        prepare(url)
+        names = chosen.names or MEASUREMENTS
+        violations = [run(each, url, Path(name), quick=chosen.quick) for each in names]
+    return int(any(violations))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
