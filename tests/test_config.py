@@ -47,6 +47,7 @@ def test_any_spelling_of_a_postgresql_url_means_psycopg2(tmp_path: Path, scheme:
         ("SMTP_PORT", "0"),
         ("SMTP_TLS", "ssl"),
         ("FRONTEND_URL", "app.example.com"),
+        ("FRONTEND_URL", "https://bücher.example"),
         ("DATABASE_URL", ""),
         ("DATABASE_URL", "sqlite:///playlist.db"),
         ("DATABASE_URL", "mysql://ada@db/playlist"),

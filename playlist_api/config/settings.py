@@ -90,7 +90,7 @@ class _SettingsSchema(Schema):
     frontend_url = fields.String(
         data_key="FRONTEND_URL",
         load_default="http://localhost:3000",
-        validate=Regexp(r"https?://\S+\Z", error="must be an http or https URL."),
+        validate=Regexp(r"https?://[!-~]+\Z", error="must be an http or https URL."),
     )
     mail_from = fields.String(data_key="MAIL_FROM", load_default="Playlist <no-reply@localhost>")
     password_blocklist = switch("PASSWORD_BLOCKLIST", default=None)

@@ -5,20 +5,15 @@ from marshmallow import fields
 from playlist_api.schemas.fields import CamelCase, Timestamp
 
 
-class Timestamped(CamelCase):
-    """What has been made, and perhaps changed."""
-
-    created_at = Timestamp()
-    updated_at = Timestamp()
-
-
-class UserAnswer(Timestamped):
+class UserAnswer(CamelCase):
     """A user, without anything secret."""
 
     id = fields.UUID()
     name = fields.String()
     email = fields.String()
     role = fields.String()
+    created_at = Timestamp()
+    updated_at = Timestamp()
 
 
 class SignedInAnswer(CamelCase):
@@ -61,7 +56,7 @@ class ExportAnswer(CamelCase):
     password_resets = fields.List(fields.Nested(PasswordResetAnswer))
 
 
-class MovieAnswer(Timestamped):
+class MovieAnswer(CamelCase):
     """A movie of somebody's list."""
 
     id = fields.Integer()
@@ -69,6 +64,8 @@ class MovieAnswer(Timestamped):
     year = fields.String()
     image_url = fields.String()
     owner_id = fields.UUID()
+    created_at = Timestamp()
+    updated_at = Timestamp()
 
 
 class PageMetaAnswer(CamelCase):

@@ -56,7 +56,8 @@ def _send_link(email: str, page: str) -> None:
     message = EmailMessage()
     message["To"] = user.email
     message["Subject"] = "Your new password"
-    message.set_content(TEXT.format(link=f"{page}?{urlencode({'token': token})}"))
+    # As it is: quoted-printable would break the link where somebody reads the mail raw.
+    message.set_content(TEXT.format(link=f"{page}?{urlencode({'token': token})}"), cte="7bit")
     mailer().send(message)
 
 
