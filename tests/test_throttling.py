@@ -1,5 +1,6 @@
 """Limits on tries, exact over workers, that leave the owner alone."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +16,7 @@ from sqlalchemy import text
 from playlist_api.app import create_app
 from playlist_api.database import db
 from playlist_api.errors import ServiceUnavailable
+from playlist_api.middleware.request_log import JsonFormatter
 from playlist_api.security import passwords
 from playlist_api.security.passwords import PasswordHasher
 from tests.service import (
@@ -88,6 +90,17 @@ def test_wrong_guesses_at_an_account_are_limited(ada: Actor, address: str) -> No
     assert [answer.status for answer in answers] == [401, 401, 401, 429, 429]
     assert refused(answers[-1])
     assert refused(log_in(ada, address))
+
+
+def test_a_try_too_many_is_an_event(
+    ada: Actor, address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for _ in range(4):
+        log_in(ada, address, "wrong")
+    line = json.loads(JsonFormatter().format(caplog.records[-1]))
+    assert (line["event"], line["limit"]) == ("throttled", "login")
+    assert (line["statusCode"], line["remoteAddress"]) == (429, address)
 
 
 def test_guesses_elsewhere_do_not_lock_the_owner_out(ada: Actor, address: str) -> None:
