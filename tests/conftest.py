@@ -62,6 +62,12 @@ class Databases:
         self.made.append(name)
         return self.url.set(database=name).render_as_string(hide_password=False)
 
+    def make_with_tables(self) -> str:
+        url = self.make()
+        with create_app(environment(url)).app_context():
+            upgrade()
+        return url
+
     def drop_all(self) -> None:
         for name in self.made:
             self._run(f"DROP DATABASE {name} WITH (FORCE)")
@@ -82,10 +88,7 @@ def databases(server_url: str) -> Iterator[Databases]:
 @pytest.fixture(scope="session")
 def database_url(databases: Databases) -> str:
     """The database of most tests, with its tables made by the migrations."""
-    url = databases.make()
-    with create_app(environment(url)).app_context():
-        upgrade()
-    return url
+    return databases.make_with_tables()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
@@ -96,9 +95,8 @@ def test_a_file_with_a_byte_order_mark_and_nothing_else_is_fine(
 def test_an_import_that_fails_at_its_end_leaves_nothing(
     databases: Databases, tmp_path: Path
 ) -> None:
-    app = create_app(environment(databases.make()))
+    app = create_app(environment(databases.make_with_tables()))
     with app.app_context():
-        upgrade()
         poison = """ALTER TABLE "Movie" ADD CHECK (title <> 'poison')"""
         db.session.execute(text(poison))
         db.session.commit()

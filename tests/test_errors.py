@@ -9,7 +9,6 @@ from typing import Any
 import psycopg2
 import pytest
 from flask import Flask, abort
-from flask_migrate import upgrade
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -24,10 +23,7 @@ from tests.service import InProcess, call, environment, log_in, sign_up
 @pytest.fixture(scope="module")
 def own_database(databases: Databases) -> str:
     """A database whose connections a test may end."""
-    url = databases.make()
-    with create_app(environment(url)).app_context():
-        upgrade()
-    return url
+    return databases.make_with_tables()
 
 
 @pytest.fixture
