@@ -17,18 +17,13 @@ from pathlib import Path
 import pytest
 
 from dev.cluster import taken
+from tests.service import ROOT, free_port
 from tests.waiting import eventually
 
-ROOT = Path(__file__).parents[1]
 RUN = [sys.executable, "-W", "error", "-m", "dev.run"]
 MAKE = ["make", "-o", ".venv/installed", f"VENV={sys.executable}", "run"]
 NOT_COPIED = shutil.ignore_patterns(".*", "instance", "__pycache__", "*.egg-info")
 SETTINGS = {"APP_ENV", "DATABASE_URL", "HOST", "SECRET_KEY", "MAKEFLAGS", "MAKELEVEL"}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @dataclass
@@ -102,6 +97,14 @@ def assert_all_ended(run: Run) -> None:
     run.status()
     eventually(lambda: not database_lives(run.checkout), "the database has ended")
     socket.create_server(("127.0.0.1", run.port)).close()
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Heed SIGINT, and so have children heed it, even where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
