@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tests.service import PASSWORD, Actor, Gunicorn, Service, call
+from tests.service import PASSWORD, Actor, Gunicorn, Service, call, line_of
 
 HEAD = b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -60,6 +60,13 @@ def test_what_is_no_http_is_answered_in_the_envelope(
     assert headers["Content-Type"] == "application/json"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert len(headers["X-Request-ID"]) == 36
+
+
+def test_what_is_no_http_is_logged_without_what_it_holds(served: Gunicorn) -> None:
+    _, headers, _ = exchange(served, b"GET / HTTP/1.1\r\nHost: x\r\nBearer canary-5eb63bbb\r\n\r\n")
+    line = line_of(served.lines, headers["X-Request-ID"])
+    assert (line["msg"], line["statusCode"]) == ("request refused", 400)
+    assert "canary-5eb63bbb" not in served.log.read_text() + served.errors()
 
 
 def test_a_body_may_come_in_chunks(served: Gunicorn, ada: Actor) -> None:

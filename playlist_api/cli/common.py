@@ -13,6 +13,7 @@ from playlist_api import events
 from playlist_api.database import db, is_unavailable
 from playlist_api.middleware.request_log import JsonFormatter
 from playlist_api.models import User
+from playlist_api.schemas.fields import canonical_email
 
 
 def user_of(email: str) -> User:
@@ -20,7 +21,7 @@ def user_of(email: str) -> User:
 
     :raises click.ClickException: when there is none.
     """
-    user = db.session.scalar(select(User).where(User.email == email.strip().lower()))
+    user = db.session.scalar(select(User).where(User.email == canonical_email(email)))
     if user is None:
         raise click.ClickException(f"Nobody has signed up as {email}.")
     return user

@@ -47,22 +47,25 @@ def _described(error: BaseException) -> dict[str, str]:
     return {"type": type(error).__name__, "message": str(error), "stack": stack}
 
 
+def _quotes_no_request(record: logging.LogRecord) -> bool:
+    # gunicorn quotes what is no HTTP, whatever it holds; such requests get a line without it.
+    return not str(record.msg).startswith("Invalid request")
+
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": JsonFormatter}},
-    # gunicorn quotes requests that are no HTTP, whatever they hold; they get a line without it.
-    "filters": {"unquoted": {"()": lambda: lambda record: "Invalid request" not in record.msg}},
+    "filters": {"unquoted": {"()": lambda: _quotes_no_request}},
     "handlers": {
         "stdout": {
             "class": "logging.StreamHandler",
             "formatter": "json",
-            "filters": ["unquoted"],
             "stream": "ext://sys.stdout",
         }
     },
     "root": {"level": "INFO", "handlers": ["stdout"]},
-    "loggers": {"gunicorn.error": {"propagate": True}},
+    "loggers": {"gunicorn.error": {"propagate": True, "filters": ["unquoted"]}},
 }
 """For whoever serves the application to hand to `logging.config.dictConfig`."""
 

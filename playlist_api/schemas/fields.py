@@ -85,16 +85,20 @@ def email_address(text: str) -> None:
     Email(error=message)(text)
 
 
-class EmailAddress(Trimmed):
-    """An e-mail address in lower case, as it is stored and compared."""
+def canonical_email(text: str) -> str:
+    """Spell an e-mail address as it is stored and compared."""
+    # NFKC, so that no address looks like another: full-width letters are letters.
+    return unicodedata.normalize("NFKC", text.strip(SPACES)).lower()
+
+
+class EmailAddress(Text):
+    """An e-mail address, in its canonical spelling."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(email_address, at_most(EMAIL_LENGTH), **kwargs)
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> str:
-        text = super()._deserialize(*args, **kwargs)
-        # NFKC, so that no address looks like another: full-width letters are letters.
-        return unicodedata.normalize("NFKC", text).lower()
+        return canonical_email(super()._deserialize(*args, **kwargs))
 
 
 def web_address(text: str) -> None:
