@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from playlist_api.middleware.request_log import JsonFormatter
+from playlist_api.middleware.request_log import LOGGING, JsonFormatter
 from tests.service import PASSWORD, Actor, Lines, Service, call, line_of, sign_up
 
 
@@ -76,3 +76,16 @@ def test_levels_are_pinos() -> None:
         line = json.loads(JsonFormatter().format(record))
         assert (line["level"], line["msg"]) == (number, "a b")
         assert "reqId" not in line
+
+
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [
+        ("Invalid request from ip=127.0.0.1: anything", False),
+        ("Starting gunicorn", True),
+        (ValueError("no text"), True),
+    ],
+)
+def test_only_what_quotes_a_request_is_left_out(message: object, kept: bool) -> None:
+    record = logging.LogRecord("gunicorn.error", logging.INFO, __file__, 1, message, None, None)
+    assert LOGGING["filters"]["unquoted"]["()"]()(record) is kept
