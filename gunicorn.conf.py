@@ -6,11 +6,12 @@ Each setting is explained at https://docs.gunicorn.org/en/stable/settings.html.
 import logging
 import os
 import socket
+import threading
 from uuid import uuid4
 
 import gunicorn.util
 
-from playlist_api.middleware.errors import envelope
+from playlist_api.errors import envelope
 from playlist_api.middleware.headers import fixed_headers
 from playlist_api.middleware.request_log import LOGGING
 
@@ -27,6 +28,9 @@ preload_app = True
 logconfig_dict = LOGGING
 control_socket_disable = True  # it would be a file in the user's home
 forwarder_headers = ""  # SCRIPT_NAME and PATH_INFO are not a client's to say
+secure_scheme_headers: dict[
+    str, str
+] = {}  # nor is the scheme: TRUSTED_PROXIES tells whom to believe
 
 
 def write_envelope(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:  # noqa: ARG001
@@ -48,3 +52,27 @@ def write_envelope(sock: socket.socket, status_int: int, reason: str, mesg: str)
 
 # gunicorn has no setting for the page of HTML that it would send.
 gunicorn.util.write_error = write_envelope
+
+lingering = threading.BoundedSemaphore(64)
+close_slowly = gunicorn.util.close_graceful
+
+
+def close_elsewhere(sock: socket.socket) -> None:
+    """Wait for the client to hang up, two seconds at the most, but not in the worker's main loop."""
+    if lingering.acquire(blocking=False):
+        threading.Thread(target=linger, args=(sock,), daemon=True).start()
+    else:
+        gunicorn.util.close(sock)
+
+
+def linger(sock: socket.socket) -> None:
+    """Close the socket slowly, in one of a bounded number of threads."""
+    try:
+        close_slowly(sock)
+    finally:
+        lingering.release()
+
+
+# gunicorn would do this in the loop that takes connections: ten clients that did not hang up
+# made the next one wait for ten seconds.
+gunicorn.util.close_graceful = close_elsewhere  # type: ignore[assignment] - it gives no times

@@ -28,40 +28,6 @@ def exchange(served: Gunicorn, sent: bytes) -> tuple[int, dict[str, str], bytes]
     return int(status.split()[1]), headers, body[: int(headers["Content-Length"])]
 
 
-@pytest.mark.parametrize(
-    ("sent", "status", "code"),
-    [
-        (b"GET / HTTP/9.9\r\n\r\n", 400, "VALIDATION_ERROR"),
-        (b"GET /\r\n\r\n", 400, "VALIDATION_ERROR"),
-        (b"\x16\x03\x01\x02\x00\r\n\r\n", 400, "VALIDATION_ERROR"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n", 400, "VALIDATION_ERROR"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nX : y\r\n\r\n", 400, "VALIDATION_ERROR"),
-        (HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400, "VALIDATION_ERROR"),
-        (HEAD + b"Content-Length: -2\r\n\r\n{}", 400, "VALIDATION_ERROR"),
-        (HEAD + b"Content-Length: 9\r\n\r\n{}", 400, "VALIDATION_ERROR"),
-        (CHUNKED + b"ZZ\r\n{}\r\n0\r\n\r\n", 400, "VALIDATION_ERROR"),
-        (CHUNKED + b"9\r\n{}\r\n", 400, "VALIDATION_ERROR"),
-        (HEAD + b"Transfer-Encoding: gzip, nonsense\r\n\r\n", 501, "NOT_IMPLEMENTED"),
-        (b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\n\r\n", 414, "URI_TOO_LONG"),
-        (
-            b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
-            431,
-            "REQUEST_HEADER_FIELDS_TOO_LARGE",
-        ),
-    ],
-)
-def test_what_is_no_http_is_answered_in_the_envelope(
-    served: Gunicorn, sent: bytes, status: int, code: str
-) -> None:
-    answered, headers, body = exchange(served, sent)
-    error = json.loads(body)["error"]
-    assert (answered, error["code"]) == (status, code)
-    assert ("details" in error) == (status == 400)
-    assert headers["Content-Type"] == "application/json"
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert len(headers["X-Request-ID"]) == 36
-
-
 def test_what_is_no_http_is_logged_without_what_it_holds(served: Gunicorn) -> None:
     _, headers, _ = exchange(served, b"GET / HTTP/1.1\r\nHost: x\r\nBearer canary-5eb63bbb\r\n\r\n")
     line = line_of(served.lines, headers["X-Request-ID"])

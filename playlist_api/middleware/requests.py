@@ -1,10 +1,11 @@
 """What is seen to with every request, whichever route it is for: its address and its body."""
 
+import re
 from contextlib import suppress
 
 from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import ClientDisconnected, NotFound
+from werkzeug.exceptions import BadRequest, ClientDisconnected, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wsgi import get_input_stream
 
@@ -12,6 +13,9 @@ DRAINED = 32 * 1024 * 1024
 """Bytes of a body that are read in vain, at the most, so that its sender hears why."""
 
 CHUNK = 64 * 1024
+
+HOST = re.compile(r"([\w.~!$&'()*+,;=%-]+|\[[0-9a-f:.]+\])(:\d*)?", re.ASCII | re.IGNORECASE)
+"""A name or an address, and perhaps a port: RFC 9110, section 7.2, and RFC 3986, section 3.2."""
 
 
 def init_app(app: Flask, *, trusted_proxies: int) -> None:
@@ -24,8 +28,18 @@ def init_app(app: Flask, *, trusted_proxies: int) -> None:
         proxied = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=trusted_proxies)
         app.wsgi_app = proxied  # type: ignore[method-assign]
     app.url_map.merge_slashes = False
+    app.before_request(refuse_unclear_hosts)
     app.before_request(refuse_aliases)
     app.after_request(drain_body)
+
+
+def refuse_unclear_hosts() -> None:
+    """Insist on one well-formed `Host`, as RFC 9112, section 3.2, does from HTTP/1.1 on."""
+    host = request.environ.get("HTTP_HOST")
+    if host is None and request.environ["SERVER_PROTOCOL"] == "HTTP/1.0":
+        return
+    if not HOST.fullmatch(host or ""):
+        raise BadRequest
 
 
 def refuse_aliases() -> None:
