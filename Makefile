@@ -6,7 +6,7 @@ VENV := .venv/bin/python
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(OPTIONS)
 
-.PHONY: help run test isolation attacks lint format tour lock clean
+.PHONY: help run test isolation attacks lint format tour openapi lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ format: .venv/installed ## format the code
 
 tour: .venv/installed ## show each endpoint at work
 	@PYTHON=$(VENV) exec dev/tour.sh
+
+openapi: .venv/installed ## write docs/openapi.json anew
+	DATABASE_URL=postgresql:/// $(VENV) -m flask openapi write docs/openapi.json
 
 lock: .venv/installed ## pin the dependencies of setup.cfg (OPTIONS=--upgrade for the newest)
 	$(LOCK) setup.cfg -o requirements.txt

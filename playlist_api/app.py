@@ -9,7 +9,15 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
 from playlist_api import cli, database, mail
-from playlist_api.blueprints import account, auth, health, movies, passwords, sessions
+from playlist_api.blueprints import (
+    account,
+    auth,
+    documentation,
+    health,
+    movies,
+    passwords,
+    sessions,
+)
 from playlist_api.config.settings import load_settings
 from playlist_api.middleware import errors, headers, request_log, requests
 from playlist_api.security import passwords as hashing
@@ -40,6 +48,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     mail.init_app(app, settings)
     for module in (auth, sessions, passwords, account, movies, health):
         app.register_blueprint(module.blueprint)
+    documentation.init_app(app, with_page=settings.docs_enabled)
     errors.init_app(app)
     request_log.init_app(app)
     headers.init_app(app, production=settings.production)

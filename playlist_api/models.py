@@ -18,6 +18,7 @@ EMAIL_LENGTH = 254
 TITLE_LENGTH = 255
 URL_LENGTH = 2048
 USER_AGENT_LENGTH = 255
+ROLES = ("user", "admin")
 ADMIN = "admin"
 """The role of those who may read, change and delete any user's movie."""
 
@@ -95,6 +96,20 @@ class PasswordReset(Base):
 
     token_hash: Mapped[Sha256] = mapped_column("token", primary_key=True)
     user_id: Mapped[UserId] = mapped_column("userId", index=True)
+    expires_at: Mapped[datetime] = mapped_column("expiresAt", index=True)
+
+
+class IdempotencyKey(Base):
+    """What a repeatable call did, so that its repetition can be answered and not done."""
+
+    __tablename__ = "IdempotencyKey"
+
+    key_hash: Mapped[Sha256] = mapped_column("key", primary_key=True)
+    user_id: Mapped[UserId] = mapped_column("userId", index=True)
+    fields_hash: Mapped[Sha256] = mapped_column("fields")
+    # No foreign key, for the answer stays the first one when the movie is gone.
+    movie_id: Mapped[int] = mapped_column("movieId", BigInteger)
+    created_at: Mapped[datetime] = mapped_column("createdAt")
     expires_at: Mapped[datetime] = mapped_column("expiresAt", index=True)
 
 

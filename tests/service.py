@@ -19,6 +19,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from flask import Flask
 from werkzeug.datastructures import Headers
 
+from tests import document
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[1]
@@ -84,10 +85,10 @@ class InProcess:
         path, _, query = path.partition("?")
         raw = {"PATH_INFO": unquote_to_bytes(path).decode("latin1"), "QUERY_STRING": query}
         raw["RAW_URI"] = path  # as gunicorn gives it
-        answer = self.app.test_client(use_cookies=False).open(
+        with self.app.test_client(use_cookies=False).open(
             method=method, data=body, headers=Headers(dict(headers)), environ_overrides=raw
-        )
-        return Answer(answer.status_code, answer.headers, answer.data)
+        ) as answer:
+            return Answer(answer.status_code, answer.headers, answer.data)
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,10 @@ def call(
     cookie: str | None = None,
     **headers: str,
 ) -> Answer:
-    """Send a request: `body` as JSON unless it is bytes, `X_Request_ID=…` as a header."""
+    """Send a request: `body` as JSON unless it is bytes, `X_Request_ID=…` as a header.
+
+    The OpenAPI document must have the answer.
+    """
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     if body is not None:
         sent.setdefault("Content-Type", JSON)
@@ -164,7 +168,9 @@ def call(
     if cookie is not None:
         sent["Cookie"] = f"refreshToken={cookie}"
     content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-    return service.send(method, path, content, sent)
+    answer = service.send(method, path, content, sent)
+    document.check(method, path, answer.status, answer.headers, answer.body)
+    return answer
 
 
 @dataclass

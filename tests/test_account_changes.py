@@ -77,7 +77,7 @@ def test_a_rule_that_only_the_database_knows_is_no_conflict(app: Flask, ada: Act
     with app.app_context():
         user = db.session.get_one(User, ada.user["id"])
         with pytest.raises(IntegrityError):
-            accounts.change_profile(user, {"name": ""})
+            accounts.change_profile(user, {"name": ""}, lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,7 @@ def test_everything_that_is_held_on_somebody_can_be_taken_along(ada: Actor, bob:
     bob.add_movie("Bob's")
     movies = [ada.add_movie(f"Movie {number}") for number in range(3)]
     log_in(ada)
+    movies.append(ada.post("/movies", {"title": "Heat"}, Idempotency_Key="secret").json)
     answer = ada.get("/me/export")
     exported = json.loads(answer.body)
     assert answer.status == 200
@@ -144,8 +145,17 @@ def test_everything_that_is_held_on_somebody_can_be_taken_along(ada: Actor, bob:
     assert exported["movies"] == movies
     assert exported["sessions"] == ada.get("/auth/sessions").json["items"]
     assert exported["passwordResets"] == []
-    assert set(exported) == {"exportedAt", "user", "sessions", "passwordResets", "movies"}
+    assert [key["movieId"] for key in exported["idempotencyKeys"]] == [movies[-1]["id"]]
+    assert set(exported) == {
+        "exportedAt",
+        "user",
+        "sessions",
+        "passwordResets",
+        "idempotencyKeys",
+        "movies",
+    }
     assert b"argon2" not in answer.body
+    assert b"secret" not in answer.body
 
 
 def test_an_export_of_nothing_is_whole(ada: Actor) -> None:

@@ -13,12 +13,13 @@ FLOORS = [
     {"cli"},
     {"middleware"},
     {"blueprints"},
+    {"openapi"},
     {"services"},
     {"schemas"},
     {"security"},
     {"models"},
     {"database", "mail"},
-    {"config", "errors", "events"},
+    {"config", "errors", "events", "operations"},
 ]
 PACKAGE = ROOT / "playlist_api"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -42,7 +43,8 @@ def imports(path: Path) -> Iterator[str]:
                 alias.name for alias in node.names if alias.name.startswith("playlist_api.")
             )
         elif isinstance(node, ast.ImportFrom) and node.module == "playlist_api":
-            yield from (f"playlist_api.{alias.name}" for alias in node.names)
+            modules = (alias.name for alias in node.names if alias.name != "__version__")
+            yield from (f"playlist_api.{module}" for module in modules)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("playlist_api."):
             yield node.module or ""
 

@@ -5,7 +5,9 @@ from uuid import uuid4
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import IntegrityError
 
+from playlist_api.database import db
 from playlist_api.errors import Forbidden
 from playlist_api.models import User
 from playlist_api.services import movies
@@ -173,3 +175,10 @@ def test_head_answers_like_get_without_a_body(ada: Actor) -> None:
     answer = ada.call("HEAD", path)
     assert (answer.status, answer.body) == (200, b"")
     assert answer.headers["Content-Length"] == ada.get(path).headers["Content-Length"]
+
+
+def test_a_title_that_the_database_alone_refuses_is_a_bug(app: Flask, ada: Actor) -> None:
+    with app.app_context():
+        user = db.session.get_one(User, ada.user["id"])
+        with pytest.raises(IntegrityError):
+            movies.add_movie(user, {"title": ""})

@@ -6,9 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from flask import Flask
 
+from playlist_api.database import db
+from playlist_api.errors import Unauthorized
+from playlist_api.models import User
+from playlist_api.services import accounts, movies
 from tests.service import PASSWORD, Actor, Answer, Gunicorn, Service, call, new_email, sign_up
 
 ROUNDS = 5
@@ -104,3 +110,13 @@ def test_changes_of_different_fields_at_once_are_all_kept(ada: Actor) -> None:
     assert [answer.status for answer in answers] == [200, 200, 200]
     movie = ada.get(path).json
     assert {field: movie[field] for field in changes} == changes
+
+
+def test_who_is_deleted_meanwhile_has_no_session(app: Flask) -> None:
+    with app.app_context():
+        nobody = User(id=uuid4(), name="Nobody", email=new_email(), role="user")
+        with pytest.raises(Unauthorized):
+            movies.add_movie(nobody, {"title": "Heat"})
+        db.session.rollback()
+        with pytest.raises(Unauthorized):
+            accounts.change_profile(nobody, {"name": "Ada"}, lambda _: None)

@@ -93,20 +93,31 @@ def test_prune_deletes_what_has_expired_and_nothing_else(app: Flask, ada: Actor)
             db.session.execute(
                 text(f'INSERT INTO "PasswordReset" VALUES (:token, :user, {when})'), values
             )
+            db.session.execute(
+                text(
+                    'INSERT INTO "IdempotencyKey" '
+                    f"VALUES (:token, :user, '', 1, now() - interval '1 day', {when})"
+                ),
+                values,
+            )
             db.session.execute(text(f'INSERT INTO "RateLimit" VALUES (:token, {when})'), values)
         db.session.commit()
     result = flask(app, "sessions", "prune")
     assert result.exit_code == 0, result.output
-    assert "PasswordReset: 1 deleted\nRateLimit: 1 deleted\n" in result.stdout
+    assert (
+        "PasswordReset: 1 deleted\nIdempotencyKey: 1 deleted\nRateLimit: 1 deleted\n"
+        in result.stdout
+    )
     with app.app_context():
         kept = {
             "Session": 'SELECT count(*) FROM "Session" WHERE "userId" = :user',
             "PasswordReset": 'SELECT count(*) FROM "PasswordReset" WHERE "userId" = :user',
+            "IdempotencyKey": 'SELECT count(*) FROM "IdempotencyKey" WHERE "userId" = :user',
             "RateLimit": 'SELECT count(*) FROM "RateLimit" WHERE key = :key',
         }
         values = {"user": ada.user["id"], "key": f"new {ada.email}"}
         counts = {table: db.session.scalar(text(sql), values) for table, sql in kept.items()}
-    assert counts == {"Session": 1, "PasswordReset": 1, "RateLimit": 1}
+    assert counts == dict.fromkeys(kept, 1)
     assert ada.get("/me").status == 200
     assert expired.get("/me").status == 401
 

@@ -1,22 +1,25 @@
-"""The caller's own account: `/me`."""
+"""The caller's own account."""
 
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response
 from flask_jwt_extended import current_user
 
-from playlist_api.blueprints.loading import load_body
+from playlist_api.blueprints.answering import answer, failures, preconditions
+from playlist_api.blueprints.loading import body
+from playlist_api.errors import Conflict, TooManyRequests
 from playlist_api.models import Movie
-from playlist_api.schemas.answers import export_answer, movie_answer, user_answer
+from playlist_api.schemas.answers import export_answer, export_head, movie_answer, user_answer
 from playlist_api.schemas.bodies import confirmation, profile_changes
 from playlist_api.security.throttling import guess
 from playlist_api.security.tokens import (
     access_token_required,
     current_session,
-    without_refresh_cookie,
+    take_back_refresh_token,
 )
 from playlist_api.services import accounts
 
@@ -25,37 +28,59 @@ blueprint = Blueprint("account", __name__, url_prefix="/me")
 
 @blueprint.get("")
 @access_token_required
-def show() -> Any:
-    return user_answer.dump(current_user)
+@answer(user_answer, etag=True)
+def get_me() -> Any:
+    """Read one's account."""
+    return current_user
 
 
 @blueprint.patch("")
 @access_token_required
-def update() -> Any:
-    changes = load_body(profile_changes)
+@body(profile_changes)
+@preconditions(user_answer)
+@answer(user_answer, etag=True)
+@failures(Conflict, TooManyRequests)
+def change_me(changes: dict[str, Any], check: accounts.Check) -> Any:
+    """Change one's name or e-mail.
+
+    Fields left out keep their value. A new e-mail needs `currentPassword`; a wrong one is a 400 of
+    that field, and an e-mail that has another account is a 409.
+    """
     proving = guess(current_user.email) if "current_password" in changes else nullcontext()
     with proving:
-        return user_answer.dump(accounts.change_profile(current_user, changes))
+        return accounts.change_profile(current_user, changes, check)
 
 
 @blueprint.delete("")
 @access_token_required
-def delete() -> Response:
-    password = load_body(confirmation)["current_password"]
+@body(confirmation)
+@preconditions(user_answer)
+@answer(None, HTTPStatus.NO_CONTENT, headers=("Set-Cookie",))
+@failures(TooManyRequests)
+def delete_me(confirmed: dict[str, str], check: accounts.Check) -> None:
+    """Delete one's account with all that is in it.
+
+    It cannot be undone, and so asks for the password.
+    """
     with guess(current_user.email):
-        accounts.delete_account(current_user, password)
-    return without_refresh_cookie()
+        accounts.delete_account(current_user, confirmed["current_password"], check)
+    take_back_refresh_token()
 
 
 @blueprint.get("/export")
 @access_token_required
-def export() -> Response:
+@answer(export_answer, headers=("Content-Disposition",))
+def export_me() -> Response:
+    """Take everything that is held on one, as a file.
+
+    The movies are sent while they are read, oldest first.
+    """
     exported = accounts.export(current_user, current_session())
     # What is small is written at once; the movies follow while they are read.
-    head = json.dumps(export_answer.dump(exported)).removesuffix("}")
-    answer = Response(_with_movies(head, exported.movies), mimetype="application/json")
-    answer.headers["Content-Disposition"] = 'attachment; filename="playlist-export.json"'
-    return answer
+    head = json.dumps(export_head.dump(exported)).removesuffix("}")
+    response = Response(_with_movies(head, exported.movies), mimetype="application/json")
+    response.headers["Content-Disposition"] = 'attachment; filename="playlist-export.json"'
+    return response
 
 
 def _with_movies(head: str, movies: Iterable[Movie]) -> Iterator[str]:

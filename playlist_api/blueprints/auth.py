@@ -1,17 +1,24 @@
-"""Signing up, logging in and out, and refreshing: `/auth`."""
+"""Signing up, logging in and out, and refreshing."""
 
 from http import HTTPStatus
+from typing import Any
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Blueprint, g, request
 from flask_jwt_extended import current_user
 
-from playlist_api.blueprints.loading import load_body, user_agent
+from playlist_api.blueprints.answering import answer, failures
+from playlist_api.blueprints.loading import body, user_agent
+from playlist_api.errors import Conflict, ServiceUnavailable, TooManyRequests, Unauthorized
 from playlist_api.schemas.answers import signed_in_answer
 from playlist_api.schemas.bodies import log_in_body, sign_up_body
 from playlist_api.security import tokens
 from playlist_api.security.origins import allowed_origin_required
 from playlist_api.security.throttling import guess, throttled
-from playlist_api.security.tokens import current_session, refresh_cookie_required
+from playlist_api.security.tokens import (
+    current_session,
+    refresh_cookie_required,
+    tokens_accepted,
+)
 from playlist_api.services import auth, sessions
 
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")
@@ -19,14 +26,27 @@ blueprint = Blueprint("auth", __name__, url_prefix="/auth")
 
 @blueprint.post("/signup")
 @throttled("signup")
-def sign_up() -> tuple[Response, HTTPStatus]:
-    account = load_body(sign_up_body)
-    return _signed_in(auth.sign_up(**account, user_agent=user_agent())), HTTPStatus.CREATED
+@body(sign_up_body)
+@answer(signed_in_answer, HTTPStatus.CREATED, headers=("Set-Cookie",))
+@failures(Conflict)
+def sign_up(account: dict[str, Any]) -> Any:
+    """Make an account and sign in.
+
+    The refresh token comes in the cookie `refreshToken`. An e-mail that has an account is a 409.
+    """
+    return _signed_in(auth.sign_up(**account, user_agent=user_agent()))
 
 
 @blueprint.post("/login")
-def log_in() -> Response:
-    credentials = load_body(log_in_body)
+@body(log_in_body)
+@answer(signed_in_answer, headers=("Set-Cookie",))
+@failures(Unauthorized, TooManyRequests, ServiceUnavailable)
+def log_in(credentials: dict[str, Any]) -> Any:
+    """Sign in.
+
+    The refresh token comes in the cookie `refreshToken`. A wrong e-mail and a wrong password get
+    one answer.
+    """
     with guess(credentials["email"]):
         return _signed_in(auth.log_in(**credentials, user_agent=user_agent()))
 
@@ -35,20 +55,33 @@ def log_in() -> Response:
 @throttled("refresh")
 @allowed_origin_required
 @refresh_cookie_required
-def refresh() -> Response:
+@answer(signed_in_answer, headers=("Set-Cookie",))
+def refresh() -> Any:
+    """Exchange the refresh token for new tokens.
+
+    Each refresh token works once; for 10 seconds after, it still gets the token that replaced it,
+    so that several tabs can refresh at once. An older one ends its session. Pages must have an
+    allowed `Origin`.
+    """
     presented = request.cookies[tokens.REFRESH_COOKIE]
     return _signed_in(sessions.refresh(current_user, current_session(), presented, user_agent()))
 
 
 @blueprint.post("/logout")
 @allowed_origin_required
-def log_out() -> Response:
+@tokens_accepted
+@answer(None, HTTPStatus.NO_CONTENT, headers=("Set-Cookie",))
+def log_out() -> None:
+    """End the session.
+
+    Of the access token, of the cookie, or of both; with nothing to end, that is fine too. Tokens
+    that have expired still end their session. Pages must have an allowed `Origin`.
+    """
     sessions.end_presented_sessions(tokens.presented_sessions())
-    return tokens.without_refresh_cookie()
+    tokens.take_back_refresh_token()
 
 
-def _signed_in(signed_in: sessions.SignedIn) -> Response:
+def _signed_in(signed_in: sessions.SignedIn) -> sessions.SignedIn:
     g.user_id = signed_in.user.id
-    answer = jsonify(signed_in_answer.dump(signed_in))
-    tokens.set_refresh_cookie(answer, signed_in.refresh_token)
-    return answer
+    tokens.hand_out_refresh_token(signed_in.refresh_token)
+    return signed_in

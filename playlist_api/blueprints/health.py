@@ -1,8 +1,11 @@
-"""Whether the service can serve: `/health`."""
+"""Whether the service can serve."""
 
 from flask import Blueprint
 
 from playlist_api import database
+from playlist_api.blueprints.answering import answer, failures
+from playlist_api.errors import ServiceUnavailable
+from playlist_api.schemas.answers import health_answer
 
 blueprint = Blueprint("health", __name__, url_prefix="/health")
 
@@ -10,11 +13,16 @@ OK = {"status": "ok"}
 
 
 @blueprint.get("")
-def ready() -> dict[str, str]:
+@answer(health_answer)
+@failures(ServiceUnavailable)
+def get_health() -> dict[str, str]:
+    """Ask whether the service can serve, its database included."""
     database.ping()
     return OK
 
 
 @blueprint.get("/live")
-def live() -> dict[str, str]:
+@answer(health_answer)
+def get_liveness() -> dict[str, str]:
+    """Ask whether the process answers, whatever its database does."""
     return OK

@@ -1,7 +1,13 @@
-"""From what the client sent to what a service takes."""
+"""From what the client sent to what a service takes.
+
+The decorators hand it to the view, in front of what the route's path holds, and in their order.
+"""
 
 import json
-from typing import Any, NoReturn
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn, TypeVar
 
 from flask import request
 from gunicorn.http.errors import ParseException
@@ -9,31 +15,61 @@ from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from playlist_api.models import USER_AGENT_LENGTH
+from playlist_api.operations import operation_of
 from playlist_api.schemas.fields import CONTROL_OR_SURROGATE
 
+CUT = "Must arrive whole and well-formed."
 NOT_JSON = "Must be JSON (RFC 8259): an object in UTF-8."
 
 
-def load_body(schema: Schema) -> Any:
-    """Load the request's JSON object.
+IDEMPOTENCY_KEY = re.compile("[!-~]{1,255}")
+"""Visible ASCII characters, as in UUIDs and in the quoted strings of the IETF's draft (RFC 8941,
+section 3.3.3); 255 is the longest that services in wide use take."""
+
+T = TypeVar("T")
+
+
+def body(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Hand the view the request's JSON object, loaded by the schema.
 
     :raises UnsupportedMediaType: when the body says that it is something else.
     :raises RequestEntityTooLarge: when it is longer than `MAX_CONTENT_LENGTH`.
     :raises ValidationError: when it is no JSON, or not what the schema asks for.
     """
-    body = _read_body()
-    if not request.is_json and (body or request.mimetype):
-        raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json.")
-    return schema.load(_parse_json(body))
+
+    def decorate(view: Callable[..., T]) -> Callable[..., T]:
+        operation = operation_of(view)
+        operation.body = schema
+        operation.failures |= {400, 413, 415}
+        return _handing(lambda: schema.load(_load_json()), view)
+
+    return decorate
 
 
-def load_query(schema: Schema) -> Any:
-    """Load the query string's parameters; one that is given twice becomes a list.
+def query(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Hand the view the query string's parameters; one that is given twice becomes a list.
 
     :raises ValidationError: when they are not what the schema asks for.
     """
-    given = request.args.to_dict(flat=False).items()
-    return schema.load({name: values if len(values) > 1 else values[0] for name, values in given})
+
+    def decorate(view: Callable[..., T]) -> Callable[..., T]:
+        operation = operation_of(view)
+        operation.query = schema
+        operation.failures.add(400)
+        return _handing(lambda: schema.load(_parameters()), view)
+
+    return decorate
+
+
+def idempotency_key(view: Callable[..., T]) -> Callable[..., T]:
+    """Hand the view the request's `Idempotency-Key`, or None if it has none.
+
+    :raises ValidationError: when it is empty, too long or not plain.
+    """
+    operation = operation_of(view)
+    operation.headers.append("Idempotency-Key")
+    operation.failures |= {400, 409}
+    return _handing(_idempotency_key, view)
 
 
 def user_agent() -> str:
@@ -42,22 +78,52 @@ def user_agent() -> str:
     return CONTROL_OR_SURROGATE.sub("", told)[:USER_AGENT_LENGTH]
 
 
+def _handing(load: Callable[[], Any], view: Callable[..., T]) -> Callable[..., T]:
+    @wraps(view)
+    def handed(*args: Any, **kwargs: Any) -> T:
+        return view(*args, load(), **kwargs)
+
+    return handed
+
+
+def _parameters() -> dict[str, Any]:
+    given = request.args.to_dict(flat=False).items()
+    return {name: values if len(values) > 1 else values[0] for name, values in given}
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+        raise ValidationError("Must be 1 to 255 visible ASCII characters.", "Idempotency-Key")
+    return key
+
+
+def _load_json() -> Any:
+    content = _read_body()
+    if not request.is_json and (content or request.mimetype):
+        raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json.")
+    return _parse_json(content)
+
+
 def _read_body() -> bytes:
     environ = request.environ
     try:
-        body = request.get_data(cache=False)
+        content = request.get_data(cache=False)
         # Werkzeug cuts a chunked body off at the limit and leaves the rest unread.
         if environ.get("wsgi.input_terminated") and environ["wsgi.input"].read(1):
             raise RequestEntityTooLarge
     except (ParseException, OSError) as error:
-        raise ValidationError("Must arrive whole and well-formed.") from error
-    return body
+        raise ValidationError(CUT) from error
+    # gunicorn lets a body pass whose sender hung up before its end.
+    if request.content_length not in (None, len(content)):
+        raise ValidationError(CUT)
+    return content
 
 
-def _parse_json(body: bytes) -> Any:
+def _parse_json(content: bytes) -> Any:
     try:
         # Decoded first, for `json` would guess at UTF-16 and UTF-32 too.
-        return json.loads(body.decode(), parse_constant=_refuse)
+        return json.loads(content.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise ValidationError(NOT_JSON) from error
 

@@ -1,13 +1,15 @@
-"""The caller's list of movies: `/movies`."""
+"""The caller's list of movies."""
 
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, url_for
 from flask_jwt_extended import current_user
 from werkzeug.routing import IntegerConverter
 
-from playlist_api.blueprints.loading import load_body, load_query
+from playlist_api.blueprints.answering import answer, failures, preconditions
+from playlist_api.blueprints.loading import body, idempotency_key, query
+from playlist_api.errors import Forbidden, NotFound
 from playlist_api.schemas.answers import movie_answer, movie_page_answer
 from playlist_api.schemas.bodies import movie_body, movie_changes, page_query
 from playlist_api.security.tokens import access_token_required
@@ -24,32 +26,60 @@ class MovieId(IntegerConverter):
 
 @blueprint.get("")
 @access_token_required
-def index() -> Any:
-    return movie_page_answer.dump(movies.list_movies(current_user, **load_query(page_query)))
+@query(page_query)
+@answer(movie_page_answer)
+def list_movies(page: dict[str, int]) -> Any:
+    """List one's movies.
+
+    Newest first, by `createdAt` and then `id`. A page past the end is empty, with a true `meta`.
+    """
+    return movies.list_movies(current_user, **page)
 
 
 @blueprint.post("")
 @access_token_required
-def create() -> tuple[Any, HTTPStatus, dict[str, str]]:
-    movie = movies.add_movie(current_user, load_body(movie_body))
-    location = url_for(".show", movie_id=movie.id)
-    return movie_answer.dump(movie), HTTPStatus.CREATED, {"Location": location}
+@body(movie_body)
+@idempotency_key
+@answer(movie_answer, HTTPStatus.CREATED, etag=True, headers=("Location",))
+def add_movie(fields: dict[str, Any], key: str | None) -> Any:
+    """Put a movie on the list.
+
+    With an `Idempotency-Key` the call is safe to repeat for a day: the same key and movie get the
+    first answer again, and the list gets no second movie. Another movie with that key is a 409.
+    """
+    movie = movies.add_movie(current_user, fields, key)
+    return movie, {"Location": url_for(".get_movie", movie_id=movie.id)}
 
 
 @blueprint.get("/<movie_id:movie_id>")
 @access_token_required
-def show(movie_id: int) -> Any:
-    return movie_answer.dump(movies.find_movie(current_user, movie_id))
+@answer(movie_answer, etag=True)
+@failures(NotFound, Forbidden)
+def get_movie(movie_id: int) -> Any:
+    """Read a movie."""
+    return movies.find_movie(current_user, movie_id)
 
 
 @blueprint.route("/<movie_id:movie_id>", methods=["PUT", "PATCH"])
 @access_token_required
-def update(movie_id: int) -> Any:
-    return movie_answer.dump(movies.change_movie(current_user, movie_id, load_body(movie_changes)))
+@body(movie_changes)
+@preconditions(movie_answer)
+@answer(movie_answer, etag=True)
+@failures(NotFound, Forbidden)
+def change_movie(changes: dict[str, Any], check: movies.Check, movie_id: int) -> Any:
+    """Change a movie.
+
+    `PUT` and `PATCH` are the same: fields left out keep their value, and `null` clears `year` and
+    `imageUrl`. A fetched movie can be put back whole.
+    """
+    return movies.change_movie(current_user, movie_id, changes, check)
 
 
 @blueprint.delete("/<movie_id:movie_id>")
 @access_token_required
-def delete(movie_id: int) -> Response:
-    movies.delete_movie(current_user, movie_id)
-    return Response(status=HTTPStatus.NO_CONTENT)
+@preconditions(movie_answer)
+@answer(None, HTTPStatus.NO_CONTENT)
+@failures(NotFound, Forbidden)
+def delete_movie(check: movies.Check, movie_id: int) -> None:
+    """Take a movie off the list."""
+    movies.delete_movie(current_user, movie_id, check)

@@ -1,11 +1,14 @@
-"""Changing a password, and setting one anew that was forgotten: `/auth/password`."""
+"""Changing a password, and setting one anew that was forgotten."""
 
 from http import HTTPStatus
+from typing import Any
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, current_app
 from flask_jwt_extended import current_user
 
-from playlist_api.blueprints.loading import load_body
+from playlist_api.blueprints.answering import answer, failures
+from playlist_api.blueprints.loading import body
+from playlist_api.errors import TooManyRequests
 from playlist_api.schemas.bodies import forgotten_password, password_change, password_reset
 from playlist_api.security.throttling import charge, guess, throttled
 from playlist_api.security.tokens import access_token_required, current_session
@@ -16,8 +19,14 @@ blueprint = Blueprint("passwords", __name__, url_prefix="/auth/password")
 
 @blueprint.put("")
 @access_token_required
-def change() -> Response:
-    passwords = load_body(password_change)
+@body(password_change)
+@answer(None, HTTPStatus.NO_CONTENT)
+@failures(TooManyRequests)
+def change_password(passwords: dict[str, str]) -> None:
+    """Change the password.
+
+    All other sessions end. A wrong `currentPassword` is a 400 of that field.
+    """
     with guess(current_user.email):
         accounts.change_password(
             current_user,
@@ -25,20 +34,29 @@ def change() -> Response:
             passwords["current_password"],
             passwords["new_password"],
         )
-    return Response(status=HTTPStatus.NO_CONTENT)
 
 
 @blueprint.post("/forgot")
 @throttled("forgot")
-def forgot() -> Response:
-    email = load_body(forgotten_password)["email"]
+@body(forgotten_password)
+@answer(None, HTTPStatus.ACCEPTED)
+def forgot_password(forgotten: dict[str, Any]) -> None:
+    """Ask for a mail with a link to set a new password.
+
+    The answer is the same whether the e-mail has an account or not.
+    """
+    email = forgotten["email"]
     charge("forgot", email)
     password_resets.request_reset(email, f"{current_app.config['FRONTEND_URL']}/reset-password")
-    return Response(status=HTTPStatus.ACCEPTED)
 
 
 @blueprint.post("/reset")
 @throttled("reset")
-def reset() -> Response:
-    password_resets.reset_password(**load_body(password_reset))
-    return Response(status=HTTPStatus.NO_CONTENT)
+@body(password_reset)
+@answer(None, HTTPStatus.NO_CONTENT)
+def reset_password(reset: dict[str, str]) -> None:
+    """Set a new password with the token that was mailed.
+
+    It works once, within half an hour. All sessions end.
+    """
+    password_resets.reset_password(**reset)

@@ -1,17 +1,19 @@
-"""The caller's sessions, one for each device that is signed in: `/auth/sessions`."""
+"""The caller's sessions, one for each device that is signed in."""
 
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response
+from flask import Blueprint
 from flask_jwt_extended import current_user
 
+from playlist_api.blueprints.answering import answer, failures
+from playlist_api.errors import NotFound
 from playlist_api.schemas.answers import session_list_answer
 from playlist_api.security.tokens import (
     access_token_required,
     current_session,
-    without_refresh_cookie,
+    take_back_refresh_token,
 )
 from playlist_api.services import sessions
 
@@ -20,22 +22,33 @@ blueprint = Blueprint("sessions", __name__, url_prefix="/auth/sessions")
 
 @blueprint.get("")
 @access_token_required
-def index() -> Any:
-    return session_list_answer.dump(sessions.list_sessions(current_user, current_session()))
+@answer(session_list_answer)
+def list_sessions() -> Any:
+    """List the sessions that are alive.
+
+    Newest first. `lastUsedAt` is when a session was last refreshed.
+    """
+    return sessions.list_sessions(current_user, current_session())
 
 
 @blueprint.delete("")
 @access_token_required
-def delete_others() -> Response:
+@answer(None, HTTPStatus.NO_CONTENT)
+def end_other_sessions() -> None:
+    """End all sessions but this one."""
     sessions.end_other_sessions(current_user, current_session())
-    return Response(status=HTTPStatus.NO_CONTENT)
 
 
 @blueprint.delete("/<uuid:session_id>")
 @access_token_required
-def delete(session_id: UUID) -> Response:
+@answer(None, HTTPStatus.NO_CONTENT, headers=("Set-Cookie",))
+@failures(NotFound)
+def end_session(session_id: UUID) -> None:
+    """End one session.
+
+    Its tokens are good for nothing from then on. Ending the current one is a logout.
+    """
     sessions.end_session(current_user, session_id)
     # A browser that ends its own session is logged out; one that ends another keeps its cookie.
     if session_id == current_session():
-        return without_refresh_cookie()
-    return Response(status=HTTPStatus.NO_CONTENT)
+        take_back_refresh_token()

@@ -1,13 +1,14 @@
-"""Operators' commands: `flask movies`, `flask users` and `flask sessions`."""
+"""Operators' and developers' commands: `flask movies`, `users`, `sessions` and `openapi`."""
 
 from flask import Flask
 
 from playlist_api.cli.movies import movies
+from playlist_api.cli.openapi import openapi
 from playlist_api.cli.sessions import sessions
 from playlist_api.cli.users import users
 
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask`."""
-    for group in (movies, users, sessions):
+    for group in (movies, users, sessions, openapi):
         app.cli.add_command(group)

@@ -44,6 +44,7 @@ class Settings:
     cors_origins: frozenset[str]
     database_url: str
     debug: bool
+    docs_enabled: bool
     frontend_url: str
     mail_from: str
     password_blocklist: bool
@@ -87,6 +88,7 @@ class _SettingsSchema(Schema):
         error_messages={"required": "is not set; give it a postgresql:// URL."},
     )
     debug = switch("FLASK_DEBUG", default=False)
+    docs_enabled = switch("DOCS_ENABLED", default=None)
     frontend_url = fields.String(
         data_key="FRONTEND_URL",
         load_default="http://localhost:3000",
@@ -130,8 +132,11 @@ class _SettingsSchema(Schema):
 
     @post_load
     def _settings(self, data: dict[str, Any], **_: Any) -> Settings:
+        production = data["app_env"] == "production"
         if data["password_blocklist"] is None:
-            data["password_blocklist"] = data["app_env"] == "production"
+            data["password_blocklist"] = production
+        if data["docs_enabled"] is None:
+            data["docs_enabled"] = not production
         return Settings(**data)
 
 

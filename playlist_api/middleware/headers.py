@@ -18,14 +18,16 @@ SECURITY = {
 HSTS = "max-age=31536000; includeSubDomains"
 """One year: Helmet's default, and what hstspreload.org asks for."""
 
-EXPOSED = "Location, Retry-After, X-Request-ID"
-REQUEST_HEADERS = "Authorization, Content-Type, X-Request-ID"
+EXPOSED = "Content-Disposition, ETag, Location, Retry-After, X-Request-ID"
+REQUEST_HEADERS = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
+)
 PREFLIGHT_MAX_AGE = "7200"
 """Seconds that a browser may keep a preflight's answer; Chromium keeps none for longer."""
 
 
 def fixed_headers(*, production: bool) -> dict[str, str]:
-    """Return the headers that are the same on every answer."""
+    """Return the headers that are the same on every answer, but where a view says otherwise."""
     fixed = {**SECURITY, "Cache-Control": "no-store", "Vary": "Origin"}
     return fixed | {"Strict-Transport-Security": HSTS} if production else fixed
 
@@ -36,7 +38,8 @@ def init_app(app: Flask, *, production: bool) -> None:
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        response.headers.update(fixed)
+        for name, value in fixed.items():
+            response.headers.setdefault(name, value)
         if request.headers.get("Origin") in current_app.config["CORS_ORIGINS"]:
             _allow_origin(response)
         if response.content_length == 0 or response.status_code == 204:

@@ -1,30 +1,67 @@
-"""What clients get: each schema is built once, at the end, and named for its role."""
+"""What clients get: each schema is built once, at the end, and named for its role.
+
+The class's docstring and `example` are what the OpenAPI document says of it.
+"""
+
+from typing import Any
 
 from marshmallow import fields
+from marshmallow.validate import OneOf
 
+from playlist_api.errors import ALL_CODES
+from playlist_api.models import ROLES
 from playlist_api.schemas.fields import CamelCase, Timestamp
 
 
-class UserAnswer(CamelCase):
+class Answer(CamelCase):
+    """What clients get, with every field in it, always."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Promise the field, unless it says itself that it may be left out."""
+        super().on_bind_field(field_name, field_obj)
+        field_obj.required = field_obj.metadata.get("always", True)
+
+
+class UserAnswer(Answer):
     """A user, without anything secret."""
+
+    example = {
+        "id": "7f9c24e8-3b12-4fef-91e0-4c1c6a2d8f55",
+        "name": "Ada Lovelace",
+        "email": "ada@example.com",
+        "role": "user",
+        "createdAt": "2026-11-23T10:15:30.123456Z",
+        "updatedAt": "2026-11-23T10:15:30.123456Z",
+    }
 
     id = fields.UUID()
     name = fields.String()
     email = fields.String()
-    role = fields.String()
+    role = fields.String(validate=OneOf(ROLES))
     created_at = Timestamp()
     updated_at = Timestamp()
 
 
-class SignedInAnswer(CamelCase):
+class SignedInAnswer(Answer):
     """A user and their access token; the refresh token travels in its cookie."""
+
+    example = {"accessToken": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3ZjljMjRlOCJ9.c2lnbmF0dXJl"}
 
     user = fields.Nested(UserAnswer)
     access_token = fields.String()
 
 
-class SessionAnswer(CamelCase):
+class SessionAnswer(Answer):
     """A session, and whether it is the one that asks."""
+
+    example = {
+        "id": "b3d1f2a6-6c0e-4a5b-8d57-90f1c2e3a4b5",
+        "createdAt": "2026-11-23T10:15:30.123456Z",
+        "lastUsedAt": "2026-11-23T10:30:12.654321Z",
+        "expiresAt": "2026-11-30T10:30:12.654321Z",
+        "userAgent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
+        "current": True,
+    }
 
     id = fields.UUID(attribute="session.id")
     created_at = Timestamp(attribute="session.created_at")
@@ -35,41 +72,73 @@ class SessionAnswer(CamelCase):
     current = fields.Boolean()
 
 
-class SessionListAnswer(CamelCase):
+class SessionListAnswer(Answer):
     """All of somebody's sessions."""
 
     items = fields.List(fields.Nested(SessionAnswer))
 
 
-class PasswordResetAnswer(CamelCase):
-    """A link to reset a password that has been mailed and not used."""
-
-    expires_at = Timestamp()
-
-
-class ExportAnswer(CamelCase):
-    """Everything that the service holds on somebody, but for the movies."""
-
-    exported_at = Timestamp()
-    user = fields.Nested(UserAnswer)
-    sessions = fields.List(fields.Nested(SessionAnswer))
-    password_resets = fields.List(fields.Nested(PasswordResetAnswer))
-
-
-class MovieAnswer(CamelCase):
+class MovieAnswer(Answer):
     """A movie of somebody's list."""
+
+    example = {
+        "id": 42,
+        "title": "Heat",
+        "year": "1995",
+        "imageUrl": "https://example.com/heat.jpg",
+        "ownerId": "7f9c24e8-3b12-4fef-91e0-4c1c6a2d8f55",
+        "createdAt": "2026-11-23T10:20:00.000001Z",
+        "updatedAt": "2026-11-23T10:20:00.000001Z",
+    }
 
     id = fields.Integer()
     title = fields.String()
-    year = fields.String()
-    image_url = fields.String()
+    year = fields.String(allow_none=True)
+    image_url = fields.String(allow_none=True)
     owner_id = fields.UUID()
     created_at = Timestamp()
     updated_at = Timestamp()
 
 
-class PageMetaAnswer(CamelCase):
+class PasswordResetLinkAnswer(Answer):
+    """A link to reset a password that has been mailed and not used."""
+
+    example = {"expiresAt": "2026-11-23T11:00:00.000000Z"}
+
+    expires_at = Timestamp()
+
+
+class IdempotencyKeyAnswer(Answer):
+    """That a movie was added with an `Idempotency-Key`; the key itself is not kept."""
+
+    example = {
+        "movieId": 42,
+        "createdAt": "2026-11-23T10:20:00.000001Z",
+        "expiresAt": "2026-11-24T10:20:00.000001Z",
+    }
+
+    movie_id = fields.Integer()
+    created_at = Timestamp()
+    expires_at = Timestamp()
+
+
+class ExportAnswer(Answer):
+    """Everything that the service holds on somebody."""
+
+    example = {"exportedAt": "2026-11-23T10:45:00.000000Z"}
+
+    exported_at = Timestamp()
+    user = fields.Nested(UserAnswer)
+    sessions = fields.List(fields.Nested(SessionAnswer))
+    password_resets = fields.List(fields.Nested(PasswordResetLinkAnswer))
+    idempotency_keys = fields.List(fields.Nested(IdempotencyKeyAnswer))
+    movies = fields.List(fields.Nested(MovieAnswer))
+
+
+class PageMetaAnswer(Answer):
     """Where in its list a page stands."""
+
+    example = {"page": 1, "limit": 20, "total": 1, "totalPages": 1}
 
     page = fields.Integer()
     limit = fields.Integer()
@@ -77,16 +146,76 @@ class PageMetaAnswer(CamelCase):
     total_pages = fields.Integer()
 
 
-class MoviePageAnswer(CamelCase):
+class MoviePageAnswer(Answer):
     """A page of somebody's list."""
 
     items = fields.List(fields.Nested(MovieAnswer))
     meta = fields.Nested(PageMetaAnswer)
 
 
+class HealthAnswer(Answer):
+    """All is well."""
+
+    example = {"status": "ok"}
+
+    status = fields.String(validate=OneOf(["ok"]))
+
+
+class DocumentAnswer(Answer):
+    """An OpenAPI document: https://spec.openapis.org/oas/v3.1.0."""
+
+    example = {
+        "openapi": "3.1.0",
+        "info": {"title": "Playlist API", "version": "0.1.0"},
+        "servers": [{"url": "/"}],
+        "tags": [{"name": "movies"}],
+        "paths": {},
+        "components": {},
+    }
+
+    openapi = fields.String()
+    info = fields.Dict()
+    servers = fields.List(fields.Dict())
+    tags = fields.List(fields.Dict())
+    paths = fields.Dict()
+    components = fields.Dict()
+
+
+class ProblemAnswer(Answer):
+    """What is wrong with one field, which has the client's name for it; `body` is the whole."""
+
+    example = {"field": "title", "message": "Must not be blank."}
+
+    field = fields.String()
+    message = fields.String()
+
+
+class FailureAnswer(Answer):
+    """What went wrong: `code` is for programs, `message` for people."""
+
+    example = {"code": "VALIDATION_ERROR", "message": "Check the highlighted fields."}
+
+    code = fields.String(validate=OneOf(ALL_CODES))
+    message = fields.String()
+    details = fields.List(
+        fields.Nested(ProblemAnswer),
+        metadata={"always": False, "description": "One row for each problem, with a 400."},
+    )
+
+
+class ErrorAnswer(Answer):
+    """The one shape of every answer of 400 and above."""
+
+    error = fields.Nested(FailureAnswer)
+
+
 user_answer = UserAnswer()
 signed_in_answer = SignedInAnswer()
 session_list_answer = SessionListAnswer()
 export_answer = ExportAnswer()
+export_head = ExportAnswer(exclude=["movies"])
+document_answer = DocumentAnswer()
+health_answer = HealthAnswer()
+error_answer = ErrorAnswer()
 movie_answer = MovieAnswer()
 movie_page_answer = MoviePageAnswer()

@@ -1,4 +1,7 @@
-"""What clients send: each schema is built once, at the end, and named for its role."""
+"""What clients send: each schema is built once, at the end, and named for its role.
+
+The class's docstring and `example` are what the OpenAPI document says of it.
+"""
 
 from typing import Any
 
@@ -34,6 +37,12 @@ class NewPassword(Text):
 class SignUp(CamelCase):
     """What an account is made of."""
 
+    example = {
+        "name": "Ada Lovelace",
+        "email": "ada@example.com",
+        "password": "correct horse battery",
+    }
+
     name = Trimmed(not_blank, at_most(NAME_LENGTH), required=True)
     email = EmailAddress(required=True)
     password = NewPassword()
@@ -49,12 +58,16 @@ class SignUp(CamelCase):
 class LogIn(CamelCase):
     """Who claims to be whom; a password of any length can be wrong."""
 
+    example = {"email": "ada@example.com", "password": "correct horse battery"}
+
     email = EmailAddress(required=True)
     password = Text(not_blank, required=True)
 
 
 class ProfileChanges(CamelCase):
     """What people may change of their account; the password goes with a new e-mail."""
+
+    example = {"name": "Ada King"}
 
     name = Trimmed(not_blank, at_most(NAME_LENGTH))
     email = EmailAddress()
@@ -64,6 +77,11 @@ class ProfileChanges(CamelCase):
 class PasswordChange(CamelCase):
     """The password that is, and the one that is to be."""
 
+    example = {
+        "currentPassword": "correct horse battery",
+        "newPassword": "a staple of another kind",
+    }
+
     current_password = Text(not_blank, required=True)
     new_password = NewPassword()
 
@@ -71,11 +89,15 @@ class PasswordChange(CamelCase):
 class Confirmation(CamelCase):
     """The password of somebody who is about to do what cannot be undone."""
 
+    example = {"currentPassword": "correct horse battery"}
+
     current_password = Text(not_blank, required=True)
 
 
 class ForgottenPassword(CamelCase):
     """Where to mail a link."""
+
+    example = {"email": "ada@example.com"}
 
     email = EmailAddress(required=True)
 
@@ -83,12 +105,23 @@ class ForgottenPassword(CamelCase):
 class PasswordReset(CamelCase):
     """What the mailed link held, and the password that is to be."""
 
+    example = {
+        "token": "Zk3v0yq8m1cQnJ4wT7uXe2RbLsDpHf9aGiKoYtWvM5c",
+        "newPassword": "a staple of another kind",
+    }
+
     token = Text(not_blank, required=True)
     new_password = NewPassword()
 
 
-class MovieFields(CamelCase):
-    """What a client may set of a movie."""
+class NewMovie(CamelCase):
+    """A movie to be put on a list; what is left out is null."""
+
+    example: dict[str, Any] = {
+        "title": "Heat",
+        "year": "1995",
+        "imageUrl": "https://example.com/heat.jpg",
+    }
 
     title = Trimmed(not_blank, at_most(TITLE_LENGTH), required=True)
     year = Text(
@@ -99,11 +132,26 @@ class MovieFields(CamelCase):
     image_url = Text(web_address, at_most(URL_LENGTH), allow_none=True, load_default=None)
 
 
+class MovieChanges(NewMovie):
+    """Changes of a movie; fields left out keep their value, and null clears."""
+
+    example = {"year": "1996", "imageUrl": None}
+
+
 class PageQuery(CamelCase):
     """Which part of a list is asked for."""
 
-    page = WholeNumber(1, load_default=1)
-    limit = WholeNumber(1, LARGEST_PAGE, load_default=PAGE_SIZE)
+    page = WholeNumber(
+        1,
+        load_default=1,
+        metadata={"description": "Which page; past the end they are empty.", "examples": [1]},
+    )
+    limit = WholeNumber(
+        1,
+        LARGEST_PAGE,
+        load_default=PAGE_SIZE,
+        metadata={"description": "How many movies a page has.", "examples": [PAGE_SIZE]},
+    )
 
 
 sign_up_body = SignUp()
@@ -113,6 +161,6 @@ password_change = PasswordChange()
 confirmation = Confirmation()
 forgotten_password = ForgottenPassword()
 password_reset = PasswordReset()
-movie_body = MovieFields()
-movie_changes = MovieFields(partial=True)
+movie_body = NewMovie()
+movie_changes = MovieChanges(partial=True)
 page_query = PageQuery()

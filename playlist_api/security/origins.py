@@ -8,6 +8,7 @@ from flask import current_app, request
 
 from playlist_api import events
 from playlist_api.errors import Forbidden
+from playlist_api.operations import operation_of
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -18,15 +19,21 @@ def allowed_origin_required(view: View) -> View:
     Requests without an `Origin` are let through: no browser leaves it out of a POST
     (OWASP, Cross-Site Request Forgery Prevention Cheat Sheet, on verifying origins).
 
-    :raises Forbidden: for an `Origin` that is not among the configured ones.
+    :raises Forbidden: for an `Origin` that is neither configured nor the page's at `/docs`.
     """
+    operation_of(view).failures.add(403)
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         origin = request.headers.get("Origin")
-        if origin is not None and origin not in current_app.config["CORS_ORIGINS"]:
+        if not (origin is None or _is_allowed(origin)):
             events.record("foreign_origin_refused", origin=origin)
             raise Forbidden("This page may not use your session.")
         return view(*args, **kwargs)
 
     return cast(View, guarded)
+
+
+def _is_allowed(origin: str) -> bool:
+    own = current_app.config["DOCS_ENABLED"] and origin == request.host_url.rstrip("/")
+    return own or origin in current_app.config["CORS_ORIGINS"]

@@ -24,6 +24,7 @@ from playlist_api.config.fields import Limit
 from playlist_api.database import db
 from playlist_api.errors import TooManyRequests, Unauthorized, WrongPassword
 from playlist_api.models import RateLimit
+from playlist_api.operations import operation_of
 
 CUSTOMER_PREFIX = 64
 """Bits of an IPv6 address that name a customer, who has all addresses behind it: RFC 6177."""
@@ -38,6 +39,8 @@ def throttled(kind: str) -> Callable[[View], View]:
     """
 
     def decorate(view: View) -> View:
+        operation_of(view).failures |= {429, 503}
+
         @wraps(view)
         def limited(*args: Any, **kwargs: Any) -> Any:
             charge(kind)

@@ -8,11 +8,10 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import wraps
 from hashlib import sha256
-from http import HTTPStatus
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, after_this_request, current_app, g, request
 from flask_jwt_extended import (
     JWTManager,
     create_access_token,
@@ -29,10 +28,11 @@ from sqlalchemy import func, select
 from playlist_api.database import db
 from playlist_api.errors import Unauthorized
 from playlist_api.models import Session, User
+from playlist_api.operations import ACCESS_TOKEN, REFRESH_TOKEN, operation_of
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 REFRESH_TOKEN_LIFETIME = timedelta(days=7)
-REFRESH_COOKIE = "refreshToken"
+REFRESH_COOKIE = REFRESH_TOKEN
 CLAIMS = frozenset({"sub", "sid", "type", "jti", "iat", "exp"})
 
 # The last is what Flask-JWT-Extended raises for an `Authorization` of commas and spaces.
@@ -96,7 +96,7 @@ def access_token_required(view: View) -> View:
 
     :raises Unauthorized: for any other token, and for none.
     """
-    return _guarded(view, locations="headers")
+    return _guarded(view, ACCESS_TOKEN, locations="headers")
 
 
 def refresh_cookie_required(view: View) -> View:
@@ -104,10 +104,22 @@ def refresh_cookie_required(view: View) -> View:
 
     :raises Unauthorized: for any other cookie, and for none.
     """
-    return _guarded(view, locations="cookies", refresh=True)
+    return _guarded(view, REFRESH_TOKEN, locations="cookies", refresh=True)
 
 
-def _guarded(view: View, **where: Any) -> View:
+def tokens_accepted(view: View) -> View:
+    """Note of a view that it asks for no token, but uses what `presented_sessions` finds."""
+    operation = operation_of(view)
+    operation.security = [ACCESS_TOKEN, REFRESH_TOKEN]
+    operation.failures.add(503)
+    return view
+
+
+def _guarded(view: View, scheme: str, **where: Any) -> View:
+    operation = operation_of(view)
+    operation.security, operation.anonymous = [scheme], False
+    operation.failures |= {401, 503}
+
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -173,23 +185,32 @@ def token_hash(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-def set_refresh_cookie(response: Response, token: str) -> None:
-    """Hand the refresh token to the browser, for `/auth` only and out of scripts' reach."""
-    max_age = int(REFRESH_TOKEN_LIFETIME.total_seconds())
-    set_refresh_cookies(response, token, max_age=max_age)
+def hand_out_refresh_token(token: str) -> None:
+    """Give the browser the refresh token with this answer: for `/auth` only, out of scripts' reach.
+
+    The cookie lives as long as the token does.
+    """
+
+    @after_this_request
+    def set_cookie(response: Response) -> Response:
+        max_age = int(REFRESH_TOKEN_LIFETIME.total_seconds())
+        set_refresh_cookies(response, token, max_age=max_age)
+        return response
 
 
-def without_refresh_cookie() -> Response:
-    """Answer with nothing but that the browser may forget the refresh token."""
-    answer = Response(status=HTTPStatus.NO_CONTENT)
-    answer.delete_cookie(
-        REFRESH_COOKIE,
-        path=current_app.config["JWT_REFRESH_COOKIE_PATH"],
-        secure=current_app.config["JWT_COOKIE_SECURE"],
-        httponly=True,
-        samesite="Strict",
-    )
-    return answer
+def take_back_refresh_token() -> None:
+    """Have the browser forget the refresh token with this answer."""
+
+    @after_this_request
+    def delete_cookie(response: Response) -> Response:
+        response.delete_cookie(
+            REFRESH_COOKIE,
+            path=current_app.config["JWT_REFRESH_COOKIE_PATH"],
+            secure=current_app.config["JWT_COOKIE_SECURE"],
+            httponly=True,
+            samesite="Strict",
+        )
+        return response
 
 
 def current_session() -> UUID:

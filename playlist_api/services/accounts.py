@@ -1,6 +1,6 @@
 """What people do with their own account: change it, take their data, and leave."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,13 +14,16 @@ from sqlalchemy.orm import Session as OrmSession
 from playlist_api import events
 from playlist_api.database import db, violates
 from playlist_api.errors import Conflict
-from playlist_api.models import Movie, PasswordReset, Session, User
+from playlist_api.models import IdempotencyKey, Movie, PasswordReset, Session, User
 from playlist_api.security.passwords import hasher, weakness
-from playlist_api.services.auth import EMAIL_TAKEN, confirmed
+from playlist_api.services.auth import EMAIL_TAKEN, confirmed, locked
 from playlist_api.services.sessions import ListedSession, list_sessions
 
 EXPORTED_AT_ONCE = 500
 """Movies that an export holds in memory at a time."""
+
+Check = Callable[[User], None]
+"""Looks at a user who is about to be changed or deleted, and raises to prevent it."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,14 @@ class Export:
     user: User
     sessions: Iterable[ListedSession]
     password_resets: Iterable[PasswordReset]
+    idempotency_keys: Iterable[IdempotencyKey]
     movies: Iterable[Movie]
 
 
-def change_profile(user: User, changes: dict[str, Any]) -> User:
+def change_profile(user: User, changes: dict[str, Any], check: Check) -> User:
     """Set the user's name, and their e-mail if their current password comes with it.
 
+    :raises Unauthorized: when the user was deleted a moment ago.
     :raises ValidationError: when the e-mail is to change without the password.
     :raises WrongPassword: when the password is wrong.
     :raises Conflict: when somebody else has the e-mail.
@@ -45,8 +50,9 @@ def change_profile(user: User, changes: dict[str, Any]) -> User:
     moves = changes.get("email", user.email) != user.email
     if moves and current_password is None:
         raise ValidationError("Must be given to change the e-mail.", "currentPassword")
+    user = confirmed(user, current_password) if moves else locked(user)
+    check(user)
     if moves:
-        user = confirmed(user, current_password)
         _spend_links(user)
     for name, value in changes.items():
         setattr(user, name, value)
@@ -92,12 +98,13 @@ def _spend_links(user: User) -> None:
     db.session.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
 
 
-def delete_account(user: User, current_password: str) -> None:
-    """Delete the user with all that is theirs.
+def delete_account(user: User, current_password: str, check: Check) -> None:
+    """Delete the user with all that is theirs, if the check lets it pass.
 
     :raises WrongPassword: when the password is wrong.
     """
     user = confirmed(user, current_password)
+    check(user)
     db.session.delete(user)
     db.session.commit()
     events.record("account_deleted", userId=user.id)
@@ -106,12 +113,14 @@ def delete_account(user: User, current_password: str) -> None:
 def export(user: User, current: UUID) -> Export:
     """Gather everything that the service holds on the user, who asks in the current session."""
     resets = select(PasswordReset).where(PasswordReset.user_id == user.id)
+    keys = select(IdempotencyKey).where(IdempotencyKey.user_id == user.id)
     events.record("account_exported", userId=user.id)
     return Export(
         datetime.now(UTC),
         user,
         list_sessions(user, current).items,
         db.session.scalars(resets).all(),
+        db.session.scalars(keys).all(),
         _movies(db.engine, user.id),
     )
 

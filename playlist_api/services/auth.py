@@ -10,7 +10,7 @@ from playlist_api.database import db
 from playlist_api.errors import Conflict, Unauthorized, WrongPassword
 from playlist_api.models import User
 from playlist_api.security.passwords import hasher
-from playlist_api.services.sessions import SignedIn, start_session
+from playlist_api.services.sessions import SESSION_ENDED, SignedIn, start_session
 
 EMAIL_TAKEN = "This e-mail already has an account."
 
@@ -57,11 +57,22 @@ def confirmed(user: User, password: str) -> User:
 
     :raises WrongPassword: if it is not.
     """
-    locked, _ = _verified(user.id, user.password_hash, password)
-    if locked is None:
+    verified, _ = _verified(user.id, user.password_hash, password)
+    if verified is None:
         events.record("password_not_confirmed", userId=user.id)
         raise WrongPassword
-    return locked
+    return verified
+
+
+def locked(user: User) -> User:
+    """Return the user as they are now, locked until the transaction ends.
+
+    :raises Unauthorized: when they were deleted a moment ago.
+    """
+    found = db.session.get(User, user.id, with_for_update=True, populate_existing=True)
+    if found is None:
+        raise Unauthorized(SESSION_ENDED)
+    return found
 
 
 def _verified(
@@ -72,7 +83,7 @@ def _verified(
     right, new_hash = hasher().verify(password, password_hash)
     if not right:
         return None, None
-    locked = db.session.get(User, user_id, with_for_update=True, populate_existing=True)
+    user = db.session.get(User, user_id, with_for_update=True, populate_existing=True)
     # Else a password that was changed meanwhile would open one last session.
-    unchanged = locked is not None and locked.password_hash == password_hash
-    return (locked, new_hash) if unchanged else (None, None)
+    unchanged = user is not None and user.password_hash == password_hash
+    return (user, new_hash) if unchanged else (None, None)

@@ -1,22 +1,28 @@
 """A user's list of movies."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import func, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from playlist_api import events
-from playlist_api.database import db
-from playlist_api.errors import Forbidden, NotFound
+from playlist_api.database import db, violates
+from playlist_api.errors import Forbidden, NotFound, Unauthorized
 from playlist_api.models import ADMIN, Movie, User
+from playlist_api.services.idempotency import first_with_key
+from playlist_api.services.sessions import SESSION_ENDED
 
 LARGEST_ID = 2**63 - 1
 """PostgreSQL's largest bigint, beyond which a comparison would be an error."""
 
 BATCH = 1000
 """Rows that an import sends at a time."""
+
+Check = Callable[[Movie], None]
+"""Looks at a movie that is about to be changed, and raises to prevent it."""
 
 
 @dataclass(frozen=True)
@@ -80,32 +86,48 @@ def list_movies(user: User, page: int, limit: int) -> Page:
     return Page(list(items), meta)
 
 
-def add_movie(user: User, fields: Mapping[str, Any]) -> Movie:
-    """Put a movie on the user's list."""
+def add_movie(user: User, fields: Mapping[str, Any], key: str | None = None) -> Movie:
+    """Put a movie on the user's list; with an idempotency key, at most once.
+
+    Whoever repeats the call with the key gets the movie as it was when it was added.
+
+    :raises Conflict: when the key was used for a movie with other fields.
+    :raises Unauthorized: when the user was deleted a moment ago.
+    """
     movie = Movie(owner_id=user.id, **fields)
     db.session.add(movie)
-    db.session.commit()
+    try:
+        if key is not None:
+            movie = first_with_key(key, movie, fields)
+        db.session.commit()
+    except IntegrityError as error:
+        if violates(error, "Movie_ownerId_fkey"):
+            raise Unauthorized(SESSION_ENDED) from error
+        raise
     return movie
 
 
-def change_movie(user: User, movie_id: int, changes: Mapping[str, Any]) -> Movie:
-    """Set the given fields of a movie and keep the others.
+def change_movie(user: User, movie_id: int, changes: Mapping[str, Any], check: Check) -> Movie:
+    """Set the given fields of a movie, if the check lets it pass, and keep the others.
 
     :raises NotFound, Forbidden: as `find_movie` does.
     """
     movie = find_movie(user, movie_id, to_change=True)
+    check(movie)
     for name, value in changes.items():
         setattr(movie, name, value)
     db.session.commit()
     return movie
 
 
-def delete_movie(user: User, movie_id: int) -> None:
-    """Take a movie off its list.
+def delete_movie(user: User, movie_id: int, check: Check) -> None:
+    """Take a movie off its list, if the check lets it pass.
 
     :raises NotFound, Forbidden: as `find_movie` does.
     """
-    db.session.delete(find_movie(user, movie_id, to_change=True))
+    movie = find_movie(user, movie_id, to_change=True)
+    check(movie)
+    db.session.delete(movie)
     db.session.commit()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 
 from playlist_api.database import db
-from playlist_api.models import PasswordReset, RateLimit, Session
+from playlist_api.models import IdempotencyKey, PasswordReset, RateLimit, Session
 
 BATCH = 1000
 """Rows deleted in one transaction, so that no lock is held for long."""
@@ -13,6 +13,7 @@ BATCH = 1000
 EXPIRIES = {
     "Session": (Session.id, Session.expires_at),
     "PasswordReset": (PasswordReset.token_hash, PasswordReset.expires_at),
+    "IdempotencyKey": (IdempotencyKey.key_hash, IdempotencyKey.expires_at),
     "RateLimit": (RateLimit.key, RateLimit.used_until),
 }
 

@@ -1,0 +1,152 @@
+"""What calls have in common: headers, failures, and the ways to prove who one is."""
+
+import json
+from typing import Any
+
+from playlist_api.errors import code_of, envelope
+from playlist_api.operations import ACCESS_TOKEN, REFRESH_TOKEN
+from playlist_api.security.tokens import REFRESH_COOKIE
+
+ETAG = '"0cc175b9c0f1b6a831c399e269772661"'
+REQUEST_ID = "3f2a9c1e-5b7d-4e8f-a6c0-d1e2f3a4b5c6"
+COOKIE = (
+    f"{REFRESH_COOKIE}=eyJhbGciOiJIUzI1NiJ9…; HttpOnly; Max-Age=604800; Path=/auth; SameSite=Strict"
+)
+
+SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
+    ACCESS_TOKEN: {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The `accessToken` of signing up, logging in or refreshing: 15 minutes.",
+    },
+    REFRESH_TOKEN: {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": REFRESH_COOKIE,
+        "description": "Set by signing up, logging in and refreshing: 7 days, for `/auth` only.",
+    },
+}
+
+REQUEST_HEADERS = {
+    "X-Request-ID": (
+        "Up to 64 letters, digits, `.`, `_` or `-` by which to find the request in the log; "
+        "any other is replaced.",
+        REQUEST_ID,
+        {},
+    ),
+    "If-Match": (
+        "The `ETag` that one read: the call fails with 412 if that has changed since.",
+        ETAG,
+        {},
+    ),
+    "If-None-Match": (
+        "The `ETag` that one has: a read that would bring nothing new is answered with 304, "
+        "a change with 412.",
+        ETAG,
+        {},
+    ),
+    "Idempotency-Key": (
+        "A new UUID for each movie, and the same when the call is repeated.",
+        "8e03978e-40d5-43dd-bc93-6894a57f9324",
+        {"minLength": 1, "maxLength": 255, "pattern": "^[!-~]{1,255}$"},
+    ),
+}
+"""Of each: what it is for, an example, and what its schema adds."""
+
+ANSWER_HEADERS = {
+    "X-Request-ID": ("The request's id, which is also in the log.", REQUEST_ID),
+    "Cache-Control": ("Nothing is to be kept by caches.", "no-store"),
+    "ETag": ("Names this state of what was read or changed.", ETAG),
+    "Location": ("Where the new movie is.", "/movies/42"),
+    "Set-Cookie": ("Sets, or clears, the refresh token.", COOKIE),
+    "Content-Disposition": (
+        "Has browsers save the answer.",
+        'attachment; filename="playlist-export.json"',
+    ),
+    "WWW-Authenticate": ("How to prove who one is.", "Bearer"),
+    "Retry-After": ("In how many seconds to try again.", "5"),
+    "Allow": ("The methods that there are.", "GET, HEAD, OPTIONS, POST"),
+}
+"""Of each: what it says, and an example."""
+
+ALWAYS = ("X-Request-ID", "Cache-Control")
+"""The headers of every answer that the document shows."""
+
+SOMETIMES = {"Set-Cookie"}
+"""The headers that an answer may lack even where it is said to have them: whoever ends another
+session than their own keeps their cookie."""
+
+FAILURES = {
+    400: (
+        "The request is not as it should be; `details` says where.",
+        "Check the highlighted fields.",
+        (),
+    ),
+    401: ("No token, or none that is good.", "Please sign in.", ("WWW-Authenticate",)),
+    403: ("Not the caller's to do.", "This movie is on somebody else's list.", ()),
+    404: ("There is no such thing.", "There is no such movie.", ()),
+    405: ("There is no such method at this address.", None, ("Allow",)),
+    409: (
+        "It is taken already, or was used for something else.",
+        "This e-mail already has an account.",
+        (),
+    ),
+    412: (
+        "It was changed since the caller read it.",
+        "This was changed since you read it. Please read it again.",
+        (),
+    ),
+    413: ("The body has more than 1 MiB.", None, ()),
+    414: ("The address has more than 4,094 bytes.", None, ()),
+    415: (
+        "The body is something else than JSON.",
+        "The body must be JSON, with Content-Type: application/json.",
+        (),
+    ),
+    429: ("Too many tries.", "Too many tries. Please wait a little.", ("Retry-After",)),
+    431: ("The headers are too large.", None, ()),
+    500: ("A bug; the log has its cause.", None, ()),
+    501: ("A transfer coding that there is not.", None, ()),
+    503: (
+        "Too busy, or without its database.",
+        "The service is busy. Please try again in a moment.",
+        ("Retry-After",),
+    ),
+}
+"""Of each: what it means, an example of what people are told, and its headers."""
+
+
+def request_header(name: str) -> dict[str, Any]:
+    """Describe a header that clients may send."""
+    description, example, schema = REQUEST_HEADERS[name]
+    return {"description": description, "schema": {"type": "string", **schema}, "example": example}
+
+
+def answer_header(name: str) -> dict[str, Any]:
+    """Describe a header that answers may have."""
+    description, example = ANSWER_HEADERS[name]
+    return {
+        "description": description,
+        "required": name not in SOMETIMES,
+        "schema": {"type": "string"},
+        "example": example,
+    }
+
+
+def failure(status: int) -> dict[str, Any]:
+    """Describe the failure of this status: its code, an example, its headers."""
+    description, message, headers = FAILURES[status]
+    problems = [{"field": "title", "message": "Must not be blank."}]
+    error: dict[str, Any] = {"properties": {"code": {"const": code_of(status)}}}
+    if status == 400:
+        error["required"] = ["details"]
+    schema = {
+        "allOf": [{"$ref": "#/components/schemas/Error"}, {"properties": {"error": error}}],
+    }
+    example = json.loads(envelope(status, message, problems))
+    return {
+        "description": f"`{code_of(status)}`: {description}",
+        "headers": {name: name for name in (*ALWAYS, *headers)},
+        "content": {"application/json": {"schema": schema, "example": example}},
+    }

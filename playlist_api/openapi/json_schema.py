@@ -1,0 +1,93 @@
+"""From marshmallow's schemas to JSON Schema, where apispec needs to be told."""
+
+from typing import Any
+
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
+from marshmallow import Schema, fields
+from marshmallow.validate import Regexp
+
+from playlist_api.schemas.fields import (
+    EmailAddress,
+    Text,
+    Timestamp,
+    Trimmed,
+    WholeNumber,
+    web_address,
+)
+
+CONTROL = r"\u0000-\u001f\u007f-\u009f"
+CLEAN = f"^[^{CONTROL}]*$"
+TRIMMED = rf"^[^{CONTROL}]*[^\s\u200b\ufeff{CONTROL}][^{CONTROL}]*$"
+"""What `Text` and `Trimmed` take, in the regular expressions that all languages share."""
+
+ANCHOR = r"\Z"
+"""Python's end of a text; in JavaScript's regular expressions it is `$`."""
+
+WEB_ADDRESS = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\\]+$"
+
+
+class Converter(OpenAPIConverter):
+    """Knows the fields of this service, and takes a schema's docstring for its description."""
+
+    def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
+        """Add the description."""
+        converted = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
+        return {"description": type(schema).__doc__, **converted}
+
+    def field2default(self, field: fields.Field[Any], **kwargs: Any) -> dict[str, Any]:
+        """Leave out the defaults of a schema of changes, in which what is left out stays."""
+        of_changes = getattr(field.parent, "partial", False)
+        return {} if of_changes else dict(super().field2default(field, **kwargs))
+
+    def field2pattern(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
+        """Tell of text what its field and its checks let pass."""
+        told: dict[str, Any] = {}
+        if isinstance(field, EmailAddress):
+            return {"format": "email"}
+        if web_address in field.validators:
+            return {"format": "uri", "pattern": WEB_ADDRESS}
+        if isinstance(field, Text):
+            told["pattern"] = TRIMMED if isinstance(field, Trimmed) else CLEAN
+        for check in field.validators:
+            if isinstance(check, Regexp):
+                told["pattern"] = f"^{str(check.regex.pattern).removesuffix(ANCHOR)}$"
+        return told
+
+
+class Plugin(MarshmallowPlugin):
+    """Converts this service's schemas, and names them for what they are to clients."""
+
+    Converter = Converter
+
+    def __init__(self) -> None:
+        super().__init__(schema_name_resolver=_name)
+
+    def init_spec(self, spec: Any) -> None:
+        """Map the fields that marshmallow does not know."""
+        super().init_spec(spec)
+        for field, kind in ((Timestamp, fields.DateTime), (WholeNumber, fields.Integer)):
+            self.map_to_openapi_type(field, kind)  # type: ignore[no-untyped-call]
+
+
+def _name(schema: Schema | type[Schema]) -> str:
+    cls = schema if isinstance(schema, type) else type(schema)
+    return cls.__name__.removesuffix("Answer")
+
+
+def example_of(schema: Schema) -> dict[str, Any]:
+    """Compose an example of the schemas' own, those nested in it included."""
+    example: dict[str, Any] = getattr(schema, "example", {})
+    nested = {
+        field.data_key or name: _example_of_field(field)
+        for name, field in schema.fields.items()
+        if isinstance(getattr(field, "inner", field), fields.Nested)
+    }
+    return example | nested
+
+
+def _example_of_field(field: fields.Field[Any]) -> Any:
+    if isinstance(field, fields.List):
+        return [_example_of_field(field.inner)]
+    assert isinstance(field, fields.Nested)  # noqa: S101 - tells mypy what the caller looked for
+    return example_of(field.schema)

@@ -1,0 +1,131 @@
+"""The OpenAPI document: complete, valid, with examples that work, and the same as the kept copy."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from jsonschema_rs import Draft202012Validator
+from marshmallow import Schema
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from playlist_api.errors import STATUSES, code_of
+from playlist_api.openapi.json_schema import CLEAN, TRIMMED
+from playlist_api.schemas import bodies
+from playlist_api.schemas.fields import CONTROL_OR_SURROGATE, SPACES
+from tests import document
+from tests.service import ROOT, Service, call
+
+DOCUMENT = document.document()
+FOR_PEOPLE = {"GET /docs", "GET /docs/{name}"}
+"""The page and its files, which are no part of what programs call."""
+
+OPERATIONS = {
+    f"{method.upper()} {path}": operation
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+}
+
+
+def with_components(schema: Any) -> Draft202012Validator:
+    whole = {**schema, "components": DOCUMENT["components"]}
+    return Draft202012Validator(whole, validate_formats=True)
+
+
+def contents() -> Iterator[tuple[str, Any]]:
+    """Name each body that the document has, asked for or answered, shared ones once."""
+    for name, response in DOCUMENT["components"]["responses"].items():
+        yield name, response["content"]["application/json"]
+    for name, operation in OPERATIONS.items():
+        if "requestBody" in operation:
+            yield name, operation["requestBody"]["content"]["application/json"]
+        for status, response in operation["responses"].items():
+            if "content" in response:
+                yield f"{name} {status}", response["content"]["application/json"]
+
+
+CONTENTS = dict(contents())
+
+
+def test_every_route_is_documented_and_nothing_else(app: Flask) -> None:
+    routes = {
+        f"{method} " + re.sub("<[^>]*?([a-z]+)>", r"{\1}", rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert routes - FOR_PEOPLE == set(OPERATIONS)
+
+
+def test_the_document_is_valid(service: Service) -> None:
+    served = call(service, "GET", "/openapi.json").json
+    assert served == DOCUMENT
+    OpenAPIV31SpecValidator(served).validate()
+
+
+def test_the_kept_copy_is_the_document() -> None:
+    kept = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    assert kept == DOCUMENT, "stale: run `make openapi`"
+
+
+def test_the_document_can_be_written_to_a_file(app: Flask, tmp_path: Any) -> None:
+    file = tmp_path / "openapi.json"
+    assert app.test_cli_runner().invoke(args=["openapi", "write", str(file)]).exit_code == 0
+    assert json.loads(file.read_text()) == DOCUMENT
+    assert file.read_bytes() == (ROOT / "docs" / "openapi.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_every_body_has_an_example_that_fits_its_schema(name: str) -> None:
+    with_components(CONTENTS[name]["schema"]).validate(CONTENTS[name]["example"])
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        body
+        for body in vars(bodies).values()
+        if isinstance(body, Schema) and hasattr(body, "example")
+    ],
+)
+def test_every_example_of_a_body_is_accepted(app: Flask, schema: Any) -> None:
+    with app.app_context():
+        assert schema.load(schema.example)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_call_says_what_it_is_for(name: str) -> None:
+    operation = OPERATIONS[name]
+    assert operation["summary"]
+    assert operation["tags"]
+    for parameter in map(document.resolved, operation["parameters"]):
+        assert "example" in parameter or "examples" in parameter["schema"]
+        assert "description" in parameter or parameter["in"] == "path"
+
+
+def test_operation_ids_are_unique() -> None:
+    ids = [operation["operationId"] for operation in OPERATIONS.values()]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_header_and_failure_has_an_example() -> None:
+    components = DOCUMENT["components"]
+    assert all(header["example"] for header in components["headers"].values())
+    assert set(components["responses"]) == {code_of(status) for status in STATUSES}
+
+
+def test_what_needs_a_token_says_so() -> None:
+    for name, operation in OPERATIONS.items():
+        needs_one = "401" in operation["responses"] and name != "POST /auth/login"
+        assert needs_one == bool(operation.get("security") and {} not in operation["security"]), (
+            name
+        )
+
+
+def test_schemas_tell_what_text_is_taken() -> None:
+    clean, trimmed = re.compile(CLEAN), re.compile(TRIMMED)
+    for character in map(chr, [*range(0xD800), *range(0xE000, 0x10000)]):
+        refused = bool(CONTROL_OR_SURROGATE.fullmatch(character))
+        assert bool(clean.match(f"a{character}b")) == (not refused)
+        assert bool(trimmed.match(character)) == (character not in SPACES and not refused)
