@@ -58,7 +58,7 @@ close_slowly = gunicorn.util.close_graceful
 
 
 def close_elsewhere(sock: socket.socket) -> None:
-    """Wait for the client to hang up, two seconds at the most, but not in the worker's main loop."""
+    """Wait for the client to hang up, for two seconds, but not in the loop that takes clients."""
     if lingering.acquire(blocking=False):
         threading.Thread(target=linger, args=(sock,), daemon=True).start()
     else:
@@ -75,4 +75,4 @@ def linger(sock: socket.socket) -> None:
 
 # gunicorn would do this in the loop that takes connections: ten clients that did not hang up
 # made the next one wait for ten seconds.
-gunicorn.util.close_graceful = close_elsewhere  # type: ignore[assignment] - it gives no times
+gunicorn.util.close_graceful = close_elsewhere  # type: ignore[assignment]
