@@ -120,7 +120,9 @@ FAILURES = {
 def request_header(name: str) -> dict[str, Any]:
     """Describe a header that clients may send."""
     description, example, schema = REQUEST_HEADERS[name]
-    return {"description": description, "schema": {"type": "string", **schema}, "example": example}
+    # Examples of the schema, for those of the parameter are what Swagger UI would send.
+    schema = {"type": "string", **schema, "examples": [example]}
+    return {"description": description, "schema": schema}
 
 
 def answer_header(name: str) -> dict[str, Any]:
