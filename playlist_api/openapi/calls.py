@@ -1,0 +1,158 @@
+"""From a route and what its view notes to OpenAPI's operation."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from inspect import cleandoc
+from typing import Any
+
+from flask import Flask
+from werkzeug.routing import Rule
+
+from playlist_api.errors import code_of
+from playlist_api.openapi.components import ALWAYS
+from playlist_api.openapi.json_schema import example_of
+from playlist_api.operations import Answer, Operation, operation_of
+from playlist_api.schemas.answers import MovieAnswer, SessionListAnswer
+
+PATH_PARAMETERS: dict[str, dict[str, Any]] = {
+    "movie_id": {"schema": {"type": "integer", "minimum": 0}, "example": 42},
+    "session_id": {
+        "schema": {"type": "string", "format": "uuid"},
+        "example": "b3d1f2a6-6c0e-4a5b-8d57-90f1c2e3a4b5",
+    },
+}
+
+LINKED: dict[type, tuple[str, str]] = {
+    MovieAnswer: ("movie_id", "$response.body#/id"),
+    SessionListAnswer: ("session_id", "$response.body#/items/0/id"),
+}
+"""For an answer's schema, the path parameter that it has a value for, and where."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One method of one route."""
+
+    rule: Rule
+    method: str
+    view: Callable[..., Any]
+
+    @property
+    def operation(self) -> Operation:
+        """What the view's decorators noted."""
+        return operation_of(self.view)
+
+    @property
+    def tag(self) -> str:
+        """The name of the view's blueprint."""
+        return self.rule.endpoint.partition(".")[0]
+
+    @property
+    def path(self) -> str:
+        """The route with its parameters as OpenAPI writes them."""
+        rule: str = self.rule.rule
+        return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: f"{{{_public(found[1])}}}", rule)
+
+    @cached_property
+    def id(self) -> str:
+        """The view's name in camelCase, and the method where the view serves several."""
+        first, *others = self.view.__name__.split("_")
+        name = first + "".join(word.capitalize() for word in others)
+        return name if len(_methods(self.rule)) == 1 else f"{name}By{self.method.capitalize()}"
+
+    @property
+    def is_conditional_read(self) -> bool:
+        """Whether it is a read whose answer has an ETag."""
+        answers = self.operation.answers.values()
+        return self.method == "GET" and any("ETag" in answer.headers for answer in answers)
+
+
+def calls(app: Flask) -> Iterator[Call]:
+    """Find the calls of an application whose views note anything."""
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        if hasattr(view, "operation"):
+            for method in _methods(rule):
+                yield Call(rule, method, view)
+
+
+def describe(call: Call, others: Iterable[Call]) -> dict[str, Any]:
+    """Describe a call, with links to those others that what it answers leads to."""
+    summary, _, description = cleandoc(call.view.__doc__ or "").partition("\n\n")
+    operation = call.operation
+    described: dict[str, Any] = {
+        "operationId": call.id,
+        "tags": [call.tag],
+        "summary": summary.removesuffix("."),
+        "parameters": list(_parameters(call)),
+        "responses": _responses(call, others),
+    }
+    if description:
+        described["description"] = description
+    if operation.security:
+        schemes: list[dict[str, list[str]]] = [{name: []} for name in operation.security]
+        described["security"] = [*schemes, {}] if operation.anonymous else schemes
+    if operation.body:
+        content = {"schema": operation.body, "example": example_of(operation.body)}
+        described["requestBody"] = {"required": True, "content": {"application/json": content}}
+    return described
+
+
+def _methods(rule: Rule) -> list[str]:
+    # PUT before PATCH; those that Flask adds go without saying.
+    return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}, reverse=True)
+
+
+def _parameters(call: Call) -> Iterator[Any]:
+    for name in sorted(call.rule.arguments):
+        yield {"name": _public(name), "in": "path", "required": True, **PATH_PARAMETERS[name]}
+    if call.operation.query:
+        yield {"in": "query", "schema": call.operation.query}
+    yield from call.operation.headers
+    if call.is_conditional_read:
+        yield from ("If-None-Match", "If-Match")
+    yield "X-Request-ID"
+
+
+def _responses(call: Call, others: Iterable[Call]) -> dict[str, Any]:
+    responses: dict[int, Any] = {status: code_of(status) for status in call.operation.failures}
+    if call.is_conditional_read:
+        headers = {name: name for name in (*ALWAYS, "ETag")}
+        responses[304] = {"description": "The client has it already.", "headers": headers}
+        responses[412] = code_of(412)
+    for status, answer in call.operation.answers.items():
+        responses[status] = _success(answer)
+        if links := _links(call, answer, others):
+            responses[status]["links"] = links
+    return {str(status): responses[status] for status in sorted(responses)}
+
+
+def _success(answer: Answer) -> dict[str, Any]:
+    headers = {name: name for name in (*ALWAYS, *answer.headers)}
+    if answer.schema is None:
+        return {"description": "Done; there is no body.", "headers": headers}
+    content = {"schema": answer.schema, "example": example_of(answer.schema)}
+    return {
+        "description": cleandoc(type(answer.schema).__doc__ or ""),
+        "headers": headers,
+        "content": {"application/json": content},
+    }
+
+
+def _links(call: Call, answer: Answer, others: Iterable[Call]) -> dict[str, Any]:
+    argument, value = LINKED.get(type(answer.schema), ("", ""))
+    if argument in call.rule.arguments:
+        return {}
+    parameters = {_public(argument): value}
+    return {
+        other.id: {"operationId": other.id, "parameters": parameters}
+        for other in others
+        if argument in other.rule.arguments
+    }
+
+
+def _public(argument: str) -> str:
+    # `movie_id` to the code that has other ids as well, and `id` to clients.
+    return argument.rpartition("_")[2]
