@@ -3,6 +3,8 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done)
 VENV := .venv/bin/python
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -r
+NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(OPTIONS)
 
@@ -11,7 +13,7 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' Makefile
 
-run: .venv/installed ## serve on http://localhost:3001, database included (PORT=3002 for another port)
+run: .venv/runnable ## serve on http://localhost:3001, database included (PORT=3002 for another port)
 	@exec $(VENV) -m dev.run
 
 test: .venv/installed ## run the tests and measure what they cover
@@ -32,27 +34,39 @@ format: .venv/installed ## format the code
 	$(VENV) -m ruff format
 	$(VENV) -m ruff check --fix
 
-tour: .venv/installed ## show each endpoint at work
+tour: .venv/runnable ## show each endpoint at work
 	@PYTHON=$(VENV) exec dev/tour.sh
 
-openapi: .venv/installed ## write docs/openapi.json anew
+openapi: .venv/runnable ## write docs/openapi.json anew
 	DATABASE_URL=postgresql:/// $(VENV) -m flask openapi write docs/openapi.json
 
 lock: .venv/installed ## pin the dependencies of setup.cfg (OPTIONS=--upgrade for the newest)
 	$(LOCK) setup.cfg -o requirements.txt
-	$(LOCK) setup.cfg --extra dev -c requirements.txt -o requirements-dev.txt
+	$(LOCK) setup.cfg --extra run -c requirements.txt -o requirements-run.txt
+	$(LOCK) setup.cfg --extra run --extra dev -c requirements-run.txt -o requirements-dev.txt
 
 clean: ## remove what the other commands made, but not your data in instance/
+	rm -rf clients/*/node_modules clients/*/dist
 	rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# The stamp comes last, so that an interrupted installation begins anew.
-.venv/installed: requirements-dev.txt
+# The stamps come last, so that an interrupted installation begins anew.
+.venv/runnable: requirements-run.txt
 	@"$(PYTHON)" -c '$(NEW_ENOUGH)' 2>/dev/null || { exec >&2; \
 		echo 'Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/python.'; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { exec >&2; \
 		echo 'This Python cannot make virtual environments; on Debian: apt install python3-venv.'; exit 1; }
 	@echo 'Installing the dependencies into .venv ...'
 	@"$(PYTHON)" -m venv --clear .venv
-	@$(VENV) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(VENV) $(INSTALL) requirements-run.txt
+	@touch $@
+
+.venv/installed: .venv/runnable requirements-dev.txt
+	@echo 'Installing what developers need into .venv ...'
+	@$(VENV) $(INSTALL) requirements-dev.txt
+	@touch $@
+
+clients/%/node_modules/installed: .venv/installed clients/%/package-lock.json
+	@echo 'Installing what clients/$* needs ...'
+	@$(NPM) ci --silent --prefix clients/$*
 	@touch $@

@@ -47,13 +47,13 @@ class Call:
     @property
     def tag(self) -> str:
         """The name of the view's blueprint."""
-        return self.rule.endpoint.partition(".")[0]
+        endpoint: str = self.rule.endpoint
+        return endpoint.partition(".")[0]
 
     @property
     def path(self) -> str:
         """The route with its parameters as OpenAPI writes them."""
-        rule: str = self.rule.rule
-        return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: f"{{{_public(found[1])}}}", rule)
+        return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: f"{{{_public(found[1])}}}", self.rule.rule)
 
     @cached_property
     def id(self) -> str:
