@@ -4,23 +4,34 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done)
 VENV := .venv/bin/python
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -r
+CLIENTS := $(patsubst %,clients/%/node_modules/.package-lock.json,postman typescript)
+URL = http://localhost:3001
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(OPTIONS)
 
-.PHONY: help run test isolation attacks lint format tour openapi lock clean
+.PHONY: help run test isolation fuzz postman typescript attacks lint format tour openapi lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s%s\n", $$1, $$2 }' Makefile
 
 run: .venv/runnable ## serve on http://localhost:3001, database included (PORT=3002 for another port)
 	@exec $(VENV) -m dev.run
 
-test: .venv/installed ## run the tests and measure what they cover
+test: .venv/installed $(CLIENTS) ## run the tests and measure what they cover
 	$(VENV) -m pytest --cov --cov-report=term-missing
 
 isolation: .venv/installed ## prove that users are kept apart by the service at URL=…
 	$(VENV) -m pytest -q tests/test_isolation.py -k matrix_says
+
+fuzz: .venv/installed ## call everything with whatever the OpenAPI document allows and forbids
+	@exec $(VENV) -m tests.fuzz.run $(OPTIONS)
+
+postman: $(CLIENTS) ## run the Postman collection against the service at URL=…
+	@$(NPM) test --prefix clients/postman -- --env-var baseUrl=$(URL) $(OPTIONS)
+
+typescript: $(CLIENTS) ## build the TypeScript client, and test it against the service at URL=…
+	@PLAYLIST_API_URL=$(URL) $(NPM) test --prefix clients/typescript
 
 attacks: .venv/installed ## measure the service under attack, in ten minutes (OPTIONS=--quick in two)
 	@exec $(VENV) -m benchmarks.attacks $(OPTIONS)
@@ -66,7 +77,7 @@ clean: ## remove what the other commands made, but not your data in instance/
 	@$(VENV) $(INSTALL) requirements-dev.txt
 	@touch $@
 
-clients/%/node_modules/installed: .venv/installed clients/%/package-lock.json
+clients/%/node_modules/.package-lock.json: .venv/installed clients/%/package-lock.json
 	@echo 'Installing what clients/$* needs ...'
 	@$(NPM) ci --silent --prefix clients/$*
 	@touch $@
