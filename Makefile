@@ -57,7 +57,7 @@ lock: .venv/installed ## pin the dependencies of setup.cfg (OPTIONS=--upgrade fo
 	$(LOCK) setup.cfg --extra run --extra dev -c requirements-run.txt -o requirements-dev.txt
 
 clean: ## remove what the other commands made, but not your data in instance/
-	rm -rf clients/*/node_modules clients/*/dist
+	rm -rf clients/*/node_modules clients/typescript/dist clients/typescript/src/schema.ts
 	rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

@@ -25,7 +25,7 @@ MESSAGES = {
 """What people are told, where the library's description would not do."""
 
 
-STATUSES = (400, 401, 403, 404, 405, 409, 412, 413, 414, 415, 429, 431, 500, 501, 503)
+STATUSES = (400, 401, 403, 404, 405, 409, 412, 413, 414, 415, 417, 429, 431, 500, 501, 503)
 """Every status of 400 and above that the service, or gunicorn for it, answers with."""
 
 

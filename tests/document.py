@@ -22,7 +22,7 @@ SETTINGS = {
 ADDED = "/view"
 """Where tests add views of their own."""
 
-BEFORE_ROUTING = {414, 431, 501}
+BEFORE_ROUTING = {414, 417, 431, 501}
 """What gunicorn answers itself, which the document says once for all calls."""
 
 UNTOLD = {

@@ -57,3 +57,9 @@ def test_the_cookie_serves_the_page_itself_where_there_is_one(
     ada = sign_up(InProcess(create_app(environment(database_url, DOCS_ENABLED=shown))))
     assert ada.refresh(Origin=OWN).status == status
     assert ada.refresh(Origin="http://localhost:9").status == 403
+
+
+def test_the_page_is_at_home_under_a_name_of_any_script(database_url: str) -> None:
+    ada = sign_up(InProcess(create_app(environment(database_url))))
+    host = "xn--bcher-kva.example"
+    assert ada.refresh(Host=host, Origin=f"http://{host}").status == 200

@@ -52,3 +52,29 @@ def test_too_many_chunks_are_too_large(served: Gunicorn) -> None:
 def test_a_client_cannot_say_what_its_server_should(service: Service) -> None:
     forged = {"SCRIPT_NAME": "/x", "PATH_INFO": "/health", "Script-Name": "/x"}
     assert call(service, "GET", "/nothing", **forged).status in {400, 404}
+
+
+def test_a_body_that_does_not_come_holds_up_nobody_else(served: Gunicorn, ada: Actor) -> None:
+    path = f"/movies/{ada.add_movie()['id']}"
+    head = [
+        f"DELETE {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {ada.token}",
+        'If-Match: "stale"\r\nContent-Length: 1000\r\nX-Request-ID: slow\r\n\r\n',
+    ]
+    with socket.create_connection(("127.0.0.1", served.port)) as slow:
+        slow.sendall("\r\n".join(head).encode())
+        answer = ada.put(path, {"title": "Ronin"}, If_Match="*")
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize("expecting", ["", "Expect: 100-continue\r\n"])
+def test_who_sends_a_large_body_in_vain_still_hears_why(served: Gunicorn, expecting: str) -> None:
+    length = 5_000_000
+    head = (
+        f"POST /nothing HTTP/1.1\r\nHost: localhost\r\n{expecting}Content-Length: {length}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        connection.sendall(head.encode())
+        if expecting:
+            assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(b"x" * length)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")

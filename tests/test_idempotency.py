@@ -124,12 +124,14 @@ def test_a_key_is_kept_for_a_day_and_only_as_a_hash(app: Flask, ada: Actor, key:
     assert row[1] is True
 
 
-@pytest.mark.parametrize("plain", ["x", "x" * 255, '"8e03978e-40d5-43dd-bc93-6894a57f9324"', "a,b"])
+@pytest.mark.parametrize(
+    "plain", ["x", "x" * 255, '"8e03978e-40d5-43dd-bc93-6894a57f9324"', "a-b.c+d!"]
+)
 def test_any_plain_key_will_do(ada: Actor, plain: str) -> None:
     assert post(ada, plain).json == post(ada, plain).json
 
 
-@pytest.mark.parametrize("faulty", ["", " ", "x" * 256, "a b", "a\tb", "é"])
+@pytest.mark.parametrize("faulty", ["", " ", "x" * 256, "a b", "a\tb", "a,b", "é"])
 def test_a_key_that_is_not_plain_is_told_of(ada: Actor, faulty: str) -> None:
     assert post(ada, faulty).fields == {"Idempotency-Key"}
     assert titles(ada) == []

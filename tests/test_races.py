@@ -120,3 +120,23 @@ def test_who_is_deleted_meanwhile_has_no_session(app: Flask) -> None:
         db.session.rollback()
         with pytest.raises(Unauthorized):
             accounts.change_profile(nobody, {"name": "Ada"}, lambda _: None)
+
+
+def test_an_account_deleted_by_many_at_once_is_deleted_once(service: Service) -> None:
+    ada = sign_up(service)
+    leaving = partial(ada.delete, "/me", {"currentPassword": PASSWORD})
+    moving = partial(ada.patch, "/me", {"email": new_email(), "currentPassword": PASSWORD})
+    answers = at_once(*[leaving] * 8, *[moving] * 4)
+    statuses = Counter(answer.status for answer in answers[:8])
+    assert statuses[204] == 1
+    assert {answer.status for answer in answers} <= {200, 204, 401}
+
+
+def test_an_old_email_that_comes_late_does_not_undo_its_change(app: Flask, ada: Actor) -> None:
+    with app.app_context():
+        user = db.session.get_one(User, ada.user["id"])
+        moved = {"email": new_email(), "currentPassword": PASSWORD}
+        assert ada.patch("/me", moved).status == 200
+        late = {"email": ada.email, "name": "Ada King"}
+        changed = accounts.change_profile(user, late, lambda _: None)
+        assert (changed.email, changed.name) == (moved["email"], "Ada King")

@@ -19,6 +19,7 @@ from playlist_api.errors import ServiceUnavailable
 from playlist_api.middleware.request_log import JsonFormatter
 from playlist_api.security import passwords
 from playlist_api.security.passwords import PasswordHasher
+from tests.conftest import Databases
 from tests.service import (
     PASSWORD,
     Actor,
@@ -280,3 +281,27 @@ def test_many_logins_at_once_leave_other_calls_answering(database_url: str, tmp_
         assert logins[200] >= 20
         for answer in answers[:60]:
             assert answer.status == 200 or answer.headers["Retry-After"]
+
+
+def test_a_try_that_cannot_be_given_back_does_not_undo_what_was_done(
+    databases: Databases,
+) -> None:
+    app = create_app(environment(databases.make_with_tables(), **ON))
+    ada = sign_up(InProcess(app))
+    with app.app_context():
+        db.session.execute(text(REFUSE_REFUNDS))
+        db.session.commit()
+    credentials = {"email": ada.email, "password": PASSWORD}
+    assert call(ada.service, "POST", "/auth/login", credentials).status == 200
+    with app.app_context():
+        db.engine.dispose()
+
+
+REFUSE_REFUNDS = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION USING ERRCODE = '57P01';
+    END $$;
+    CREATE TRIGGER refuse BEFORE UPDATE ON "RateLimit" FOR EACH ROW
+        WHEN (NEW."usedUntil" < OLD."usedUntil") EXECUTE FUNCTION refuse()
+"""

@@ -22,9 +22,10 @@ CUT = "Must arrive whole and well-formed."
 NOT_JSON = "Must be JSON (RFC 8259): an object in UTF-8."
 
 
-IDEMPOTENCY_KEY = re.compile("[!-~]{1,255}")
+IDEMPOTENCY_KEY = re.compile(r"[!-+\--~]{1,255}")
 """Visible ASCII characters, as in UUIDs and in the quoted strings of the IETF's draft (RFC 8941,
-section 3.3.3); 255 is the longest that services in wide use take."""
+section 3.3.3); 255 is the longest that services in wide use take. A comma would stand between the
+keys of two headers."""
 
 T = TypeVar("T")
 
@@ -94,7 +95,10 @@ def _parameters() -> dict[str, Any]:
 def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
-        raise ValidationError("Must be 1 to 255 visible ASCII characters.", "Idempotency-Key")
+        raise ValidationError(
+            "Must be one key of 1 to 255 visible ASCII characters without commas.",
+            "Idempotency-Key",
+        )
     return key
 
 

@@ -9,6 +9,8 @@ from werkzeug.exceptions import BadRequest, ClientDisconnected, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wsgi import get_input_stream
 
+from playlist_api.database import release_connection
+
 DRAINED = 32 * 1024 * 1024
 """Bytes of a body that are read in vain, at the most, so that its sender hears why."""
 
@@ -53,12 +55,10 @@ def refuse_aliases() -> None:
 
 
 def drain_body(response: Response) -> Response:
-    """Read what is left of the body: a client that is still sending would see a reset instead.
-
-    One that waits for `100 Continue` is not sending yet, and reading would only invite it to.
-    """
-    body_comes = request.content_length or "Transfer-Encoding" in request.headers
-    if body_comes and "Expect" not in request.headers:
+    """Read what is left of the body: a client that is still sending would see a reset instead."""
+    if request.content_length or "Transfer-Encoding" in request.headers:
+        # However slowly it comes, nobody else waits for a lock or lacks a connection meanwhile.
+        release_connection(None)
         stream, left = get_input_stream(request.environ), DRAINED
         with suppress(ParseException, OSError, ClientDisconnected):
             while left > 0 and (chunk := stream.read(min(CHUNK, left))):

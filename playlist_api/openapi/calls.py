@@ -17,7 +17,7 @@ from playlist_api.operations import Answer, Operation, operation_of
 from playlist_api.schemas.answers import MovieAnswer, SessionListAnswer
 
 PATH_PARAMETERS: dict[str, dict[str, Any]] = {
-    "movie_id": {"schema": {"type": "integer", "minimum": 0}, "example": 42},
+    "movie_id": {"schema": {"type": "integer", "format": "int64", "minimum": 0}, "example": 42},
     "session_id": {
         "schema": {"type": "string", "format": "uuid"},
         "example": "b3d1f2a6-6c0e-4a5b-8d57-90f1c2e3a4b5",

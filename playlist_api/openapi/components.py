@@ -49,7 +49,7 @@ REQUEST_HEADERS = {
     "Idempotency-Key": (
         "A new UUID for each movie, and the same when the call is repeated.",
         "8e03978e-40d5-43dd-bc93-6894a57f9324",
-        {"minLength": 1, "maxLength": 255, "pattern": "^[!-~]{1,255}$"},
+        {"minLength": 1, "maxLength": 255, "pattern": r"^[!-+\--~]{1,255}$"},
     ),
 }
 """Of each: what it is for, an example, and what its schema adds."""
@@ -104,6 +104,7 @@ FAILURES = {
         "The body must be JSON, with Content-Type: application/json.",
         (),
     ),
+    417: ("An expectation that there is not.", None, ()),
     429: ("Too many tries.", "Too many tries. Please wait a little.", ("Retry-After",)),
     431: ("The headers are too large.", None, ()),
     500: ("A bug; the log has its cause.", None, ()),
@@ -140,12 +141,13 @@ def failure(status: int) -> dict[str, Any]:
     """Describe the failure of this status: its code, an example, its headers."""
     description, message, headers = FAILURES[status]
     problems = [{"field": "title", "message": "Must not be blank."}]
-    error: dict[str, Any] = {"properties": {"code": {"const": code_of(status)}}}
+    properties: dict[str, Any] = {"code": {"const": code_of(status)}}
     if status == 400:
-        error["required"] = ["details"]
-    schema = {
-        "allOf": [{"$ref": "#/components/schemas/Error"}, {"properties": {"error": error}}],
-    }
+        rows = {"type": "array", "items": {"$ref": "#/components/schemas/Problem"}}
+        properties["details"] = rows
+    error = {"properties": properties, "required": list(properties)}
+    particular = {"properties": {"error": error}, "required": ["error"]}
+    schema = {"allOf": [{"$ref": "#/components/schemas/Error"}, particular]}
     example = json.loads(envelope(status, message, problems))
     return {
         "description": f"`{code_of(status)}`: {description}",

@@ -23,12 +23,13 @@ from playlist_api.schemas.answers import error_answer
 DESCRIPTION = """\
 Sign up or log in for an access token, and send it as `Authorization: Bearer …`. It lives 15
 minutes; the refresh token in the cookie, 7 days, gets a new one. JSON is camelCase in UTF-8, times
-are ISO 8601 in UTC, and fields that a call does not know are ignored.
+are ISO 8601 in UTC, and fields that a call does not know are ignored. Spaces around names, e-mails
+and titles are dropped before their lengths and patterns are looked at.
 
 Every answer of 400 and above has the body of `Error`. Besides those that each call names, any
 address may answer 400 (no proper HTTP), 404 (no such address), 405 (no such method), 414 (address
-too long), 431 (headers too large) or 501 (a transfer coding that there is not). `GET` calls answer
-`HEAD` as well, and every address answers `OPTIONS`.
+too long), 417 (unknown `Expect`), 431 (headers too large) or 501 (a transfer coding that there is
+not). `GET` calls answer `HEAD` as well, and every address answers `OPTIONS`.
 """
 
 
@@ -39,7 +40,7 @@ def build_document(app: Flask) -> dict[str, Any]:
         version=__version__,
         openapi_version="3.1.0",
         info={"description": DESCRIPTION},
-        servers=[{"url": "/", "description": "Where this document is"}],
+        servers=[{"url": ".", "description": "Where this document is"}],
         plugins=[Plugin()],
     )
     _add_components(spec)

@@ -19,7 +19,7 @@ from playlist_api.schemas.fields import (
 CONTROL = r"\u0000-\u001f\u007f-\u009f"
 CLEAN = f"^[^{CONTROL}]*$"
 TRIMMED = rf"^[^{CONTROL}]*[^\s\u200b\ufeff{CONTROL}][^{CONTROL}]*$"
-"""What `Text` and `Trimmed` take, in the regular expressions that all languages share."""
+"""What `Text` takes, and `Trimmed` once it is, in what regular expressions of all kinds share."""
 
 ANCHOR = r"\Z"
 """Python's end of a text; in JavaScript's regular expressions it is `$`."""
@@ -36,17 +36,17 @@ class Converter(OpenAPIConverter):
         return {"description": type(schema).__doc__, **converted}
 
     def field2default(self, field: fields.Field[Any], **kwargs: Any) -> dict[str, Any]:
-        """Leave out the defaults of a schema of changes, in which what is left out stays."""
-        of_changes = getattr(field.parent, "partial", False)
-        return {} if of_changes else dict(super().field2default(field, **kwargs))
+        """Leave out null, which goes without saying; and in changes, what is left out stays."""
+        default = dict(super().field2default(field, **kwargs))
+        return default if default.get("default") is not None else {}
 
     def field2pattern(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
         """Tell of text what its field and its checks let pass."""
         told: dict[str, Any] = {}
         if isinstance(field, EmailAddress):
-            return {"format": "email"}
+            return {"format": "idn-email"}
         if web_address in field.validators:
-            return {"format": "uri", "pattern": WEB_ADDRESS}
+            return {"pattern": WEB_ADDRESS}
         if isinstance(field, Text):
             told["pattern"] = TRIMMED if isinstance(field, Trimmed) else CLEAN
         for check in field.validators:

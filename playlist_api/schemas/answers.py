@@ -48,7 +48,9 @@ class SignedInAnswer(Answer):
     example = {"accessToken": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3ZjljMjRlOCJ9.c2lnbmF0dXJl"}
 
     user = fields.Nested(UserAnswer)
-    access_token = fields.String()
+    access_token = fields.String(
+        metadata={"description": "For `Authorization: Bearer …`, for 15 minutes."}
+    )
 
 
 class SessionAnswer(Answer):
@@ -66,10 +68,14 @@ class SessionAnswer(Answer):
     id = fields.UUID(attribute="session.id")
     created_at = Timestamp(attribute="session.created_at")
     # One in use is refreshed every few minutes, so that not every request needs to write.
-    last_used_at = Timestamp(attribute="session.rotated_at")
+    last_used_at = Timestamp(
+        attribute="session.rotated_at", metadata={"description": "When it was last refreshed."}
+    )
     expires_at = Timestamp(attribute="session.expires_at")
-    user_agent = fields.String(attribute="session.user_agent")
-    current = fields.Boolean()
+    user_agent = fields.String(
+        attribute="session.user_agent", metadata={"description": "What the device says it is."}
+    )
+    current = fields.Boolean(metadata={"description": "Whether it is the one that asks."})
 
 
 class SessionListAnswer(Answer):
@@ -91,11 +97,11 @@ class MovieAnswer(Answer):
         "updatedAt": "2026-11-23T10:20:00.000001Z",
     }
 
-    id = fields.Integer()
+    id = fields.Integer(metadata={"format": "int64"})
     title = fields.String()
-    year = fields.String(allow_none=True)
-    image_url = fields.String(allow_none=True)
-    owner_id = fields.UUID()
+    year = fields.String(allow_none=True, metadata={"description": "Four digits."})
+    image_url = fields.String(allow_none=True, metadata={"description": "Where its picture is."})
+    owner_id = fields.UUID(metadata={"description": "The user on whose list it is."})
     created_at = Timestamp()
     updated_at = Timestamp()
 
@@ -117,7 +123,7 @@ class IdempotencyKeyAnswer(Answer):
         "expiresAt": "2026-11-24T10:20:00.000001Z",
     }
 
-    movie_id = fields.Integer()
+    movie_id = fields.Integer(metadata={"format": "int64"})
     created_at = Timestamp()
     expires_at = Timestamp()
 
@@ -167,7 +173,7 @@ class DocumentAnswer(Answer):
     example = {
         "openapi": "3.1.0",
         "info": {"title": "Playlist API", "version": "0.1.0"},
-        "servers": [{"url": "/"}],
+        "servers": [{"url": "."}],
         "tags": [{"name": "movies"}],
         "paths": {},
         "components": {},

@@ -71,7 +71,7 @@ class ProfileChanges(CamelCase):
 
     name = Trimmed(not_blank, at_most(NAME_LENGTH))
     email = EmailAddress()
-    current_password = Text(not_blank)
+    current_password = Text(not_blank, metadata={"description": "Needed for a new e-mail."})
 
 
 class PasswordChange(CamelCase):
@@ -128,8 +128,15 @@ class NewMovie(CamelCase):
         Regexp(r"[0-9]{4}\Z", error="Must be a year of four digits."),
         allow_none=True,
         load_default=None,
+        metadata={"description": "Four digits."},
     )
-    image_url = Text(web_address, at_most(URL_LENGTH), allow_none=True, load_default=None)
+    image_url = Text(
+        web_address,
+        at_most(URL_LENGTH),
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "An absolute http or https URL, without credentials."},
+    )
 
 
 class MovieChanges(NewMovie):

@@ -35,5 +35,5 @@ def allowed_origin_required(view: View) -> View:
 
 
 def _is_allowed(origin: str) -> bool:
-    own = current_app.config["DOCS_ENABLED"] and origin == request.host_url.rstrip("/")
+    own = current_app.config["DOCS_ENABLED"] and origin == f"{request.scheme}://{request.host}"
     return own or origin in current_app.config["CORS_ORIGINS"]

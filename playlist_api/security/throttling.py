@@ -6,6 +6,7 @@ I.371): one time for each key says until when what was used is used up, and one 
 and moves it, so that of any number of racing tries exactly as many pass as should.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,16 +19,19 @@ from typing import Any, TypeVar, cast
 from flask import current_app, request
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 
 from playlist_api import events
 from playlist_api.config.fields import Limit
-from playlist_api.database import db
+from playlist_api.database import db, release_connection
 from playlist_api.errors import TooManyRequests, Unauthorized, WrongPassword
 from playlist_api.models import RateLimit
 from playlist_api.operations import operation_of
 
 CUSTOMER_PREFIX = 64
 """Bits of an IPv6 address that name a customer, who has all addresses behind it: RFC 6177."""
+
+log = logging.getLogger(__name__)
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -123,12 +127,17 @@ def _refund(tries: Iterable[tuple[str, str]]) -> None:
     if not current_app.config["RATELIMIT_ENABLED"]:
         return
     db.session.rollback()
-    for kind, who in tries:
-        limit = _limit(kind)
-        refunding = update(RateLimit).where(RateLimit.key == _key(kind, who))
-        cost = limit.period / limit.times
-        db.session.execute(refunding.values(used_until=RateLimit.used_until - cost))
-    db.session.commit()
+    try:
+        for kind, who in tries:
+            limit = _limit(kind)
+            refunding = update(RateLimit).where(RateLimit.key == _key(kind, who))
+            cost = limit.period / limit.times
+            db.session.execute(refunding.values(used_until=RateLimit.used_until - cost))
+        db.session.commit()
+    except DBAPIError as error:
+        # What the guess was for has been done, and its answer must not say otherwise.
+        log.warning("A try is not given back: %s", error)
+        release_connection(None)
 
 
 def _wait(key: str, cost: timedelta, limit: Limit) -> int:

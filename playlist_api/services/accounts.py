@@ -54,6 +54,9 @@ def change_profile(user: User, changes: dict[str, Any], check: Check) -> User:
     check(user)
     if moves:
         _spend_links(user)
+    else:
+        # It is theirs no longer, if it was changed since the request came in.
+        changes.pop("email", None)
     for name, value in changes.items():
         setattr(user, name, value)
     try:

@@ -56,10 +56,14 @@ def confirmed(user: User, password: str) -> User:
     """Return the user, locked until the transaction ends, if the password is theirs.
 
     :raises WrongPassword: if it is not.
+    :raises Unauthorized: when they were deleted a moment ago.
     """
-    verified, _ = _verified(user.id, user.password_hash, password)
+    user_id = user.id
+    verified, _ = _verified(user_id, user.password_hash, password)
+    if verified is None and db.session.get(User, user_id, populate_existing=True) is None:
+        raise Unauthorized(SESSION_ENDED)
     if verified is None:
-        events.record("password_not_confirmed", userId=user.id)
+        events.record("password_not_confirmed", userId=user_id)
         raise WrongPassword
     return verified
 
