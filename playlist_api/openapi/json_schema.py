@@ -46,7 +46,7 @@ class Converter(OpenAPIConverter):
         if isinstance(field, EmailAddress):
             return {"format": "idn-email"}
         if web_address in field.validators:
-            return {"pattern": WEB_ADDRESS}
+            return {"format": "uri", "pattern": WEB_ADDRESS}
         if isinstance(field, Text):
             told["pattern"] = TRIMMED if isinstance(field, Trimmed) else CLEAN
         for check in field.validators:
