@@ -258,3 +258,28 @@ def test_the_log_of_a_bug_has_its_cause_and_its_request(
     assert (line["level"], line["reqId"]) == (50, "bug-2")
     assert line["err"]["type"] == "KeyError"
     assert Path(__file__).name in line["err"]["stack"]
+
+
+@pytest.mark.parametrize(
+    ("host", "protocol", "status"),
+    [
+        ("localhost:3001", "HTTP/1.1", 200),
+        ("[::1]:3001", "HTTP/1.1", 200),
+        ("a b", "HTTP/1.1", 400),
+        ("a/b", "HTTP/1.0", 400),
+        (None, "HTTP/1.1", 400),
+        (None, "HTTP/1.0", 200),
+    ],
+)
+def test_a_host_must_be_clear(app: Flask, host: str | None, protocol: str, status: int) -> None:
+    environ = {"HTTP_HOST": host, "SERVER_PROTOCOL": protocol}
+    answer = app.test_client().get("/health/live", environ_overrides=environ)
+    assert answer.status_code == status
+
+
+def test_a_body_shorter_than_it_says_is_refused_though_the_server_lets_it_pass(app: Flask) -> None:
+    terminated = {"wsgi.input_terminated": True, "CONTENT_LENGTH": "100"}
+    answer = app.test_client().post("/auth/login", json={}, environ_overrides=terminated)
+    problems = json.loads(answer.data)["error"]["details"]
+    assert answer.status_code == 400
+    assert problems == [{"field": "body", "message": "Must arrive whole and well-formed."}]

@@ -120,6 +120,9 @@ def test_who_is_deleted_meanwhile_has_no_session(app: Flask) -> None:
         db.session.rollback()
         with pytest.raises(Unauthorized):
             accounts.change_profile(nobody, {"name": "Ada"}, lambda _: None)
+        nobody = User(id=uuid4(), password_hash="", role="user")
+        with pytest.raises(Unauthorized):
+            accounts.delete_account(nobody, PASSWORD, lambda _: None)
 
 
 def test_an_account_deleted_by_many_at_once_is_deleted_once(service: Service) -> None:
