@@ -7,9 +7,11 @@ import logging
 import os
 import socket
 import threading
+from typing import Any
 from uuid import uuid4
 
 import gunicorn.util
+from gunicorn.glogging import Logger
 
 from playlist_api.errors import envelope
 from playlist_api.middleware.headers import fixed_headers
@@ -26,6 +28,16 @@ threads = 32  # most of which may wait for a password to be hashed; the others m
 preload_app = True
 
 logconfig_dict = LOGGING
+
+
+class ErrorsOnly(Logger):
+    """Leaves it to the application to log requests: gunicorn would prepare a line of its own."""
+
+    def access(self, *_: Any) -> None:
+        """Do nothing, at a tenth of a request's cost less."""
+
+
+logger_class = ErrorsOnly
 control_socket_disable = True  # it would be a file in the user's home
 forwarder_headers = ""  # SCRIPT_NAME and PATH_INFO are not a client's to say
 secure_scheme_headers: dict[

@@ -1,14 +1,30 @@
 """The engine, the sessions and the migrations; and which failures mean that it is away."""
 
+import select
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import psycopg2
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from psycopg2 import InterfaceError, OperationalError
-from sqlalchemy import DateTime, MetaData, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Executable,
+    MetaData,
+    Text,
+    Uuid,
+    cast,
+    event,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, registry
 
@@ -16,7 +32,10 @@ CONNECT_TIMEOUT = 3
 """Seconds until a database that does not answer counts as away."""
 
 POOL_SIZE = 8
-"""Connections that a worker keeps; under load it opens as many again."""
+"""Connections of a worker for transactions, and as many for single statements."""
+
+SINGLE_STATEMENTS = "single statements"
+"""The engine without transactions: a statement of its own needs no BEGIN and no COMMIT."""
 
 UNAVAILABLE_SQLSTATES = ("08", "25006", "40", "53", "55P03", "57014", "57P01", "57P02", "57P03")
 """Prefixes of the errors that pass: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -52,14 +71,23 @@ def init_app(app: Flask, database_url: str) -> None:
     """Give the application its engine and its migrations; nothing connects yet."""
     app.config["SQLALCHEMY_DATABASE_URI"] = database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
-        "pool_pre_ping": True,
         "pool_size": POOL_SIZE,
-        "max_overflow": POOL_SIZE,
+        "max_overflow": 0,
         "pool_timeout": CONNECT_TIMEOUT,
         "hide_parameters": True,  # they would be logged with each error, hashes and all
         "connect_args": {"connect_timeout": CONNECT_TIMEOUT, "application_name": app.name},
     }
+    app.config["SQLALCHEMY_BINDS"] = {
+        SINGLE_STATEMENTS: {
+            "url": database_url,
+            "isolation_level": "AUTOCOMMIT",
+            "pool_reset_on_return": None,
+        }
+    }
     db.init_app(app)
+    with app.app_context():
+        for engine in db.engines.values():
+            event.listen(engine, "checkout", replace_if_lost)
     migrate.init_app(app, db)
     app.teardown_appcontext(release_connection)
 
@@ -74,6 +102,67 @@ def release_connection(_: BaseException | None) -> None:
             db.session.rollback()
         except DBAPIError:
             db.session().invalidate()
+
+
+def replace_if_lost(connection: Any, *_: Any) -> None:
+    """Have the pool replace a connection that its server has closed, without asking the server.
+
+    An idle connection has nothing to read, unless the server said good-bye.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        raise InvalidatePoolError
+
+
+class Query:
+    """A statement that is made once, and sent on its own: one round trip, no transaction.
+
+    Its parameters are named as in the statement.
+    """
+
+    def __init__(self, statement: Executable) -> None:
+        compiled = statement.compile(dialect=PGDialect_psycopg2())  # type: ignore[attr-defined, no-untyped-call]
+        self.text = str(compiled)
+        self._constants = {k: v for k, v in compiled.params.items() if v is not None}
+
+    def __call__(self, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Send it, and return its rows.
+
+        :raises DBAPIError: as SQLAlchemy does, when the database refuses or is away.
+        """
+        try:
+            return self._rows(self._constants | parameters)
+        except psycopg2.Error as error:
+            failed = DBAPIError.instance(
+                self.text, None, error, psycopg2.Error, hide_parameters=True
+            )
+            raise failed from error
+
+    def _rows(self, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        pooled = db.engines[SINGLE_STATEMENTS].raw_connection()
+        connection: Any = pooled.driver_connection
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(self.text, parameters)
+                rows: list[tuple[Any, ...]] = cursor.fetchall()
+                return rows
+        finally:
+            if connection.closed:
+                pooled.invalidate()
+            pooled.close()
+
+
+def columns_of(rows: Any, names: Iterable[str]) -> list[ColumnElement[Any]]:
+    """Choose columns of a table by their names, as clients get them: times in UTC, ids as text."""
+    table = getattr(rows, "__table__", rows)
+    return [_plain(table.c[name]).label(name) for name in names]
+
+
+def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    if isinstance(column.type, DateTime):
+        return func.timezone("UTC", column)
+    return cast(column, Text) if isinstance(column.type, Uuid) else column
 
 
 def ping() -> None:

@@ -71,6 +71,18 @@ class Movie(Timestamped, Base):
 Index("Movie_ownerId_createdAt_id_idx", Movie.owner_id, Movie.created_at.desc(), Movie.id.desc())
 
 
+class MovieCount(Base):
+    """How many movies a user has: counting them for each page would take as long as the list is.
+
+    Triggers on `"Movie"` keep it true (see migration 0004), whoever writes and however many.
+    """
+
+    __tablename__ = "MovieCount"
+
+    owner_id: Mapped[UserId] = mapped_column("ownerId", primary_key=True)
+    movies: Mapped[int] = mapped_column(BigInteger)
+
+
 class Session(Timestamped, Base):
     """One sign-in on one device, alive until it is ended or expires.
 

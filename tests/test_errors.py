@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from playlist_api.app import create_app
-from playlist_api.database import db, is_unavailable
+from playlist_api.database import Query, db, is_unavailable
 from playlist_api.middleware.request_log import JsonFormatter
 from tests.conftest import Databases
 from tests.service import InProcess, call, environment, log_in, sign_up
@@ -283,3 +283,12 @@ def test_a_body_shorter_than_it_says_is_refused_though_the_server_lets_it_pass(a
     problems = json.loads(answer.data)["error"]["details"]
     assert answer.status_code == 400
     assert problems == [{"field": "body", "message": "Must arrive whole and well-formed."}]
+
+
+def test_a_connection_lost_during_a_single_statement_is_not_used_again(own_app: Flask) -> None:
+    dying = Query(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    with own_app.app_context():
+        with pytest.raises(DBAPIError) as raised:
+            dying()
+        assert is_unavailable(raised.value)
+        assert Query(text("SELECT 1"))() == [(1,)]

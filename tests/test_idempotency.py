@@ -135,3 +135,10 @@ def test_any_plain_key_will_do(ada: Actor, plain: str) -> None:
 def test_a_key_that_is_not_plain_is_told_of(ada: Actor, faulty: str) -> None:
     assert post(ada, faulty).fields == {"Idempotency-Key"}
     assert titles(ada) == []
+
+
+def test_a_key_opens_nothing_to_a_session_that_has_ended(ada: Actor, key: str) -> None:
+    post(ada, key)
+    ada.post("/auth/logout")
+    assert post(ada, key).status == 401
+    assert post(ada, str(uuid4())).status == 401

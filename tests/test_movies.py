@@ -7,9 +7,9 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import IntegrityError
 
-from playlist_api.database import db
 from playlist_api.errors import Forbidden
 from playlist_api.models import User
+from playlist_api.security.tokens import Caller
 from playlist_api.services import movies
 from tests.service import Actor
 
@@ -165,7 +165,7 @@ def test_nobody_can_hold_up_a_change_of_what_is_not_theirs(app: Flask, ada: Acto
     with app.app_context():
         eve = User(id=uuid4(), role="user")
         with pytest.raises(Forbidden):
-            movies.find_movie(eve, movie["id"], to_change=True)
+            movies.find_movie(eve, movie["id"])
         # The transaction of Eve's request is still open.
         assert ada.put(f"/movies/{movie['id']}", {"title": "Ronin"}).status == 200
 
@@ -178,7 +178,6 @@ def test_head_answers_like_get_without_a_body(ada: Actor) -> None:
 
 
 def test_a_title_that_the_database_alone_refuses_is_a_bug(app: Flask, ada: Actor) -> None:
-    with app.app_context():
-        user = db.session.get_one(User, ada.user["id"])
-        with pytest.raises(IntegrityError):
-            movies.add_movie(user, {"title": ""})
+    caller = Caller(ada.user["id"], ada.get("/auth/sessions").json["items"][0]["id"])
+    with app.app_context(), pytest.raises(IntegrityError):
+        movies.add_movie(caller, {"title": "", "year": None, "image_url": None})

@@ -10,12 +10,24 @@ from uuid import uuid4
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
-from playlist_api.database import db
+from playlist_api.database import Query, db
 from playlist_api.errors import Unauthorized
 from playlist_api.models import User
-from playlist_api.services import accounts, movies
-from tests.service import PASSWORD, Actor, Answer, Gunicorn, Service, call, new_email, sign_up
+from playlist_api.services import accounts
+from tests.service import (
+    PASSWORD,
+    Actor,
+    Answer,
+    Gunicorn,
+    InProcess,
+    Service,
+    call,
+    new_email,
+    sign_up,
+)
+from tests.waiting import eventually
 
 ROUNDS = 5
 
@@ -116,9 +128,6 @@ def test_who_is_deleted_meanwhile_has_no_session(app: Flask) -> None:
     with app.app_context():
         nobody = User(id=uuid4(), name="Nobody", email=new_email(), role="user")
         with pytest.raises(Unauthorized):
-            movies.add_movie(nobody, {"title": "Heat"})
-        db.session.rollback()
-        with pytest.raises(Unauthorized):
             accounts.change_profile(nobody, {"name": "Ada"}, lambda _: None)
         nobody = User(id=uuid4(), password_hash="", role="user")
         with pytest.raises(Unauthorized):
@@ -143,3 +152,17 @@ def test_an_old_email_that_comes_late_does_not_undo_its_change(app: Flask, ada: 
         late = {"email": ada.email, "name": "Ada King"}
         changed = accounts.change_profile(user, late, lambda _: None)
         assert (changed.email, changed.name) == (moved["email"], "Ada King")
+
+
+def test_a_movie_added_while_its_owner_is_deleted_finds_no_session(app: Flask) -> None:
+    ada = sign_up(InProcess(app))
+    with app.app_context(), ThreadPoolExecutor(1) as threads:
+        db.session.execute(text('DELETE FROM "User" WHERE id = :id'), {"id": ada.user["id"]})
+        adding = threads.submit(ada.post, "/movies", {"title": "Heat"})
+        waiting = Query(
+            text("""SELECT 1 FROM pg_stat_activity
+                    WHERE wait_event_type = 'Lock' AND datname = current_database()""")
+        )
+        eventually(waiting, "the call waits")
+        db.session.commit()
+        assert adding.result().status == 401

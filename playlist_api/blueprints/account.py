@@ -1,13 +1,11 @@
 """The caller's own account."""
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response
-from flask_jwt_extended import current_user
 
 from playlist_api.blueprints.answering import answer, failures, preconditions
 from playlist_api.blueprints.loading import body
@@ -15,12 +13,15 @@ from playlist_api.errors import Conflict, TooManyRequests
 from playlist_api.models import Movie
 from playlist_api.schemas.answers import export_answer, export_head, movie_answer, user_answer
 from playlist_api.schemas.bodies import confirmation, profile_changes
-from playlist_api.security.throttling import guess
-from playlist_api.security.tokens import (
+from playlist_api.schemas.json import to_json
+from playlist_api.security.callers import (
     access_token_required,
+    caller,
     current_session,
-    take_back_refresh_token,
+    current_user,
 )
+from playlist_api.security.throttling import guess
+from playlist_api.security.tokens import take_back_refresh_token
 from playlist_api.services import accounts
 
 blueprint = Blueprint("account", __name__, url_prefix="/me")
@@ -31,7 +32,7 @@ blueprint = Blueprint("account", __name__, url_prefix="/me")
 @answer(user_answer, etag=True)
 def get_me() -> Any:
     """Read one's account."""
-    return current_user
+    return accounts.find_account(caller())
 
 
 @blueprint.patch("")
@@ -46,9 +47,9 @@ def change_me(changes: dict[str, Any], check: accounts.Check) -> Any:
     Fields left out keep their value. A new e-mail needs `currentPassword`; a wrong one is a 400 of
     that field, and an e-mail that has another account is a 409.
     """
-    proving = guess(current_user.email) if "current_password" in changes else nullcontext()
+    proving = guess(current_user().email) if "current_password" in changes else nullcontext()
     with proving:
-        return accounts.change_profile(current_user, changes, check)
+        return accounts.change_profile(current_user(), changes, check)
 
 
 @blueprint.delete("")
@@ -62,8 +63,8 @@ def delete_me(confirmed: dict[str, str], check: accounts.Check) -> None:
 
     It cannot be undone, and so asks for the password.
     """
-    with guess(current_user.email):
-        accounts.delete_account(current_user, confirmed["current_password"], check)
+    with guess(current_user().email):
+        accounts.delete_account(current_user(), confirmed["current_password"], check)
     take_back_refresh_token()
 
 
@@ -75,16 +76,16 @@ def export_me() -> Response:
 
     The movies are sent while they are read, oldest first.
     """
-    exported = accounts.export(current_user, current_session())
+    exported = accounts.export(current_user(), current_session())
     # What is small is written at once; the movies follow while they are read.
-    head = json.dumps(export_head.dump(exported)).removesuffix("}")
+    head = to_json(export_head.dump(exported)).rstrip(b"}\n")
     response = Response(_with_movies(head, exported.movies), mimetype="application/json")
     response.headers["Content-Disposition"] = 'attachment; filename="playlist-export.json"'
     return response
 
 
-def _with_movies(head: str, movies: Iterable[Movie]) -> Iterator[str]:
-    yield f'{head}, "movies": ['
+def _with_movies(head: bytes, movies: Iterable[Movie]) -> Iterator[bytes]:
+    yield head + b',"movies":['
     for number, movie in enumerate(movies):
-        yield (",\n" if number else "\n") + json.dumps(movie_answer.dump(movie))
-    yield "]}\n"
+        yield (b",\n" if number else b"\n") + to_json(movie_answer.dump(movie)).rstrip()
+    yield b"]}\n"

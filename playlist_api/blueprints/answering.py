@@ -6,11 +6,12 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from flask import Response, current_app, request
+from flask import Response, request
 from marshmallow import Schema
 
 from playlist_api.errors import ApiError, PreconditionFailed
 from playlist_api.operations import Answer, operation_of
+from playlist_api.schemas.json import to_json
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 CHANGED = "This was changed since you read it. Please read it again."
@@ -95,7 +96,8 @@ def preconditions(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., 
 
 
 def _represent(schema: Schema, result: Any) -> bytes:
-    return current_app.json.dumps(schema.dump(result)).encode() + b"\n"
+    shaped = result if isinstance(result, dict) else schema.dump(result)
+    return to_json(shaped)
 
 
 def _etag(representation: bytes) -> str:

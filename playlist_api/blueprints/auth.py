@@ -4,21 +4,21 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, g, request
-from flask_jwt_extended import current_user
 
 from playlist_api.blueprints.answering import answer, failures
 from playlist_api.blueprints.loading import body, user_agent
 from playlist_api.errors import Conflict, ServiceUnavailable, TooManyRequests, Unauthorized
 from playlist_api.schemas.answers import signed_in_answer
 from playlist_api.schemas.bodies import log_in_body, sign_up_body
-from playlist_api.security import tokens
-from playlist_api.security.origins import allowed_origin_required
-from playlist_api.security.throttling import guess, throttled
-from playlist_api.security.tokens import (
+from playlist_api.security import callers, tokens
+from playlist_api.security.callers import (
     current_session,
+    current_user,
     refresh_cookie_required,
     tokens_accepted,
 )
+from playlist_api.security.origins import allowed_origin_required
+from playlist_api.security.throttling import guess, throttled
 from playlist_api.services import auth, sessions
 
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")
@@ -64,7 +64,7 @@ def refresh() -> Any:
     allowed `Origin`.
     """
     presented = request.cookies[tokens.REFRESH_COOKIE]
-    return _signed_in(sessions.refresh(current_user, current_session(), presented, user_agent()))
+    return _signed_in(sessions.refresh(current_user(), current_session(), presented, user_agent()))
 
 
 @blueprint.post("/logout")
@@ -77,7 +77,7 @@ def log_out() -> None:
     Of the access token, of the cookie, or of both; with nothing to end, that is fine too. Tokens
     that have expired still end their session. Pages must have an allowed `Origin`.
     """
-    sessions.end_presented_sessions(tokens.presented_sessions())
+    sessions.end_presented_sessions(callers.presented_sessions())
     tokens.take_back_refresh_token()
 
 

@@ -3,8 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, url_for
-from flask_jwt_extended import current_user
+from flask import Blueprint
 from werkzeug.routing import IntegerConverter
 
 from playlist_api.blueprints.answering import answer, failures, preconditions
@@ -12,7 +11,7 @@ from playlist_api.blueprints.loading import body, idempotency_key, query
 from playlist_api.errors import Forbidden, NotFound
 from playlist_api.schemas.answers import movie_answer, movie_page_answer
 from playlist_api.schemas.bodies import movie_body, movie_changes, page_query
-from playlist_api.security.tokens import access_token_required
+from playlist_api.security.callers import access_token_required, caller, current_user
 from playlist_api.services import movies
 
 blueprint = Blueprint("movies", __name__, url_prefix="/movies")
@@ -33,7 +32,7 @@ def list_movies(page: dict[str, int]) -> Any:
 
     Newest first, by `createdAt` and then `id`. A page past the end is empty, with a true `meta`.
     """
-    return movies.list_movies(current_user, **page)
+    return movies.list_movies(caller(), **page)
 
 
 @blueprint.post("")
@@ -47,8 +46,8 @@ def add_movie(fields: dict[str, Any], key: str | None) -> Any:
     With an `Idempotency-Key` the call is safe to repeat for a day: the same key and movie get the
     first answer again, and the list gets no second movie. Another movie with that key is a 409.
     """
-    movie = movies.add_movie(current_user, fields, key)
-    return movie, {"Location": url_for(".get_movie", movie_id=movie.id)}
+    movie = movies.add_movie(caller(), fields, key)
+    return movie, {"Location": f"/movies/{movie['id']}"}
 
 
 @blueprint.get("/<movie_id:movie_id>")
@@ -57,7 +56,7 @@ def add_movie(fields: dict[str, Any], key: str | None) -> Any:
 @failures(NotFound, Forbidden)
 def get_movie(movie_id: int) -> Any:
     """Read a movie."""
-    return movies.find_movie(current_user, movie_id)
+    return movies.read_movie(caller(), movie_id)
 
 
 @blueprint.route("/<movie_id:movie_id>", methods=["PUT", "PATCH"])
@@ -72,7 +71,7 @@ def change_movie(changes: dict[str, Any], check: movies.Check, movie_id: int) ->
     `PUT` and `PATCH` are the same: fields left out keep their value, and `null` clears `year` and
     `imageUrl`. A fetched movie can be put back whole.
     """
-    return movies.change_movie(current_user, movie_id, changes, check)
+    return movies.change_movie(current_user(), movie_id, changes, check)
 
 
 @blueprint.delete("/<movie_id:movie_id>")
@@ -82,4 +81,4 @@ def change_movie(changes: dict[str, Any], check: movies.Check, movie_id: int) ->
 @failures(NotFound, Forbidden)
 def delete_movie(check: movies.Check, movie_id: int) -> None:
     """Take a movie off the list."""
-    movies.delete_movie(current_user, movie_id, check)
+    movies.delete_movie(current_user(), movie_id, check)

@@ -4,14 +4,13 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, current_app
-from flask_jwt_extended import current_user
 
 from playlist_api.blueprints.answering import answer, failures
 from playlist_api.blueprints.loading import body
 from playlist_api.errors import TooManyRequests
 from playlist_api.schemas.bodies import forgotten_password, password_change, password_reset
+from playlist_api.security.callers import access_token_required, current_session, current_user
 from playlist_api.security.throttling import charge, guess, throttled
-from playlist_api.security.tokens import access_token_required, current_session
 from playlist_api.services import accounts, password_resets
 
 blueprint = Blueprint("passwords", __name__, url_prefix="/auth/password")
@@ -27,9 +26,9 @@ def change_password(passwords: dict[str, str]) -> None:
 
     All other sessions end. A wrong `currentPassword` is a 400 of that field.
     """
-    with guess(current_user.email):
+    with guess(current_user().email):
         accounts.change_password(
-            current_user,
+            current_user(),
             current_session(),
             passwords["current_password"],
             passwords["new_password"],

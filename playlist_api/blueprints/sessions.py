@@ -5,16 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint
-from flask_jwt_extended import current_user
 
 from playlist_api.blueprints.answering import answer, failures
 from playlist_api.errors import NotFound
 from playlist_api.schemas.answers import session_list_answer
-from playlist_api.security.tokens import (
-    access_token_required,
-    current_session,
-    take_back_refresh_token,
-)
+from playlist_api.security.callers import access_token_required, current_session, current_user
+from playlist_api.security.tokens import take_back_refresh_token
 from playlist_api.services import sessions
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/auth/sessions")
@@ -28,7 +24,7 @@ def list_sessions() -> Any:
 
     Newest first. `lastUsedAt` is when a session was last refreshed.
     """
-    return sessions.list_sessions(current_user, current_session())
+    return sessions.list_sessions(current_user(), current_session())
 
 
 @blueprint.delete("")
@@ -36,7 +32,7 @@ def list_sessions() -> Any:
 @answer(None, HTTPStatus.NO_CONTENT)
 def end_other_sessions() -> None:
     """End all sessions but this one."""
-    sessions.end_other_sessions(current_user, current_session())
+    sessions.end_other_sessions(current_user(), current_session())
 
 
 @blueprint.delete("/<uuid:session_id>")
@@ -48,7 +44,7 @@ def end_session(session_id: UUID) -> None:
 
     Its tokens are good for nothing from then on. Ending the current one is a logout.
     """
-    sessions.end_session(current_user, session_id)
+    sessions.end_session(current_user(), session_id)
     # A browser that ends its own session is logged out; one that ends another keeps its cookie.
     if session_id == current_session():
         take_back_refresh_token()

@@ -34,12 +34,12 @@ def fixed_headers(*, production: bool) -> dict[str, str]:
 
 def init_app(app: Flask, *, production: bool) -> None:
     """Put the headers on every answer, errors and preflights included."""
-    fixed = fixed_headers(production=production)
+    fixed = fixed_headers(production=production).items()
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        for name, value in fixed.items():
-            response.headers.setdefault(name, value)
+        own = {name.lower() for name, _ in response.headers}
+        response.headers.extend([pair for pair in fixed if pair[0].lower() not in own])
         if request.headers.get("Origin") in current_app.config["CORS_ORIGINS"]:
             _allow_origin(response)
         if response.content_length == 0 or response.status_code == 204:

@@ -3,6 +3,7 @@
 The class's docstring and `example` are what the OpenAPI document says of it.
 """
 
+from functools import cached_property
 from typing import Any
 
 from marshmallow import fields
@@ -20,6 +21,11 @@ class Answer(CamelCase):
         """Promise the field, unless it says itself that it may be left out."""
         super().on_bind_field(field_name, field_obj)
         field_obj.required = field_obj.metadata.get("always", True)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The fields' names, in their order."""
+        return tuple(str(field.data_key) for field in self.fields.values())
 
 
 class UserAnswer(Answer):

@@ -130,8 +130,9 @@ class WholeNumber(fields.Field[int]):
 class Timestamp(fields.Field[datetime]):
     """A moment as ISO 8601 in UTC, ending in `Z`."""
 
-    def _serialize(self, value: Any, *_: Any, **__: Any) -> str:
-        return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    def _serialize(self, value: Any, *_: Any, **__: Any) -> datetime:
+        moment: datetime = value.astimezone(UTC)
+        return moment
 
 
 def problems(error: ValidationError) -> list[dict[str, str]]:

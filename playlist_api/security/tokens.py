@@ -1,46 +1,46 @@
-"""Access and refresh tokens: made, checked, and carried by header and by cookie.
+"""Access and refresh tokens: made, decoded, and handed out.
 
 Both are JWTs that name their user (`sub`) and their session (`sid`), signed with HS256.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import timedelta
-from functools import wraps
+from functools import lru_cache
 from hashlib import sha256
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from flask import Flask, Response, after_this_request, current_app, g, request
+from flask import Flask, Response, after_this_request, current_app
 from flask_jwt_extended import (
     JWTManager,
     create_access_token,
     create_refresh_token,
     decode_token,
-    get_jwt,
     set_refresh_cookies,
-    verify_jwt_in_request,
 )
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import InvalidTokenError, PyJWTError
-from sqlalchemy import func, select
 
-from playlist_api.database import db
-from playlist_api.errors import Unauthorized
-from playlist_api.models import Session, User
-from playlist_api.operations import ACCESS_TOKEN, REFRESH_TOKEN, operation_of
+from playlist_api.models import Session
+from playlist_api.operations import REFRESH_TOKEN
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 REFRESH_TOKEN_LIFETIME = timedelta(days=7)
 REFRESH_COOKIE = REFRESH_TOKEN
 CLAIMS = frozenset({"sub", "sid", "type", "jti", "iat", "exp"})
 
-# The last is what Flask-JWT-Extended raises for an `Authorization` of commas and spaces.
-TOKEN_ERRORS = (JWTExtendedException, PyJWTError, IndexError)
+TOKEN_ERRORS = (JWTExtendedException, PyJWTError, AttributeError, TypeError, ValueError)
 
-View = TypeVar("View", bound=Callable[..., Any])
+REMEMBERED = 2048
+"""Tokens that a process need not decode again: of so many people who call at a time."""
 
 jwt = JWTManager()
+
+
+class Caller(NamedTuple):
+    """Whose genuine token a request holds; whether their session is alive, the database knows."""
+
+    user_id: str
+    session_id: str
 
 
 def init_app(app: Flask, *, secure_cookie: bool) -> None:
@@ -66,92 +66,17 @@ def _key(_header: dict[str, Any], claims: dict[str, Any]) -> str:
     return key
 
 
-@jwt.user_lookup_loader
-def _user_of_live_session(_header: dict[str, Any], claims: dict[str, Any]) -> User | None:
-    # One query finds the user and proves the session alive, so that its end is felt at once.
-    user = db.session.scalar(
-        select(User)
-        .join(Session, Session.user_id == User.id)
-        .where(
-            Session.id == _uuid(claims["sid"]),
-            User.id == _uuid(claims["sub"]),
-            Session.expires_at > func.now(),
-        )
-    )
-    g.user_id = user and user.id
-    return user
+@lru_cache(REMEMBERED)
+def decoded(token: str, _key: str) -> tuple[Caller, str, float]:
+    """Check a token's signature and claims, and say whose it is, of which kind, and until when.
 
+    A token that was decoded before is not decoded again, so that the caller must look at the time.
 
-def _uuid(claim: Any) -> UUID | None:
-    try:
-        return UUID(claim)
-    except (AttributeError, TypeError, ValueError):
-        return None
-
-
-def access_token_required(view: View) -> View:
-    """Let only requests through whose `Authorization: Bearer` holds a good access token.
-
-    The view finds its user as `flask_jwt_extended.current_user`.
-
-    :raises Unauthorized: for any other token, and for none.
+    :raises TOKEN_ERRORS: when this service has not made it, or it has expired.
     """
-    return _guarded(view, ACCESS_TOKEN, locations="headers")
-
-
-def refresh_cookie_required(view: View) -> View:
-    """Let only requests through whose cookie holds a refresh token of a session that is alive.
-
-    :raises Unauthorized: for any other cookie, and for none.
-    """
-    return _guarded(view, REFRESH_TOKEN, locations="cookies", refresh=True)
-
-
-def tokens_accepted(view: View) -> View:
-    """Note of a view that it asks for no token, but uses what `presented_sessions` finds."""
-    operation = operation_of(view)
-    operation.security = [ACCESS_TOKEN, REFRESH_TOKEN]
-    operation.failures.add(503)
-    return view
-
-
-def _guarded(view: View, scheme: str, **where: Any) -> View:
-    operation = operation_of(view)
-    operation.security, operation.anonymous = [scheme], False
-    operation.failures |= {401, 503}
-
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        try:
-            _spell_scheme()
-            verify_jwt_in_request(**where)
-        except TOKEN_ERRORS as error:
-            raise Unauthorized("Please sign in.") from error
-        return view(*args, **kwargs)
-
-    return cast(View, guarded)
-
-
-def _spell_scheme() -> None:
-    # The library wants `Bearer` to the letter; schemes have no case (RFC 9110, section 11.1).
-    scheme, space, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        request.environ["HTTP_AUTHORIZATION"] = f"Bearer{space}{token}"
-
-
-def presented_sessions() -> Iterator[UUID]:
-    """Name the sessions that the request holds a genuine token of, be it expired or replaced.
-
-    Such a token opens nothing, but is proof enough for ending its session.
-    """
-    header = request.authorization
-    bearer = header.token if header and header.type == "bearer" else None
-    for token, kind in ((bearer, "access"), (request.cookies.get(REFRESH_COOKIE), "refresh")):
-        with suppress(*TOKEN_ERRORS):
-            claims = decode_token(token or "", allow_expired=True)
-            session_id = _uuid(claims["sid"])
-            if session_id and claims["type"] == kind:
-                yield session_id
+    claims = decode_token(token)
+    caller = Caller(str(UUID(claims["sub"])), str(UUID(claims["sid"])))
+    return caller, claims["type"], claims["exp"]
 
 
 def access_token(session: Session) -> str:
@@ -211,8 +136,3 @@ def take_back_refresh_token() -> None:
             samesite="Strict",
         )
         return response
-
-
-def current_session() -> UUID:
-    """Name the session of the request's token, which has been checked."""
-    return UUID(get_jwt()["sid"])

@@ -13,11 +13,14 @@ from sqlalchemy.orm import Session as OrmSession
 
 from playlist_api import events
 from playlist_api.database import db, violates
-from playlist_api.errors import Conflict
+from playlist_api.errors import Conflict, Unauthorized
 from playlist_api.models import IdempotencyKey, Movie, PasswordReset, Session, User
+from playlist_api.schemas.answers import user_answer
 from playlist_api.security.passwords import hasher, weakness
+from playlist_api.security.tokens import Caller
 from playlist_api.services.auth import EMAIL_TAKEN, confirmed, locked
-from playlist_api.services.sessions import ListedSession, list_sessions
+from playlist_api.services.queries import account
+from playlist_api.services.sessions import SESSION_ENDED, ListedSession, list_sessions
 
 EXPORTED_AT_ONCE = 500
 """Movies that an export holds in memory at a time."""
@@ -36,6 +39,16 @@ class Export:
     password_resets: Iterable[PasswordReset]
     idempotency_keys: Iterable[IdempotencyKey]
     movies: Iterable[Movie]
+
+
+def find_account(caller: Caller) -> dict[str, Any]:
+    """Return the caller's account as they may see it.
+
+    :raises Unauthorized: when their session has ended.
+    """
+    for row in account(**caller._asdict()):
+        return dict(zip(user_answer.names, row, strict=True))
+    raise Unauthorized(SESSION_ENDED)
 
 
 def change_profile(user: User, changes: dict[str, Any], check: Check) -> User:

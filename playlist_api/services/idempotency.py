@@ -10,57 +10,37 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import func
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.sql.dml import ReturningInsert
-
-from playlist_api.database import db
-from playlist_api.errors import Conflict
-from playlist_api.models import IdempotencyKey, Movie
+from playlist_api.errors import Conflict, Unauthorized
+from playlist_api.schemas.answers import movie_answer
+from playlist_api.security.tokens import Caller
+from playlist_api.services.queries import movie_of_key, new_movie_with_key
+from playlist_api.services.sessions import SESSION_ENDED
 
 LIFETIME = timedelta(days=1)
 """How long a key is kept: as long as the services do whose clients are used to such keys."""
 
 
-def first_with_key(key: str, movie: Movie, fields: Mapping[str, Any]) -> Movie:
-    """Claim the key for a movie that was added with these fields in the running transaction.
+def add_first(caller: Caller, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Add a movie with these fields if the key is new, and return it.
 
-    When it was claimed before, the transaction is undone, and the first movie returned as it was
-    then: of the same fields, so that the key's row need not keep them.
+    If it is not, return the movie that was added with it, as it was then: of the same fields, so
+    that the key's row need not keep them.
 
-    :raises Conflict: when the first movie had other fields.
+    :raises Conflict: when that movie had other fields.
+    :raises Unauthorized: when the caller's session has ended.
     """
-    db.session.flush()
-    owner_id, key_hash = movie.owner_id, _hash(f"{movie.owner_id} {key}")
+    key_hash = _hash(f"{caller.user_id} {key}")
     fields_hash = _hash(json.dumps(fields, sort_keys=True))
-    if db.session.scalar(_claim(movie, key_hash, fields_hash)):
-        return movie
-    # A claim that fails has locked the row it met, which so is still there.
-    first = db.session.get_one(IdempotencyKey, key_hash)
-    db.session.expunge(first)
-    db.session.rollback()
-    if first.fields_hash != fields_hash:
-        raise Conflict("This Idempotency-Key was used for another movie.")
-    times = {"created_at": first.created_at, "updated_at": first.created_at}
-    return Movie(id=first.movie_id, owner_id=owner_id, **times, **fields)
-
-
-def _claim(movie: Movie, key_hash: str, fields_hash: str) -> ReturningInsert[tuple[str]]:
-    claim = insert(IdempotencyKey).values(
-        key_hash=key_hash,
-        user_id=movie.owner_id,
-        fields_hash=fields_hash,
-        movie_id=movie.id,
-        created_at=movie.created_at,
-        expires_at=movie.created_at + LIFETIME,
-    )
-    # Of those who race, the first claims the key, and the others wait here until it has.
-    claim = claim.on_conflict_do_update(
-        index_elements=[IdempotencyKey.key_hash],
-        set_=dict(claim.excluded),
-        where=IdempotencyKey.expires_at <= func.now(),
-    )
-    return claim.returning(IdempotencyKey.key_hash)
+    hashes = {"key_hash": key_hash, "fields_hash": fields_hash, "lifetime": LIFETIME}
+    for row in new_movie_with_key(**hashes, **fields, **caller._asdict()):
+        return dict(zip(movie_answer.names, row, strict=True))
+    for first_hash, movie_id, created_at in movie_of_key(key_hash=key_hash, **caller._asdict()):
+        if first_hash != fields_hash:
+            raise Conflict("This Idempotency-Key was used for another movie.")
+        values = (movie_id, fields["title"], fields["year"], fields["image_url"])
+        row = (*values, caller.user_id, created_at, created_at)
+        return dict(zip(movie_answer.names, row, strict=True))
+    raise Unauthorized(SESSION_ENDED)
 
 
 def _hash(text: str) -> str:

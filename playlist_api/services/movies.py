@@ -1,18 +1,20 @@
 """A user's list of movies."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api import events
 from playlist_api.database import db, violates
 from playlist_api.errors import Forbidden, NotFound, Unauthorized
 from playlist_api.models import ADMIN, Movie, User
-from playlist_api.services.idempotency import first_with_key
+from playlist_api.schemas.answers import movie_answer
+from playlist_api.security.tokens import Caller
+from playlist_api.services.idempotency import add_first
+from playlist_api.services.queries import new_movie, one_movie, page_of_movies
 from playlist_api.services.sessions import SESSION_ENDED
 
 LARGEST_ID = 2**63 - 1
@@ -25,94 +27,89 @@ Check = Callable[[Movie], None]
 """Looks at a movie that is about to be changed, and raises to prevent it."""
 
 
-@dataclass(frozen=True)
-class PageMeta:
-    """Where in its list a page stands."""
+def read_movie(caller: Caller, movie_id: int) -> dict[str, Any]:
+    """Return a movie that is the caller's to use: their own or, for an admin, anybody's.
 
-    page: int
-    limit: int
-    total: int
-
-    @property
-    def total_pages(self) -> int:
-        """How many pages the whole list fills; none if it is empty."""
-        return -(-self.total // self.limit)
-
-
-@dataclass(frozen=True)
-class Page:
-    """A part of somebody's list."""
-
-    items: list[Movie]
-    meta: PageMeta
-
-
-def find_movie(user: User, movie_id: int, *, to_change: bool = False) -> Movie:
-    """Find a movie that is the user's to use: their own or, for an admin, anybody's.
-
-    One `to_change` is locked until the transaction ends.
-
+    :raises Unauthorized: when the caller's session has ended.
     :raises NotFound: when there is no such movie.
     :raises Forbidden: when it is somebody else's.
     """
-    movie = _movie(movie_id)
-    if movie.owner_id != user.id and user.role != ADMIN:
-        events.record("denied", userId=user.id, movieId=movie_id)
-        raise Forbidden("This movie is on somebody else's list.")
-    # Locked only now, so that nobody holds up what is not theirs.
-    return _movie(movie_id, for_update=True) if to_change else movie
+    for user_id, role, *row in one_movie(movie_id=min(movie_id, LARGEST_ID), **caller._asdict()):
+        movie = _as_answer(row)
+        _check_access(movie_id, movie["ownerId"], user_id, role)
+        return movie
+    raise Unauthorized(SESSION_ENDED)
 
 
-def _movie(movie_id: int, *, for_update: bool = False) -> Movie:
-    movie = None
-    if movie_id <= LARGEST_ID:
-        movie = db.session.get(
-            Movie, movie_id, with_for_update=for_update or None, populate_existing=for_update
-        )
-    if movie is None:
+def _check_access(movie_id: int, owner_id: Any, user_id: Any, role: str) -> None:
+    if owner_id is None:
         raise NotFound("There is no such movie.")
-    return movie
+    if owner_id != user_id and role != ADMIN:
+        events.record("denied", userId=user_id, movieId=movie_id)
+        raise Forbidden("This movie is on somebody else's list.")
 
 
-def list_movies(user: User, page: int, limit: int) -> Page:
-    """Return the page of the user's list, newest first; one past its end is empty."""
-    own = Movie.owner_id == user.id
-    total = db.session.scalar(select(func.count()).where(own)) or 0
-    meta = PageMeta(page, limit, total)
-    if page > meta.total_pages:
-        return Page([], meta)
-    newest_first = select(Movie).where(own).order_by(Movie.created_at.desc(), Movie.id.desc())
-    items = db.session.scalars(newest_first.limit(limit).offset((page - 1) * limit))
-    return Page(list(items), meta)
+def _as_answer(row: Iterable[Any]) -> dict[str, Any]:
+    return dict(zip(movie_answer.names, row, strict=True))
 
 
-def add_movie(user: User, fields: Mapping[str, Any], key: str | None = None) -> Movie:
-    """Put a movie on the user's list; with an idempotency key, at most once.
+def list_movies(caller: Caller, page: int, limit: int) -> dict[str, Any]:
+    """Return the page of the caller's list, newest first; one past its end is empty.
+
+    :raises Unauthorized: when the caller's session has ended.
+    """
+    offset = min((page - 1) * limit, LARGEST_ID)
+    rows = page_of_movies(limit=limit, offset=offset, **caller._asdict())
+    if not rows:
+        raise Unauthorized(SESSION_ENDED)
+    total = rows[0][0]
+    meta = {"page": page, "limit": limit, "total": total, "totalPages": -(-total // limit)}
+    items = [_as_answer(row) for _, *row in rows if row[0] is not None]
+    return {"items": items, "meta": meta}
+
+
+def add_movie(caller: Caller, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+    """Put a movie on the caller's list; with an idempotency key, at most once.
 
     Whoever repeats the call with the key gets the movie as it was when it was added.
 
     :raises Conflict: when the key was used for a movie with other fields.
-    :raises Unauthorized: when the user was deleted a moment ago.
+    :raises Unauthorized: when the caller's session has ended.
     """
-    movie = Movie(owner_id=user.id, **fields)
-    db.session.add(movie)
     try:
         if key is not None:
-            movie = first_with_key(key, movie, fields)
-        db.session.commit()
+            return add_first(caller, fields, key)
+        for row in new_movie(**fields, **caller._asdict()):
+            return _as_answer(row)
     except IntegrityError as error:
-        if violates(error, "Movie_ownerId_fkey"):
-            raise Unauthorized(SESSION_ENDED) from error
-        raise
-    return movie
+        if not violates(error, "Movie_ownerId_fkey"):
+            raise
+    raise Unauthorized(SESSION_ENDED)
+
+
+def find_movie(user: User, movie_id: int) -> Movie:
+    """Find a movie that the user may change, and lock it until the transaction ends.
+
+    :raises NotFound, Forbidden: as `read_movie` does.
+    """
+    movie = _movie(movie_id)
+    _check_access(movie_id, movie and movie.owner_id, user.id, user.role)
+    # Locked only now, so that nobody holds up what is not theirs.
+    movie = _movie(movie_id, with_for_update=True, populate_existing=True)
+    _check_access(movie_id, movie and movie.owner_id, user.id, user.role)
+    return cast(Movie, movie)
+
+
+def _movie(movie_id: int, **how: Any) -> Movie | None:
+    return db.session.get(Movie, movie_id, **how) if movie_id <= LARGEST_ID else None
 
 
 def change_movie(user: User, movie_id: int, changes: Mapping[str, Any], check: Check) -> Movie:
     """Set the given fields of a movie, if the check lets it pass, and keep the others.
 
-    :raises NotFound, Forbidden: as `find_movie` does.
+    :raises NotFound, Forbidden: as `read_movie` does.
     """
-    movie = find_movie(user, movie_id, to_change=True)
+    movie = find_movie(user, movie_id)
     check(movie)
     for name, value in changes.items():
         setattr(movie, name, value)
@@ -123,9 +120,9 @@ def change_movie(user: User, movie_id: int, changes: Mapping[str, Any], check: C
 def delete_movie(user: User, movie_id: int, check: Check) -> None:
     """Take a movie off its list, if the check lets it pass.
 
-    :raises NotFound, Forbidden: as `find_movie` does.
+    :raises NotFound, Forbidden: as `read_movie` does.
     """
-    movie = find_movie(user, movie_id, to_change=True)
+    movie = find_movie(user, movie_id)
     check(movie)
     db.session.delete(movie)
     db.session.commit()

@@ -1,0 +1,95 @@
+"""The statements of the calls that are made most: each is made once, and is one round trip.
+
+The check that the caller's session is alive is a part of each, so that it costs nothing more; when
+it is not, there is no row.
+"""
+
+from sqlalchemy import Interval, String, bindparam, func, select, true
+from sqlalchemy.dialects.postgresql import insert
+
+from playlist_api.database import Query, columns_of
+from playlist_api.models import IdempotencyKey, Movie, MovieCount, User
+from playlist_api.schemas.answers import movie_answer, user_answer
+from playlist_api.security.callers import live_user
+
+caller = live_user.with_only_columns(User.id, User.role).cte("caller")
+
+account = Query(live_user.with_only_columns(*columns_of(User, user_answer.names)))
+
+one_movie = Query(
+    select(*columns_of(caller, ["id", "role"]), *columns_of(Movie, movie_answer.names)).select_from(
+        caller.outerjoin(Movie, Movie.id == bindparam("movie_id"))
+    )
+)
+"""The caller's id and role, and the movie, whosever it is; nulls if there is none."""
+
+_page = (
+    select(Movie)
+    .where(Movie.owner_id == caller.c.id)
+    .order_by(Movie.created_at.desc(), Movie.id.desc())
+    .limit(bindparam("limit"))
+    .offset(bindparam("offset"))
+    .lateral("page")
+)
+_total = select(MovieCount.movies).where(MovieCount.owner_id == caller.c.id).scalar_subquery()
+
+page_of_movies = Query(
+    select(func.coalesce(_total, 0), *columns_of(_page, movie_answer.names)).select_from(
+        caller.outerjoin(_page, true())
+    )
+)
+"""The total and a movie in each row, in the page's order; one row of nulls if it is empty."""
+
+_fields = (
+    bindparam("title", type_=String),
+    bindparam("year", type_=String),
+    bindparam("image_url", type_=String),
+)
+_FIELDS = ["title", "year", "imageUrl", "ownerId"]
+
+new_movie = Query(
+    insert(Movie)
+    .from_select(_FIELDS, select(*_fields, caller.c.id))
+    .returning(*columns_of(Movie, movie_answer.names))
+)
+
+_next_id = func.nextval(func.pg_get_serial_sequence('"Movie"', "id"))
+_new = select(_next_id.label("id"), caller.c.id.label("owner_id")).cte("new")
+_claim = insert(IdempotencyKey).from_select(
+    ["key", "userId", "fields", "movieId", "createdAt", "expiresAt"],
+    select(
+        bindparam("key_hash", type_=String),
+        _new.c.owner_id,
+        bindparam("fields_hash", type_=String),
+        _new.c.id,
+        func.now(),
+        func.now() + bindparam("lifetime", type_=Interval),
+    ),
+)
+# Of those who race, the first claims the key, and the others wait here until it has.
+_claimed = (
+    _claim.on_conflict_do_update(
+        index_elements=[IdempotencyKey.key_hash],
+        set_=dict(_claim.excluded),
+        where=IdempotencyKey.expires_at <= func.now(),
+    )
+    .returning(IdempotencyKey.movie_id)
+    .cte("claimed")
+)
+new_movie_with_key = Query(
+    insert(Movie)
+    .from_select(
+        ["id", *_FIELDS],
+        select(_claimed.c.movie_id, *_fields, _new.c.owner_id).select_from(
+            _claimed.join(_new, true())
+        ),
+    )
+    .returning(*columns_of(Movie, movie_answer.names))
+)
+"""Adds a movie if it can claim the key for it: no row if it cannot."""
+
+movie_of_key = Query(
+    select(*columns_of(IdempotencyKey, ["fields", "movieId", "createdAt"]))
+    .join(caller, caller.c.id == IdempotencyKey.user_id)
+    .where(IdempotencyKey.key_hash == bindparam("key_hash"))
+)
