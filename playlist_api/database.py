@@ -132,25 +132,32 @@ class Query:
         :raises DBAPIError: as SQLAlchemy does, when the database refuses or is away.
         """
         try:
-            return self._rows(self._constants | parameters)
+            pooled = db.engines[SINGLE_STATEMENTS].raw_connection()
         except psycopg2.Error as error:
-            failed = DBAPIError.instance(
-                self.text, None, error, psycopg2.Error, hide_parameters=True
-            )
-            raise failed from error
-
-    def _rows(self, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        pooled = db.engines[SINGLE_STATEMENTS].raw_connection()
+            raise self._failed(error, lost=True) from error
         connection: Any = pooled.driver_connection
         try:
             with connection.cursor() as cursor:
-                cursor.execute(self.text, parameters)
+                cursor.execute(self.text, self._constants | parameters)
                 rows: list[tuple[Any, ...]] = cursor.fetchall()
                 return rows
-        finally:
-            if connection.closed:
+        except psycopg2.Error as error:
+            lost = bool(connection.closed)
+            if lost:
                 pooled.invalidate()
+            raise self._failed(error, lost=lost) from error
+        finally:
             pooled.close()
+
+    def _failed(self, error: psycopg2.Error, *, lost: bool) -> BaseException:
+        return DBAPIError.instance(
+            self.text,
+            None,
+            error,
+            psycopg2.Error,
+            hide_parameters=True,
+            connection_invalidated=lost,
+        )
 
 
 def columns_of(rows: Any, names: Iterable[str]) -> list[ColumnElement[Any]]:
