@@ -10,7 +10,7 @@ NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(OPTIONS)
 
-.PHONY: help run test isolation fuzz postman typescript attacks lint format tour openapi lock clean
+.PHONY: help run test isolation fuzz postman typescript bench attacks lint format tour openapi lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s%s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ postman: $(CLIENTS) ## run the Postman collection against the service at URL=…
 
 typescript: $(CLIENTS) ## build the TypeScript client, and test it against the service at URL=…
 	@PLAYLIST_API_URL=$(URL) $(NPM) test --prefix clients/typescript
+
+bench: .venv/installed ## measure the speed of each call beside bare gunicorn (OPTIONS='--compare REV')
+	@exec $(VENV) -m benchmarks.speed $(OPTIONS)
 
 attacks: .venv/installed ## measure the service under attack, in ten minutes (OPTIONS=--quick in two)
 	@exec $(VENV) -m benchmarks.attacks $(OPTIONS)
