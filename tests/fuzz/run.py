@@ -1,12 +1,12 @@
-"""The service under calls that nobody thought of: `python -m tests.fuzz.run [--seed N] …`.
+"""The service under calls that nobody thought of: `python -m tests.fuzz.run [options]`.
 
-schemathesis makes the calls up from the OpenAPI document, valid ones and others, and looks at every
-answer: no 5xx, nothing that the document does not tell of, valid calls accepted and others refused,
-tokens asked for, what was deleted gone. The service is gunicorn with two workers on a throw-away
-PostgreSQL, both started for it. The exit status is 1 when something was found.
+schemathesis makes the calls up from the OpenAPI document, valid ones and others, and looks at each
+answer: nothing of 500 and above, nothing that the document does not tell of, what is valid accepted
+and what is not refused, no token ignored, nothing there that was deleted. The service is gunicorn
+with two workers on a throw-away PostgreSQL, both started for it; the options are those of
+`schemathesis run`, like `--seed 2 --max-time 60`. The exit status is 1 when something was found.
 """
 
-import argparse
 import os
 import signal
 import subprocess
@@ -20,19 +20,21 @@ from dev.postgres import running
 from playlist_api.app import create_app
 from tests.service import ROOT, Gunicorn, call, environment, gunicorn
 
+DEFAULTS = ["--seed", "1", "--max-time", "600"]
+"""Seconds: calls are made up until they have passed."""
 
-def fuzz(service: Gunicorn, folder: Path, *, seed: int, examples: int) -> int:
-    """Call the service, with so many examples for each operation, and return the exit status.
 
-    What is found is told on standard output; files that nobody needs afterwards go to `folder`.
+def fuzz(service: Gunicorn, folder: Path, *options: str) -> int:
+    """Call the service and return schemathesis's exit status.
+
+    What it found it tells on standard output; files that nobody needs afterwards go to `folder`.
     """
     document = folder / "openapi.json"
     document.write_bytes(call(service, "GET", "/openapi.json").body)
     command = [
         *(sys.executable, "-m", "schemathesis.cli"),
         *("--config-file", str(Path(__file__).with_name("schemathesis.toml"))),
-        *("run", str(document), "--url", f"http://127.0.0.1:{service.port}"),
-        *("--seed", str(seed), "--max-examples", str(examples)),
+        *("run", str(document), "--url", f"http://127.0.0.1:{service.port}", *options),
     ]
     settings = {"HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis")}
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, check=False).returncode
@@ -46,10 +48,6 @@ def complaints(service: Gunicorn) -> str:
 
 def main() -> int:
     """Fuzz a service started for it, and return the exit status."""
-    parser = argparse.ArgumentParser(description="Fuzz the service.")
-    parser.add_argument("--seed", type=int, default=1, help="another one makes up other calls")
-    parser.add_argument("--examples", type=int, default=1000, help="for each operation, at most")
-    chosen = parser.parse_args()
     # Only an exception closes what is open, and a signal would leave gunicorn behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with TemporaryDirectory(prefix="playlist-") as name:
@@ -58,7 +56,7 @@ def main() -> int:
             with create_app(environment(url)).app_context():
                 upgrade()
             with gunicorn(folder / "log", environment(url)) as service:
-                status = fuzz(service, folder, seed=chosen.seed, examples=chosen.examples)
+                status = fuzz(service, folder, *DEFAULTS, *sys.argv[1:])
                 complained = complaints(service)
     sys.stdout.write(complained)
     return status or int(bool(complained))
