@@ -32,7 +32,8 @@ CONNECT_TIMEOUT = 3
 """Seconds until a database that does not answer counts as away."""
 
 POOL_SIZE = 8
-"""Connections of a worker for transactions, and as many for single statements."""
+"""Connections that a worker keeps for transactions, under load as many again, which may wait for
+locks; and as many for single statements."""
 
 SINGLE_STATEMENTS = "single statements"
 """The engine without transactions: a statement of its own needs no BEGIN and no COMMIT."""
@@ -72,7 +73,7 @@ def init_app(app: Flask, database_url: str) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "pool_size": POOL_SIZE,
-        "max_overflow": 0,
+        "max_overflow": POOL_SIZE,
         "pool_timeout": CONNECT_TIMEOUT,
         "hide_parameters": True,  # they would be logged with each error, hashes and all
         "connect_args": {"connect_timeout": CONNECT_TIMEOUT, "application_name": app.name},
@@ -80,6 +81,7 @@ def init_app(app: Flask, database_url: str) -> None:
     app.config["SQLALCHEMY_BINDS"] = {
         SINGLE_STATEMENTS: {
             "url": database_url,
+            "max_overflow": 0,  # one is back in a moment, which is sooner than another is opened
             "isolation_level": "AUTOCOMMIT",
             "pool_reset_on_return": None,
         }
