@@ -23,7 +23,10 @@ STOP_PATIENCE = 10  # seconds to write what is not yet on disk
 
 CLUSTER = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
 PRIVATE = ["-c", "listen_addresses=", "-c", "unix_socket_directories=../socket", "-p", PORT]
-CARELESS = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+CARELESS = [
+    *("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"),
+    *("-c", "max_connections=400"),  # each application of the tests keeps some
+]
 
 
 class PostgresError(Exception):

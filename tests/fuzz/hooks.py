@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import schemathesis
-from schemathesis import AuthContext, BaseSchema, Case, HookContext, Response
+from schemathesis import AuthContext, BaseSchema, Case, CheckContext, HookContext, Response
 from schemathesis.cli import EventHandler, ExecutionContext, handler
 from schemathesis.core.failures import AcceptedNegativeData, Failure
 from schemathesis.core.parameters import ParameterLocation
@@ -110,6 +110,15 @@ def after_call(_context: HookContext, case: Case[Any], response: Response) -> No
         listed.add((_caller(case), str(response.json()["id"])))
     if _sent(case, response) == ("deleteMovie", 204):
         listed.discard(_addressed(case))
+
+
+@schemathesis.check
+def deletion_is_final(_ctx: CheckContext, response: Response, case: Case[Any]) -> None:
+    """Ask again for each deleted movie: `use_after_free` does so where links happen to lead."""
+    if _sent(case, response) == ("deleteMovie", 204):
+        service = Remote(str(case.operation.base_url))
+        again = call(service, "GET", case.formatted_path, Authorization=_caller(case))
+        assert again.status == 404, f"It is still there: {again.body!r}"
 
 
 @schemathesis.hook
