@@ -3,30 +3,37 @@
 import select
 from collections.abc import Iterable
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg2
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from psycopg2 import InterfaceError, OperationalError
+from psycopg2.errors import (
+    DuplicatePreparedStatement,
+    FeatureNotSupported,
+    InvalidSqlStatementName,
+)
 from sqlalchemy import (
+    ClauseElement,
     ColumnElement,
     DateTime,
-    Executable,
     MetaData,
     Text,
     Uuid,
-    cast,
     event,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.sql.compiler import SQLCompiler
 
 CONNECT_TIMEOUT = 3
 """Seconds until a database that does not answer counts as away."""
@@ -118,21 +125,29 @@ def replace_if_lost(connection: Any, *_: Any) -> None:
 
 
 class Query:
-    """A statement that is made once, and sent on its own: one round trip, no transaction.
+    """A statement that is made once, and planned once by each process of the server.
 
-    Its parameters are named as in the statement.
+    It is sent on its own: one round trip, no transaction. Operators see the name that it is given,
+    with a part of its hash: `EXECUTE account_0123456789abcdef (…)`.
     """
 
-    def __init__(self, statement: Executable) -> None:
-        compiled = statement.compile(dialect=PGDialect_psycopg2())  # type: ignore[attr-defined, no-untyped-call]
+    def __init__(self, name: str, statement: ClauseElement) -> None:
+        dialect = PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+        compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
         self.text = str(compiled)
+        self.name = f"{name}_{sha256(self.text.encode()).hexdigest()[:16]}"
+        self._names = compiled.positiontup or []
         self._constants = {k: v for k, v in compiled.params.items() if v is not None}
+        arguments = ", ".join(["%s"] * len(self._names))
+        self._execute = f"EXECUTE {self.name}" + f" ({arguments})" * bool(arguments)
+        self._prepare = f"PREPARE {self.name} AS {self.text};"
 
     def __call__(self, **parameters: Any) -> list[tuple[Any, ...]]:
-        """Send it, and return its rows.
+        """Send it with its parameters, and return its rows.
 
         :raises DBAPIError: as SQLAlchemy does, when the database refuses or is away.
         """
+        parameters |= self._constants
         try:
             pooled = db.engines[SINGLE_STATEMENTS].raw_connection()
         except psycopg2.Error as error:
@@ -140,7 +155,7 @@ class Query:
         connection: Any = pooled.driver_connection
         try:
             with connection.cursor() as cursor:
-                cursor.execute(self.text, self._constants | parameters)
+                self._send(cursor, [parameters[name] for name in self._names])
                 rows: list[tuple[Any, ...]] = cursor.fetchall()
                 return rows
         except psycopg2.Error as error:
@@ -150,6 +165,21 @@ class Query:
             raise self._failed(error, lost=lost) from error
         finally:
             pooled.close()
+
+    def _send(self, cursor: Any, arguments: list[Any], first: str = "") -> None:
+        try:
+            cursor.execute(first + self._execute, arguments)
+        except InvalidSqlStatementName:
+            # This process of the server has not met the statement.
+            self._send(cursor, arguments, self._prepare)
+        except DuplicatePreparedStatement:
+            # PgBouncer has chosen another process for the second message, which has.
+            self._send(cursor, arguments)
+        except FeatureNotSupported:
+            if first:
+                raise
+            # A migration has changed the type of a column since it was planned.
+            self._send(cursor, arguments, f"DEALLOCATE {self.name};{self._prepare}")
 
     def _failed(self, error: psycopg2.Error, *, lost: bool) -> BaseException:
         return DBAPIError.instance(
@@ -171,7 +201,7 @@ def columns_of(rows: Any, names: Iterable[str]) -> list[ColumnElement[Any]]:
 def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
     if isinstance(column.type, DateTime):
         return func.timezone("UTC", column)
-    return cast(column, Text) if isinstance(column.type, Uuid) else column
+    return sql_cast(column, Text) if isinstance(column.type, Uuid) else column
 
 
 def ping() -> None:

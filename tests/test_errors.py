@@ -286,9 +286,9 @@ def test_a_body_shorter_than_it_says_is_refused_though_the_server_lets_it_pass(a
 
 
 def test_a_connection_lost_during_a_single_statement_is_not_used_again(own_app: Flask) -> None:
-    dying = Query(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    dying = Query("dying", text("SELECT pg_terminate_backend(pg_backend_pid())"))
     with own_app.app_context():
         with pytest.raises(DBAPIError) as raised:
             dying()
         assert is_unavailable(raised.value)
-        assert Query(text("SELECT 1"))() == [(1,)]
+        assert Query("one", text("SELECT 1"))() == [(1,)]

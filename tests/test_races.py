@@ -160,8 +160,9 @@ def test_a_movie_added_while_its_owner_is_deleted_finds_no_session(app: Flask) -
         db.session.execute(text('DELETE FROM "User" WHERE id = :id'), {"id": ada.user["id"]})
         adding = threads.submit(ada.post, "/movies", {"title": "Heat"})
         waiting = Query(
+            "waiting",
             text("""SELECT 1 FROM pg_stat_activity
-                    WHERE wait_event_type = 'Lock' AND datname = current_database()""")
+                    WHERE wait_event_type = 'Lock' AND datname = current_database()"""),
         )
         eventually(waiting, "the call waits")
         db.session.commit()

@@ -14,12 +14,13 @@ from playlist_api.security.callers import live_user
 
 caller = live_user.with_only_columns(User.id, User.role).cte("caller")
 
-account = Query(live_user.with_only_columns(*columns_of(User, user_answer.names)))
+account = Query("account", live_user.with_only_columns(*columns_of(User, user_answer.names)))
 
 one_movie = Query(
+    "one_movie",
     select(*columns_of(caller, ["id", "role"]), *columns_of(Movie, movie_answer.names)).select_from(
         caller.outerjoin(Movie, Movie.id == bindparam("movie_id"))
-    )
+    ),
 )
 """The caller's id and role, and the movie, whosever it is; nulls if there is none."""
 
@@ -34,9 +35,10 @@ _page = (
 _total = select(MovieCount.movies).where(MovieCount.owner_id == caller.c.id).scalar_subquery()
 
 page_of_movies = Query(
+    "page_of_movies",
     select(func.coalesce(_total, 0), *columns_of(_page, movie_answer.names)).select_from(
         caller.outerjoin(_page, true())
-    )
+    ),
 )
 """The total and a movie in each row, in the page's order; one row of nulls if it is empty."""
 
@@ -48,9 +50,10 @@ _fields = (
 _FIELDS = ["title", "year", "imageUrl", "ownerId"]
 
 new_movie = Query(
+    "new_movie",
     insert(Movie)
     .from_select(_FIELDS, select(*_fields, caller.c.id))
-    .returning(*columns_of(Movie, movie_answer.names))
+    .returning(*columns_of(Movie, movie_answer.names)),
 )
 
 _next_id = func.nextval(func.pg_get_serial_sequence('"Movie"', "id"))
@@ -77,6 +80,7 @@ _claimed = (
     .cte("claimed")
 )
 new_movie_with_key = Query(
+    "new_movie_with_key",
     insert(Movie)
     .from_select(
         ["id", *_FIELDS],
@@ -84,12 +88,13 @@ new_movie_with_key = Query(
             _claimed.join(_new, true())
         ),
     )
-    .returning(*columns_of(Movie, movie_answer.names))
+    .returning(*columns_of(Movie, movie_answer.names)),
 )
 """Adds a movie if it can claim the key for it: no row if it cannot."""
 
 movie_of_key = Query(
+    "movie_of_key",
     select(*columns_of(IdempotencyKey, ["fields", "movieId", "createdAt"]))
     .join(caller, caller.c.id == IdempotencyKey.user_id)
-    .where(IdempotencyKey.key_hash == bindparam("key_hash"))
+    .where(IdempotencyKey.key_hash == bindparam("key_hash")),
 )
