@@ -1,14 +1,15 @@
 """The application factory: the one module that knows all the others."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
+from flask.sessions import NullSession, SessionInterface
 
-from playlist_api import cli, database, mail
+from playlist_api import cli, database, mail, middleware
 from playlist_api.blueprints import (
     account,
     auth,
@@ -19,12 +20,34 @@ from playlist_api.blueprints import (
     sessions,
 )
 from playlist_api.config.settings import load_settings
-from playlist_api.middleware import errors, headers, request_log, requests
 from playlist_api.security import passwords as hashing
 from playlist_api.security import tokens
 
+NO_SESSION = NullSession()
+
 LONGEST_BODY = 1024 * 1024
 """Bytes: the limit of the back end that this service replaces, Fastify's default."""
+
+
+class NoCookieSessions(SessionInterface):
+    """Flask would make a signer and read the cookies of each request, for sessions not used."""
+
+    def open_session(self, *_: Any) -> NullSession:
+        """Return a session that says so when it is written to."""
+        return NO_SESSION
+
+    def is_null_session(self, _: object) -> bool:
+        return True
+
+
+class Service(Flask):
+    """Flask without what it does for each request, but not for this service."""
+
+    session_interface = NoCookieSessions()
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is: none is asynchronous, so none need be asked."""
+        return func
 
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
@@ -32,7 +55,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
 
     :raises SettingsError: when they do not make a safe service.
     """
-    app = Flask("playlist_api", static_folder=None)
+    app = Service("playlist_api", static_folder=None)
     settings = load_settings(environ, Path(app.instance_path))
     app.config.from_mapping({name.upper(): value for name, value in vars(settings).items()})
     app.config.from_mapping(
@@ -49,9 +72,6 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     for module in (auth, sessions, passwords, account, movies, health):
         app.register_blueprint(module.blueprint)
     documentation.init_app(app, with_page=settings.docs_enabled)
-    errors.init_app(app)
-    request_log.init_app(app)
-    headers.init_app(app, production=settings.production)
-    requests.init_app(app, trusted_proxies=settings.trusted_proxies)
+    middleware.init_app(app, settings)
     cli.init_app(app)
     return app

@@ -3,7 +3,10 @@
 import logging
 from typing import Any
 
-from flask import g, has_request_context
+from flask import has_request_context, request
+
+EVENT = "playlist_api.event"
+"""Where a request's environment holds what is to be a part of its line."""
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +20,6 @@ def record(event: str, **fields: Any) -> None:
     """
     described = {"event": event, **fields}
     if has_request_context():
-        g.event = described
+        request.environ[EVENT] = described
     else:
         log.info(event, extra={"fields": described})

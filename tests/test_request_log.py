@@ -43,7 +43,7 @@ def test_signing_in_is_logged_with_the_user(ada: Actor, lines: Lines, path: str)
 def test_a_parameter_that_the_api_does_not_know_may_be_a_secret(ada: Actor, lines: Lines) -> None:
     ada.get(f"/movies?page=1&{ada.token}&limit={ada.token}&page=2", X_Request_ID="secret-1")
     line = line_of(lines, "secret-1")
-    assert line["url"] == "/movies?page=1&page=2&***&***"
+    assert line["url"] == "/movies?page=1&***&***&page=2"
 
 
 def test_a_line_cannot_be_forged_or_broken(service: Service, lines: Lines) -> None:

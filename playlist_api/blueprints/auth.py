@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, g, request
+from flask import Blueprint, request
 
 from playlist_api.blueprints.answering import answer, failures
 from playlist_api.blueprints.loading import body, user_agent
@@ -82,6 +82,6 @@ def log_out() -> None:
 
 
 def _signed_in(signed_in: sessions.SignedIn) -> sessions.SignedIn:
-    g.user_id = signed_in.user.id
+    request.environ["REMOTE_USER"] = signed_in.user.id
     tokens.hand_out_refresh_token(signed_in.refresh_token)
     return signed_in

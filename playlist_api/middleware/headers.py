@@ -1,6 +1,12 @@
 """The headers of every answer: security, caching, and CORS for the front end's origins."""
 
-from flask import Flask, Response, current_app, request
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 SECURITY = {
     "Content-Security-Policy": (
@@ -32,26 +38,34 @@ def fixed_headers(*, production: bool) -> dict[str, str]:
     return fixed | {"Strict-Transport-Security": HSTS} if production else fixed
 
 
-def init_app(app: Flask, *, production: bool) -> None:
-    """Put the headers on every answer, errors and preflights included."""
-    fixed = fixed_headers(production=production).items()
+class Headers:
+    """Puts the headers on every answer, errors and preflights included."""
 
-    @app.after_request
-    def add_headers(response: Response) -> Response:
-        own = {name.lower() for name, _ in response.headers}
-        response.headers.extend([pair for pair in fixed if pair[0].lower() not in own])
-        if request.headers.get("Origin") in current_app.config["CORS_ORIGINS"]:
-            _allow_origin(response)
-        if response.content_length == 0 or response.status_code == 204:
-            response.headers.pop("Content-Type", None)
-        return response
+    def __init__(self, app: WSGIApplication, *, production: bool, origins: Container[str]) -> None:
+        self._app = app
+        self._origins = origins
+        self._fixed = [
+            (*pair, pair[0].lower()) for pair in fixed_headers(production=production).items()
+        ]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            if status.startswith("204") or ("Content-Length", "0") in headers:
+                headers = [pair for pair in headers if pair[0] != "Content-Type"]
+            own = {name.lower() for name, _ in headers}
+            headers += [(name, value) for name, value, key in self._fixed if key not in own]
+            if environ.get("HTTP_ORIGIN") in self._origins:
+                headers += _cors(environ, headers)
+            return start_response(status, headers, *exc_info)
+
+        return self._app(environ, start)
 
 
-def _allow_origin(response: Response) -> None:
-    response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
-    response.headers["Access-Control-Allow-Credentials"] = "true"
-    response.headers["Access-Control-Expose-Headers"] = EXPOSED
-    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-        response.headers["Access-Control-Allow-Methods"] = response.headers.get("Allow", "")
-        response.headers["Access-Control-Allow-Headers"] = REQUEST_HEADERS
-        response.headers["Access-Control-Max-Age"] = PREFLIGHT_MAX_AGE
+def _cors(environ: WSGIEnvironment, headers: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    yield "Access-Control-Allow-Origin", environ["HTTP_ORIGIN"]
+    yield "Access-Control-Allow-Credentials", "true"
+    yield "Access-Control-Expose-Headers", EXPOSED
+    if environ["REQUEST_METHOD"] == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
+        yield "Access-Control-Allow-Methods", dict(headers).get("Allow", "")
+        yield "Access-Control-Allow-Headers", REQUEST_HEADERS
+        yield "Access-Control-Max-Age", PREFLIGHT_MAX_AGE

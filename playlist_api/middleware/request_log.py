@@ -1,16 +1,24 @@
 """A request's id, and its one line in the log: JSON with Pino's fields."""
 
+from __future__ import annotations
+
 import json
 import logging
 import re
+from collections.abc import Iterable
 from time import perf_counter
 from traceback import format_exception
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
-from flask import Flask, Response, g, has_request_context, request
+from flask import has_request_context, request
 
+from playlist_api.events import EVENT
 from playlist_api.schemas.bodies import page_query
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """The ids of clients that are taken over: nothing that could forge a log line or a header."""
@@ -36,7 +44,7 @@ class JsonFormatter(logging.Formatter):
             **getattr(record, "fields", {}),
         }
         if has_request_context():
-            line.setdefault("reqId", g.get("request_id"))
+            line.setdefault("reqId", request.headers.get("X-Request-ID"))
         if record.exc_info and record.exc_info[1]:
             line["err"] = _described(record.exc_info[1])
         return json.dumps(line, default=str)
@@ -70,43 +78,49 @@ LOGGING: dict[str, Any] = {
 """For whoever serves the application to hand to `logging.config.dictConfig`."""
 
 
-def init_app(app: Flask) -> None:
-    """Give each request its id and its line.
+class RequestLog:
+    """Gives each request its id, and logs the answer.
 
-    To be called before what adds to the answer, for Flask runs these functions in reverse.
+    The rest of the application finds the id as the request's `X-Request-ID`, and leaves what the
+    line says of the caller and of what happened in the environment: the user's id as `REMOTE_USER`
+    (RFC 3875, section 4.1.11), and an event.
     """
 
-    @app.before_request
-    def start() -> None:
-        g.started = perf_counter()
-        wanted = request.headers.get("X-Request-ID", "")
-        g.request_id = wanted if PLAIN_ID.fullmatch(wanted) else str(uuid4())
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
 
-    @app.after_request
-    def finish(response: Response) -> Response:
-        response.headers["X-Request-ID"] = g.request_id
-        level = logging.ERROR if response.status_code >= 500 else logging.INFO
-        log.log(level, "request completed", extra={"fields": _fields(response)})
-        return response
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        started, statuses = perf_counter(), []
+        wanted = environ.get("HTTP_X_REQUEST_ID", "")
+        request_id = wanted if PLAIN_ID.fullmatch(wanted) else str(uuid4())
+        environ["HTTP_X_REQUEST_ID"] = request_id
+
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            statuses.append(int(status[:3]))
+            headers.append(("X-Request-ID", request_id))
+            return start_response(status, headers, *exc_info)
+
+        answer = self._app(environ, start)
+        fields = {
+            "reqId": request_id,
+            "method": environ["REQUEST_METHOD"],
+            "url": _url(environ),
+            "statusCode": statuses[-1],
+            "responseTime": round((perf_counter() - started) * 1000, 3),
+            "remoteAddress": environ.get("REMOTE_ADDR"),
+            "userId": environ.get("REMOTE_USER"),
+            **environ.get(EVENT, {}),
+        }
+        level = logging.ERROR if statuses[-1] >= 500 else logging.INFO
+        log.log(level, "request completed", extra={"fields": fields})
+        return answer
 
 
-def _fields(response: Response) -> dict[str, Any]:
-    return {
-        "reqId": g.request_id,
-        "method": request.method,
-        "url": _url(),
-        "statusCode": response.status_code,
-        "responseTime": round((perf_counter() - g.started) * 1000, 3),
-        "remoteAddress": request.remote_addr,
-        "userId": g.get("user_id"),
-        **g.get("event", {}),
-    }
-
-
-def _url() -> str:
+def _url(environ: WSGIEnvironment) -> str:
+    path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
     # A parameter that the API does not expect may be a secret that went astray.
     shown = [
         f"{name}={value}" if name in PARAMETERS and value.isdecimal() else "***"
-        for name, value in request.args.items(multi=True)
+        for name, value in parse_qsl(environ["QUERY_STRING"], keep_blank_values=True)
     ]
-    return f"{request.path}?{'&'.join(shown)}" if shown else request.path
+    return f"{path}?{'&'.join(shown)}" if shown else path

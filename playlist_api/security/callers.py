@@ -71,7 +71,7 @@ def _guarded(view: View, scheme: str, kind: str, presented: Callable[[], str]) -
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         g.caller = _caller(presented(), kind)
-        g.user_id = g.caller.user_id
+        request.environ["REMOTE_USER"] = g.caller.user_id
         try:
             return view(*args, **kwargs)
         except (ValidationError, HTTPException):
