@@ -5,6 +5,7 @@ Each setting is explained at https://docs.gunicorn.org/en/stable/settings.html.
 
 import logging
 import os
+import select
 import socket
 import threading
 from typing import Any
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 import gunicorn.util
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from playlist_api.errors import envelope
 from playlist_api.middleware.headers import fixed_headers
@@ -21,8 +23,39 @@ host = (os.environ.get("HOST") or "127.0.0.1").strip("[]")
 port = os.environ.get("PORT") or "3001"
 bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-worker_class = "gthread"  # keeps connections alive, and loses no queued request at SIGTERM
 threads = 32  # most of which may wait for a password to be hashed; the others must not
+
+PATIENCE = 10
+"""Milliseconds that a thread waits for the next request on the connection that it has answered."""
+
+
+class PatientWorker(ThreadWorker):
+    """Keeps connections alive, and loses no queued request at SIGTERM, as gthread does.
+
+    A thread stays with its connection while there is one for each: a request that comes soon, as
+    from a proxy, need not be handed from the loop that polls to a thread and back, which is a
+    tenth of its cost.
+    """
+
+    def handle(self, conn: TConn) -> Any:
+        """Answer a request, and those that follow it at once; return whether more may follow."""
+        kept = super().handle(conn)
+        while kept is True and self._may_stay() and readable(conn.sock):
+            kept = super().handle(conn)
+        return kept
+
+    def _may_stay(self) -> bool:
+        return bool(self.alive and self.nr_conns <= self.cfg.threads)
+
+
+def readable(sock: socket.socket) -> bool:
+    """Wait for bytes, or for the other side's end, at most for `PATIENCE`."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(PATIENCE))
+
+
+worker_class = PatientWorker
 
 # One import for all workers: they share its memory, and bad settings stop the start at once.
 preload_app = True

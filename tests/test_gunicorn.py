@@ -2,6 +2,8 @@
 
 import json
 import socket
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 
 import pytest
 
@@ -78,3 +80,13 @@ def test_who_sends_a_large_body_in_vain_still_hears_why(served: Gunicorn, expect
             assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
         connection.sendall(b"x" * length)
         assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
+
+
+def test_more_connections_than_threads_are_all_kept_and_served(served: Gunicorn) -> None:
+    connections = [HTTPConnection("127.0.0.1", served.port, timeout=10) for _ in range(80)]
+    with ExitStack() as stack:
+        for connection in [stack.enter_context(closing(each)) for each in connections] * 3:
+            connection.request("GET", "/health/live")
+            answer = connection.getresponse()
+            assert (answer.status, answer.headers["Connection"]) == (200, "keep-alive")
+            answer.read()

@@ -106,10 +106,10 @@ def _etag(representation: bytes) -> str:
 
 def _tagged(response: Response, representation: bytes) -> Response:
     etag = _etag(representation)
-    response.set_etag(etag)
+    response.headers["ETag"] = f'"{etag}"'
     if request.method in SAFE_METHODS:
         _check_if_match(etag)
-        if request.if_none_match.contains_weak(etag):
+        if "If-None-Match" in request.headers and request.if_none_match.contains_weak(etag):
             response.status_code = HTTPStatus.NOT_MODIFIED
             response.set_data(b"")
     return response
