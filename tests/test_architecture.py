@@ -9,7 +9,7 @@ import pytest
 from tests.service import ROOT
 
 FLOORS = [
-    {"app"},
+    {"app", "server"},
     {"cli"},
     {"middleware"},
     {"blueprints"},
