@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from dev.postgres import running
 from playlist_api.app import create_app
-from playlist_api.middleware.request_log import JsonFormatter
+from playlist_api.middleware import request_log
 from tests.service import (
     Actor,
     Gunicorn,
@@ -120,12 +120,19 @@ def service(request: pytest.FixtureRequest) -> Service:
 
 
 @pytest.fixture
-def lines(service: Service, caplog: pytest.LogCaptureFixture) -> Lines:
+def lines(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Lines:
     """Everything that the service logs, as a reader of its output sees it."""
     if isinstance(service, Gunicorn):
         return service.lines
+    written: list[str] = []
+    monkeypatch.setattr(request_log, "write", written.append)
     caplog.set_level(logging.INFO)
-    return lambda: [json.loads(JsonFormatter().format(record)) for record in caplog.records]
+    return lambda: [
+        json.loads(line)
+        for line in [*written, *map(request_log.JsonFormatter().format, caplog.records)]
+    ]
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Limits on tries, exact over workers, that leave the owner alone."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -16,7 +15,6 @@ from sqlalchemy import text
 from playlist_api.app import create_app
 from playlist_api.database import db
 from playlist_api.errors import ServiceUnavailable
-from playlist_api.middleware.request_log import JsonFormatter
 from playlist_api.security import passwords
 from playlist_api.security.passwords import PasswordHasher
 from tests.conftest import Databases
@@ -25,6 +23,7 @@ from tests.service import (
     Actor,
     Answer,
     InProcess,
+    Lines,
     Service,
     call,
     environment,
@@ -93,13 +92,10 @@ def test_wrong_guesses_at_an_account_are_limited(ada: Actor, address: str) -> No
     assert refused(log_in(ada, address))
 
 
-def test_a_try_too_many_is_an_event(
-    ada: Actor, address: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO")
+def test_a_try_too_many_is_an_event(ada: Actor, address: str, lines: Lines) -> None:
     for _ in range(4):
         log_in(ada, address, "wrong")
-    line = json.loads(JsonFormatter().format(caplog.records[-1]))
+    line = lines()[-1]
     assert (line["event"], line["limit"]) == ("throttled", "login")
     assert (line["statusCode"], line["remoteAddress"]) == (429, address)
 
