@@ -273,6 +273,48 @@ QUERIES = [
     ),
 ]
 
+NO_CURSORS = [
+    *(
+        "",
+        "%20",
+        "1",
+        "null",
+        "undefined",
+        "%00",
+        "%FF",
+        "%ED%A0%80",
+        "%F0%9F%8E%AC",
+        "'",
+        "A",
+        "A" * 3000,
+    ),
+    *(
+        "A" * 21,
+        "A" * 23,
+        "A" * 21 + "B",
+        "A" * 21 + "=",
+        "A" * 22 + "==",
+        "A" * 21 + "%00",
+        "A" * 22 + "%0A",
+        "A" * 21 + "%C3%84",
+    ),
+    *(
+        "%2B" + "A" * 21,
+        "%2F" + "A" * 21,
+        "A" * 10 + "." + "A" * 11,
+        "%D9%A1" * 22,
+        "%EF%BC%A1" * 22,
+        "2026-11-23T10:20:00Z,42",
+    ),
+    *(
+        "f_________8AAAAAAAAAAA",
+        "gAAAAAAAAAAAAAAAAAAAAA",
+        "A4REDMxzYAAAAAAAAAAAAA",
+        "_yNAAQDUP_8AAAAAAAAAAA",
+    ),  # years that no datetime has
+    *("A" * 22 + "&cursor=" + "A" * 22, "A" * 22 + "&page=1", "A" * 22 + "&page=2"),
+]
+
 NO_PATHS = [
     *("/", "/nothing", "/movies/", "/movies//", "//movies", "/movies//1", "/me/", "/auth", "/auth/", "/auth/login/"),
     *("/Movies", "/movies/x", "/movies/00", "/movies/01", "/movies/-1", "/movies/+1", "/movies/1.0", "/movies/1e3"),
@@ -405,6 +447,15 @@ def test_a_page_or_limit_out_of_bounds_is_refused(witness: Actor, name: str, val
 
 def test_page_and_limit_are_refused_together(witness: Actor) -> None:
     assert witness.get("/movies?page=0&limit=0").fields == {"page", "limit"}
+
+
+@pytest.mark.parametrize("cursor", NO_CURSORS)
+def test_a_cursor_that_is_none_is_refused(witness: Actor, cursor: str) -> None:
+    assert witness.get(f"/movies?cursor={cursor}").fields == {"cursor"}
+
+
+def test_all_that_is_wrong_with_a_query_is_told_at_once(witness: Actor) -> None:
+    assert witness.get("/movies?page=0&limit=0&cursor=").fields == {"page", "limit", "cursor"}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])

@@ -11,6 +11,7 @@ from playlist_api.blueprints.loading import body, idempotency_key, query
 from playlist_api.errors import Forbidden, NotFound
 from playlist_api.schemas.answers import movie_answer, movie_page_answer
 from playlist_api.schemas.bodies import movie_body, movie_changes, page_query
+from playlist_api.schemas.cursors import Place, cursor_of
 from playlist_api.security.callers import access_token_required, caller, current_user
 from playlist_api.services import movies
 
@@ -26,13 +27,23 @@ class MovieId(IntegerConverter):
 @blueprint.get("")
 @access_token_required
 @query(page_query)
-@answer(movie_page_answer)
-def list_movies(page: dict[str, int]) -> Any:
+@answer(movie_page_answer, headers=("Link",))
+def list_movies(wanted: dict[str, Any]) -> Any:
     """List one's movies.
 
     Newest first, by `createdAt` and then `id`. A page past the end is empty, with a true `meta`.
+    The `Link` of a page leads to the next one by a `cursor`, a place in the list: whatever is
+    added or deleted meanwhile, no other movie is skipped or comes twice, and a page deep in a long
+    list takes no longer than the first.
     """
-    return movies.list_movies(caller(), **page)
+    page, end = movies.list_movies(caller(), **wanted)
+    return page, _link_after(end, wanted["limit"])
+
+
+def _link_after(end: Place | None, limit: int) -> dict[str, str]:
+    if end is None:
+        return {}
+    return {"Link": f'</movies?cursor={cursor_of(end)}&limit={limit}>; rel="next"'}
 
 
 @blueprint.post("")

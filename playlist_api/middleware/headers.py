@@ -24,7 +24,7 @@ SECURITY = {
 HSTS = "max-age=31536000; includeSubDomains"
 """One year: Helmet's default, and what hstspreload.org asks for."""
 
-EXPOSED = "Content-Disposition, ETag, Location, Retry-After, X-Request-ID"
+EXPOSED = "Content-Disposition, ETag, Link, Location, Retry-After, X-Request-ID"
 REQUEST_HEADERS = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
 )

@@ -58,6 +58,10 @@ ANSWER_HEADERS = {
     "X-Request-ID": ("The request's id, which is also in the log.", REQUEST_ID),
     "Cache-Control": ("Nothing is to be kept by caches.", "no-store"),
     "ETag": ("Names this state of what was read or changed.", ETAG),
+    "Link": (
+        "Where the next page is, if there is one (RFC 8288).",
+        '</movies?cursor=AAZg7u-vdAEAAAAAAAAAKg&limit=20>; rel="next"',
+    ),
     "Location": ("Where the new movie is.", "/movies/42"),
     "Set-Cookie": ("Sets, or clears, the refresh token.", COOKIE),
     "Content-Disposition": (
@@ -73,9 +77,9 @@ ANSWER_HEADERS = {
 ALWAYS = ("X-Request-ID", "Cache-Control")
 """The headers of every answer that the document shows."""
 
-SOMETIMES = {"Set-Cookie"}
-"""The headers that an answer may lack even where it is said to have them: whoever ends another
-session than their own keeps their cookie."""
+SOMETIMES = {"Link", "Set-Cookie"}
+"""The headers that an answer may lack even where it is said to have them: no page follows the last
+one, and whoever ends another session than their own keeps their cookie."""
 
 FAILURES = {
     400: (

@@ -7,6 +7,7 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema, fields
 from marshmallow.validate import Regexp
 
+from playlist_api.schemas.cursors import Cursor
 from playlist_api.schemas.fields import (
     EmailAddress,
     Text,
@@ -66,7 +67,8 @@ class Plugin(MarshmallowPlugin):
     def init_spec(self, spec: Any) -> None:
         """Map the fields that marshmallow does not know."""
         super().init_spec(spec)
-        for field, kind in ((Timestamp, fields.DateTime), (WholeNumber, fields.Integer)):
+        known = {Cursor: fields.String, Timestamp: fields.DateTime, WholeNumber: fields.Integer}
+        for field, kind in known.items():
             self.map_to_openapi_type(field, kind)  # type: ignore[no-untyped-call]
 
 

@@ -152,7 +152,9 @@ class PageMetaAnswer(Answer):
 
     example = {"page": 1, "limit": 20, "total": 1, "totalPages": 1}
 
-    page = fields.Integer()
+    page = fields.Integer(
+        allow_none=True, metadata={"description": "Null where a `cursor` was asked for instead."}
+    )
     limit = fields.Integer()
     total = fields.Integer()
     total_pages = fields.Integer()

@@ -9,6 +9,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Length, Regexp
 
 from playlist_api.models import NAME_LENGTH, TITLE_LENGTH, URL_LENGTH
+from playlist_api.schemas.cursors import Cursor
 from playlist_api.schemas.fields import (
     CamelCase,
     EmailAddress,
@@ -158,6 +159,12 @@ class PageQuery(CamelCase):
         LARGEST_PAGE,
         load_default=PAGE_SIZE,
         metadata={"description": "How many movies a page has.", "examples": [PAGE_SIZE]},
+    )
+    cursor = Cursor(
+        metadata={
+            "description": "Where the page begins, as a `Link` says it; not together with `page`.",
+            "examples": ["AAZg7u-vdAEAAAAAAAAAKg"],
+        },
     )
 
 

@@ -1,6 +1,7 @@
 """A user's list of movies."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC
 from itertools import islice
 from typing import Any, cast
 
@@ -12,9 +13,10 @@ from playlist_api.database import db, violates
 from playlist_api.errors import Forbidden, NotFound, Unauthorized
 from playlist_api.models import ADMIN, Movie, User
 from playlist_api.schemas.answers import movie_answer
+from playlist_api.schemas.cursors import Place
 from playlist_api.security.tokens import Caller
 from playlist_api.services.idempotency import add_first
-from playlist_api.services.queries import new_movie, one_movie, page_of_movies
+from playlist_api.services.queries import new_movie, one_movie, page_after_cursor, page_of_movies
 from playlist_api.services.sessions import SESSION_ENDED
 
 LARGEST_ID = 2**63 - 1
@@ -53,19 +55,44 @@ def _as_answer(row: Iterable[Any]) -> dict[str, Any]:
     return dict(zip(movie_answer.names, row, strict=True))
 
 
-def list_movies(caller: Caller, page: int, limit: int) -> dict[str, Any]:
-    """Return the page of the caller's list, newest first; one past its end is empty.
+def list_movies(
+    caller: Caller, page: int, limit: int, cursor: Place | None = None
+) -> tuple[dict[str, Any], Place | None]:
+    """Return a page of the caller's list, newest first, and after which place there is more.
+
+    A page past the end is empty. With a cursor it is what follows that place, and has no number.
 
     :raises Unauthorized: when the caller's session has ended.
     """
+    if cursor is not None:
+        return _list_after(cursor, caller, limit)
     offset = min((page - 1) * limit, LARGEST_ID)
-    rows = page_of_movies(limit=limit, offset=offset, **caller._asdict())
+    total, items = _listed(page_of_movies(limit=limit, offset=offset, **caller._asdict()))
+    return _page(items, page, limit, total), _end(items, total > offset + len(items))
+
+
+def _list_after(cursor: Place, caller: Caller, limit: int) -> tuple[dict[str, Any], Place | None]:
+    # One more, for nothing else says whether there is.
+    rows = page_after_cursor(limit=limit + 1, **cursor._asdict(), **caller._asdict())
+    total, items = _listed(rows)
+    return _page(items[:limit], None, limit, total), _end(items[:limit], len(items) > limit)
+
+
+def _listed(rows: list[tuple[Any, ...]]) -> tuple[int, list[dict[str, Any]]]:
     if not rows:
         raise Unauthorized(SESSION_ENDED)
-    total = rows[0][0]
+    return rows[0][0], [_as_answer(row) for _, *row in rows if row[0] is not None]
+
+
+def _page(items: Any, page: int | None, limit: int, total: int) -> dict[str, Any]:
     meta = {"page": page, "limit": limit, "total": total, "totalPages": -(-total // limit)}
-    items = [_as_answer(row) for _, *row in rows if row[0] is not None]
     return {"items": items, "meta": meta}
+
+
+def _end(items: list[dict[str, Any]], more: bool) -> Place | None:
+    if not (items and more):
+        return None
+    return Place(items[-1]["createdAt"].replace(tzinfo=UTC), items[-1]["id"])
 
 
 def add_movie(caller: Caller, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:

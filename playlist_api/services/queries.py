@@ -4,8 +4,11 @@ The check that the caller's session is alive is a part of each, so that it costs
 it is not, there is no row.
 """
 
-from sqlalchemy import Interval, String, bindparam, func, select, true
+from typing import Any
+
+from sqlalchemy import Interval, Select, String, bindparam, func, select, true, tuple_
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from playlist_api.database import Query, columns_of
 from playlist_api.models import IdempotencyKey, Movie, MovieCount, User
@@ -24,23 +27,32 @@ one_movie = Query(
 )
 """The caller's id and role, and the movie, whosever it is; nulls if there is none."""
 
-_page = (
+_total = select(MovieCount.movies).where(MovieCount.owner_id == caller.c.id).scalar_subquery()
+_newest_first = (
     select(Movie)
     .where(Movie.owner_id == caller.c.id)
     .order_by(Movie.created_at.desc(), Movie.id.desc())
     .limit(bindparam("limit"))
-    .offset(bindparam("offset"))
-    .lateral("page")
 )
-_total = select(MovieCount.movies).where(MovieCount.owner_id == caller.c.id).scalar_subquery()
+
+
+def _with_total(page: LateralFromClause) -> Select[Any]:
+    columns = func.coalesce(_total, 0), *columns_of(page, movie_answer.names)
+    return select(*columns).select_from(caller.outerjoin(page, true()))
+
 
 page_of_movies = Query(
-    "page_of_movies",
-    select(func.coalesce(_total, 0), *columns_of(_page, movie_answer.names)).select_from(
-        caller.outerjoin(_page, true())
-    ),
+    "page_of_movies", _with_total(_newest_first.offset(bindparam("offset")).lateral("page"))
 )
 """The total and a movie in each row, in the page's order; one row of nulls if it is empty."""
+
+# A comparison of rows is one range of the index, wherever in a long list it begins.
+_after = tuple_(Movie.created_at, Movie.id) < tuple_(bindparam("created_at"), bindparam("id"))
+
+page_after_cursor = Query(
+    "page_after_cursor", _with_total(_newest_first.where(_after).lateral("page"))
+)
+"""The same of a page that begins after a place in the list, wherever that is."""
 
 _fields = (
     bindparam("title", type_=String),

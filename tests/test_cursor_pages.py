@@ -1,0 +1,171 @@
+"""The list of movies, page after page by cursors: deep pages are as quick, and nothing is lost."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from random import Random
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from playlist_api.database import db
+from playlist_api.schemas.cursors import EPOCH, MICROSECOND, Place, cursor_of
+from tests.service import Actor, Answer, call
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+LINK = re.compile(r'</movies(\?cursor=[\w-]+&limit=[0-9]+)>; rel="next"', re.ASCII)
+
+Add = Callable[..., list[int]]
+
+
+@pytest.fixture
+def add(app: Flask) -> Add:
+    """Put movies of given moments on a list, and return their ids."""
+    statement = text("""INSERT INTO "Movie" (title, "ownerId", "createdAt")
+                        SELECT 'Heat', :owner, moment FROM unnest(:moments ::timestamptz[]) moment
+                        RETURNING id""")
+
+    def add(owner: Actor, *moments: datetime) -> list[int]:
+        with app.app_context():
+            parameters = {"owner": owner.user["id"], "moments": list(moments)}
+            ids = list(db.session.scalars(statement, parameters))
+            db.session.commit()
+            return ids
+
+    return add
+
+
+def next_query(answer: Answer) -> str | None:
+    """What to ask `/movies` for the next page, or None on the last one."""
+    assert answer.status == 200, answer.body
+    if "Link" not in answer.headers:
+        return None
+    found = LINK.fullmatch(answer.headers["Link"])
+    assert found, answer.headers["Link"]
+    return found[1]
+
+
+def pages(actor: Actor, query: str | None = "") -> Iterator[Answer]:
+    """The page that is asked for, and those that links lead to."""
+    while query is not None:
+        yield (answer := actor.get(f"/movies{query}"))
+        query = next_query(answer)
+
+
+def ids(answer: Answer) -> list[int]:
+    return [movie["id"] for movie in answer.json["items"]]
+
+
+def cursor_after(movie: Any) -> str:
+    return cursor_of(Place(datetime.fromisoformat(movie["createdAt"]), movie["id"]))
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(3, [3, 3, 2]), (4, [4, 4]), (7, [7, 1]), (8, [8])])
+def test_each_page_links_to_the_next_and_the_last_to_none(
+    ada: Actor, add: Add, limit: int, sizes: list[int]
+) -> None:
+    added = add(ada, *[NOON] * 8)
+    walked = [ids(page) for page in pages(ada, f"?limit={limit}")]
+    assert [len(page) for page in walked] == sizes
+    assert list(chain(*walked)) == sorted(added, reverse=True)
+
+
+def test_a_page_by_number_links_to_what_follows_it(ada: Actor, add: Add) -> None:
+    added = sorted(add(ada, *[NOON] * 9), reverse=True)
+    assert [ids(page) for page in pages(ada, "?page=2&limit=4")] == [added[4:8], added[8:]]
+    assert [ids(page) for page in pages(ada, "?page=3&limit=4")] == [added[8:]]
+    for page in (4, 10**30):
+        assert [ids(page) for page in pages(ada, f"?page={page}&limit=4")] == [[]]
+
+
+def test_an_empty_list_links_to_nothing(ada: Actor) -> None:
+    assert "Link" not in ada.get("/movies").headers
+
+
+def test_a_page_by_cursor_has_the_total_and_no_number(ada: Actor, add: Add) -> None:
+    add(ada, *[NOON] * 7)
+    first, *others = pages(ada, "?limit=3")
+    assert first.json["meta"] == {"page": 1, "limit": 3, "total": 7, "totalPages": 3}
+    assert [page.json["meta"] for page in others] == [{**first.json["meta"], "page": None}] * 2
+    empty = ada.get(f"/movies?cursor={cursor_after(others[-1].json['items'][-1])}")
+    meta = {"page": None, "limit": 20, "total": 7, "totalPages": 1}
+    assert empty.json == {"items": [], "meta": meta}
+    assert "Link" not in empty.headers
+
+
+def test_a_cursor_is_as_exact_as_the_list(ada: Actor, add: Add) -> None:
+    added = add(ada, *(NOON + number * MICROSECOND for number in (1, 999, 1000, 1001, 999999)))
+    assert [ids(page) for page in pages(ada, "?limit=1")] == [[movie] for movie in added[::-1]]
+    shown = [movie["createdAt"][-7:] for movie in ada.get("/movies").json["items"]]
+    assert shown == ["999999Z", "001001Z", "001000Z", "000999Z", "000001Z"]
+
+
+def test_a_cursor_names_a_place_and_nobody(ada: Actor, bob: Actor, add: Add) -> None:
+    older, _, newer = (add(who, NOON + n * MICROSECOND)[0] for n, who in enumerate((ada, bob, ada)))
+    at_bobs = f"/movies?cursor={cursor_after(bob.get('/movies').json['items'][0])}"
+    assert ids(ada.get("/movies")) == [newer, older]
+    assert ids(ada.get(at_bobs)) == [older]
+    assert ids(bob.get(at_bobs)) == []
+
+
+def test_a_place_stays_when_its_movie_goes(ada: Actor, add: Add) -> None:
+    older, newer = add(ada, NOON, NOON)
+    first = ada.get("/movies?limit=1")
+    assert ids(first) == [newer]
+    ada.delete(f"/movies/{newer}")
+    assert ids(ada.get(f"/movies{next_query(first)}")) == [older]
+
+
+@pytest.mark.parametrize("movie_id", [-(2**63), -1, 0, 2**63 - 1])
+@pytest.mark.parametrize("moment", [FIRST, EPOCH, EPOCH - MICROSECOND, LAST])
+def test_a_list_goes_on_from_any_place(ada: Actor, moment: datetime, movie_id: int) -> None:
+    ada.add_movie()
+    cursor = cursor_of(Place(moment, movie_id))
+    assert len(ids(ada.get(f"/movies?cursor={cursor}"))) == (moment == LAST)
+
+
+def test_a_cursor_opens_nothing_once_the_session_has_ended(ada: Actor, add: Add) -> None:
+    add(ada, NOON, NOON)
+    query = next_query(ada.get("/movies?limit=1"))
+    ada.post("/auth/logout")
+    for answer in (ada.get(f"/movies{query}"), ada.get("/movies?cursor=x")):
+        assert (answer.status, answer.error["code"]) == (401, "UNAUTHORIZED")
+
+
+def test_scripts_of_the_front_end_may_read_the_link(ada: Actor, add: Add) -> None:
+    add(ada, NOON, NOON)
+    answer = ada.get("/movies?limit=1", Origin="http://localhost:3000")
+    assert "Link" in answer.headers
+    assert "Link" in answer.headers["Access-Control-Expose-Headers"].split(", ")
+    assert call(ada.service, "HEAD", "/movies?limit=1", token=ada.token).headers["Link"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whoever_walks_by_cursors_meets_each_movie_that_stays_once(
+    app: Flask, ada: Actor, add: Add, seed: int
+) -> None:
+    random = Random(seed)
+
+    def moments(count: int) -> list[datetime]:
+        # Few enough that many movies share one, and some are a microsecond apart.
+        return [
+            NOON + random.choice([timedelta(0), MICROSECOND]) * random.randrange(9)
+            for _ in range(count)
+        ]
+
+    staying, going = set(add(ada, *moments(40))), add(ada, *moments(40))
+    met: list[int] = []
+    for page in pages(ada, f"?limit={random.randint(1, 9)}"):
+        met += ids(page)
+        random.shuffle(going)
+        gone, going = going[:4], going[4:]
+        with app.app_context():
+            db.session.execute(text('DELETE FROM "Movie" WHERE id = ANY(:gone)'), {"gone": gone})
+            db.session.commit()
+        going += add(ada, *moments(random.randrange(5)))
+    assert len(met) == len(set(met))
+    assert staying <= set(met)
