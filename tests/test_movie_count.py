@@ -75,6 +75,14 @@ def test_a_list_is_counted_when_many_change_it_at_once(ada: Actor) -> None:
     assert total(ada) == 20
 
 
+def test_a_list_that_was_miscounted_still_ends(ada: Actor, run: Callable[..., None]) -> None:
+    ada.add_movie()
+    run('UPDATE "MovieCount" SET movies = 9 WHERE "ownerId" = :ada', ada=ada.user["id"])
+    answer = ada.get("/movies?page=2&limit=1")
+    assert answer.json["items"] == []
+    assert "Link" not in answer.headers
+
+
 def test_what_was_undone_is_not_counted(ada: Actor, app: Flask) -> None:
     with app.app_context():
         db.session.execute(text(ADD), {"owners": [ada.user["id"]], "times": 5})

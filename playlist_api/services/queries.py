@@ -27,7 +27,6 @@ one_movie = Query(
 )
 """The caller's id and role, and the movie, whosever it is; nulls if there is none."""
 
-_total = select(MovieCount.movies).where(MovieCount.owner_id == caller.c.id).scalar_subquery()
 _newest_first = (
     select(Movie)
     .where(Movie.owner_id == caller.c.id)
@@ -37,8 +36,10 @@ _newest_first = (
 
 
 def _with_total(page: LateralFromClause) -> Select[Any]:
-    columns = func.coalesce(_total, 0), *columns_of(page, movie_answer.names)
-    return select(*columns).select_from(caller.outerjoin(page, true()))
+    # Joined before the page, the total is looked up once, and not for each of its rows.
+    counted = caller.outerjoin(MovieCount, MovieCount.owner_id == caller.c.id)
+    columns = func.coalesce(MovieCount.movies, 0), *columns_of(page, movie_answer.names)
+    return select(*columns).select_from(counted.outerjoin(page, true()))
 
 
 page_of_movies = Query(
