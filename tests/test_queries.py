@@ -1,0 +1,124 @@
+"""Single statements: each process of the server prepares what it meets, whatever it forgets."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg2
+import pytest
+from flask import Flask
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from playlist_api.app import create_app
+from playlist_api.database import Query
+from tests.conftest import Databases
+from tests.service import environment
+
+ONE = Query("one", text("SELECT 1"))
+PREPARED = Query("prepared", text("SELECT name FROM pg_prepared_statements ORDER BY 1"))
+
+
+@pytest.fixture(scope="module")
+def url(databases: Databases) -> str:
+    return databases.make()
+
+
+@pytest.fixture
+def app(url: str) -> Iterator[Flask]:
+    """An application with one connection, and with no tables."""
+    app = create_app(environment(url))
+    with app.app_context():
+        yield app
+
+
+@pytest.fixture
+def run(url: str) -> Iterator[Callable[[str], None]]:
+    """Change the database by another connection."""
+    process = connect(url)
+
+    def run(statement: str) -> None:
+        with process.cursor() as cursor:
+            cursor.execute(statement)
+
+    yield run
+    process.close()
+
+
+def connect(url: str) -> Any:
+    process = psycopg2.connect(make_url(url).set(drivername="postgresql").render_as_string(False))
+    process.autocommit = True
+    return process
+
+
+@pytest.mark.usefixtures("app")
+def test_a_statement_is_prepared_when_it_is_first_sent() -> None:
+    assert PREPARED() == [(PREPARED.name,)]
+    assert [ONE(), ONE()] == [[(1,)], [(1,)]]
+    assert PREPARED() == [(ONE.name,), (PREPARED.name,)]
+
+
+@pytest.mark.usefixtures("app")
+def test_a_statement_that_the_server_forgot_is_prepared_anew() -> None:
+    forget = Query("forget", text("SELECT 1"))
+    assert ONE() == [(1,)]
+    forget._execute = "DEALLOCATE ALL; SELECT 2"
+    assert forget() == [(2,)]
+    assert PREPARED() == [(PREPARED.name,)]
+    assert ONE() == [(1,)]
+
+
+class PgBouncer:
+    """A cursor whose messages go to this process of the server and to that."""
+
+    def __init__(self, *processes: Any) -> None:
+        self.cursors = (process.cursor() for process in processes)
+
+    def execute(self, message: str, arguments: list[Any]) -> None:
+        self.cursor = next(self.cursors)
+        self.cursor.execute(message, arguments)
+
+    def fetchall(self) -> Any:
+        return self.cursor.fetchall()
+
+
+@pytest.mark.parametrize("way", ["new old old", "new old new new"])
+def test_a_statement_is_answered_though_its_messages_go_to_several_processes(
+    url: str, way: str
+) -> None:
+    processes = {"new": connect(url), "old": connect(url)}
+    ONE._send(processes["old"].cursor(), [])
+    cursor = PgBouncer(*(processes[name] for name in way.split()))
+    ONE._send(cursor, [])
+    assert cursor.fetchall() == [(1,)]
+    for process in processes.values():
+        process.close()
+
+
+@pytest.mark.usefixtures("app")
+def test_a_statement_outlives_a_change_of_its_columns(run: Callable[[str], None]) -> None:
+    run("CREATE TABLE movie AS SELECT 1995 AS year")
+    years = Query("years", text("SELECT year FROM movie WHERE year > :than"))
+    assert years(than=1990) == [(1995,)]
+    run("ALTER TABLE movie ALTER year TYPE numeric(6, 1)")
+    assert [str(year) for (year,) in years(than=1990)] == ["1995.0"]
+    assert years(than=1995) == []
+
+
+@pytest.mark.usefixtures("app")
+def test_what_is_not_supported_is_an_error_after_one_more_try(run: Callable[[str], None]) -> None:
+    run("CREATE SEQUENCE tries")
+    run("""CREATE FUNCTION fail() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+               PERFORM nextval('tries');
+               RAISE feature_not_supported;
+           END $$""")
+    failing = Query("failing", text("SELECT fail()"))
+    for tries in (1, 3):
+        with pytest.raises(DBAPIError) as raised:
+            failing()
+        assert raised.value.orig.pgcode == "0A000"  # type: ignore[union-attr]
+        assert Query("tries", text("SELECT last_value FROM tries"))() == [(tries,)]
+
+
+def test_statements_of_one_name_are_told_apart() -> None:
+    assert ONE.name != Query("one", text("SELECT 2")).name
+    assert ONE.name.startswith("one_")
