@@ -5,7 +5,7 @@ from datetime import UTC
 from itertools import islice
 from typing import Any, cast
 
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api import events
@@ -161,5 +161,8 @@ def import_movies(user: User, rows: Iterable[Mapping[str, Any]]) -> int:
     while batch := [{"owner_id": user.id, **row} for row in islice(remaining, BATCH)]:
         db.session.execute(insert(Movie), batch)
         imported += len(batch)
+    db.session.commit()
+    # Plans that were made while the table was small would be kept until autovacuum comes by.
+    db.session.execute(text('ANALYZE "Movie", "MovieCount"'))
     db.session.commit()
     return imported
