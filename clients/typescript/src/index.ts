@@ -139,6 +139,16 @@ export function createPlaylistClient(options: PlaylistClientOptions): PlaylistCl
   return Object.assign(client, { isSignedIn: () => token() !== null });
 }
 
+/**
+ * Says by which `cursor` an answer of `GET /movies` goes on, and nothing on the last page.
+ *
+ * It is a place in the list, so that movies which come or go meanwhile move no page.
+ */
+export function nextCursor(response: Response): string | undefined {
+  const next = /<([^>]*)>; *rel="?next"?/.exec(response.headers.get("Link") ?? "")?.[1];
+  return new URLSearchParams(next?.split("?")[1]).get("cursor") ?? undefined;
+}
+
 async function accessTokenOf(response: Response): Promise<string> {
   const signedIn: Schemas["SignedIn"] = await response.clone().json();
   return signedIn.accessToken;

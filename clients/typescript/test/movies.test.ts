@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import type { Schemas } from "playlist-api-client";
+import { nextCursor, type Schemas } from "playlist-api-client";
 import { Browser, password, signUp } from "./browser.ts";
 
 const heat = { title: "Heat", year: "1995", imageUrl: "https://example.com/heat.jpg" };
@@ -38,6 +38,23 @@ test("a movie is added, listed, read, changed and deleted", async () => {
 
   assert.equal((await client.DELETE("/movies/{id}", one)).response.status, 204);
   assert.equal((await client.GET("/movies/{id}", one)).error?.error.code, "NOT_FOUND");
+});
+
+test("cursors lead through the list, whatever is added meanwhile", async () => {
+  const client = new Browser().open();
+  await signUp(client);
+  for (const title of ["Heat", "Ronin", "Alien"]) await client.POST("/movies", { body: { title } });
+  const met: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const query = { limit: 1, ...(cursor && { cursor }) };
+    const { data, response } = await client.GET("/movies", { params: { query } });
+    met.push(...(data?.items.map(({ title }) => title) ?? []));
+    assert.equal(data?.meta.page, cursor ? null : 1);
+    cursor = nextCursor(response);
+    await client.POST("/movies", { body: { title: "Thief" } });
+  } while (cursor);
+  assert.deepEqual(met, ["Alien", "Ronin", "Heat"]);
 });
 
 test("a validation error names its fields", async () => {

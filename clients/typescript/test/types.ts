@@ -43,6 +43,8 @@ export async function whatDoesNotCompile(): Promise<void> {
   await client.GET("/movies/{id}", { params: { path: { id: "1" } } });
   // @ts-expect-error pages are numbers
   await client.GET("/movies", { params: { query: { page: "2" } } });
+  // @ts-expect-error cursors are strings
+  await client.GET("/movies", { params: { query: { cursor: 2 } } });
   // @ts-expect-error signing up needs a name
   await client.POST("/auth/signup", { body: { email: "ada@example.com", password: "secret" } });
   // @ts-expect-error the service has to be somewhere
