@@ -42,6 +42,9 @@ POOL_SIZE = 8
 """Connections that a worker keeps for transactions, under load as many again, which may wait for
 locks; and as many for single statements."""
 
+ATTEMPTS = 4
+"""To send a statement to a process that knows it: the first one, and one for each way to fail."""
+
 SINGLE_STATEMENTS = "single statements"
 """The engine without transactions: a statement of its own needs no BEGIN and no COMMIT."""
 
@@ -166,20 +169,23 @@ class Query:
         finally:
             pooled.close()
 
-    def _send(self, cursor: Any, arguments: list[Any], first: str = "") -> None:
-        try:
-            cursor.execute(first + self._execute, arguments)
-        except InvalidSqlStatementName:
-            # This process of the server has not met the statement.
-            self._send(cursor, arguments, self._prepare)
-        except DuplicatePreparedStatement:
-            # PgBouncer has chosen another process for the second message, which has.
-            self._send(cursor, arguments)
-        except FeatureNotSupported:
-            if first:
-                raise
-            # A migration has changed the type of a column since it was planned.
-            self._send(cursor, arguments, f"DEALLOCATE {self.name};{self._prepare}")
+    def _send(self, cursor: Any, arguments: list[Any]) -> None:
+        first = ""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                cursor.execute(first + self._execute, arguments)
+            except InvalidSqlStatementName:
+                # This process of the server has not met the statement.
+                first = self._prepare
+            except DuplicatePreparedStatement:
+                # PgBouncer has chosen another process for the second message, which has.
+                first = ""
+            except FeatureNotSupported:
+                # A migration has changed the type of a column since it was planned.
+                first = f"DEALLOCATE {self.name};{self._prepare}"
+            else:
+                return
+        cursor.execute(first + self._execute, arguments)
 
     def _failed(self, error: psycopg2.Error, *, lost: bool) -> BaseException:
         return DBAPIError.instance(
