@@ -13,6 +13,9 @@ import psutil
 from tests.service import Remote, free_port
 from tests.waiting import eventually
 
+WORKERS = 2
+"""Of each gunicorn: what it starts unless it is told otherwise."""
+
 
 @dataclass(frozen=True)
 class Server:
@@ -23,18 +26,28 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """What it has used of the processor, with its children, be they gone."""
-        times = self.process.cpu_times()
-        used = times.user + times.system + times.children_user + times.children_system
-        for child in self.process.children(recursive=True):
-            with suppress(psutil.NoSuchProcess):  # it ended, and is among the children's times
-                child_times = child.cpu_times()
-                used += child_times.user + child_times.system
-        return float(used)
+        while True:
+            before = self.process.cpu_times()
+            living = 0.0
+            for child in self.process.children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    times = child.cpu_times()
+                    living += times.user + times.system
+            after = self.process.cpu_times()
+            ended = after.children_user + after.children_system
+            # Of a child that ended meanwhile nobody could say whether it is counted already.
+            if ended == before.children_user + before.children_system:
+                return float(after.user + after.system + ended + living)
 
-    def megabytes(self) -> float:
-        """The memory of the largest worker: its own, and its share of what is shared."""
-        workers = self.process.children()
-        return float(max(worker.memory_full_info().pss for worker in workers) / 1e6)
+    def memory(self) -> list[tuple[float, float, float]]:
+        """Return the PSS, USS and RSS of each worker, in megabytes, the oldest worker first.
+
+        Workers share what was loaded before they were forked. RSS counts it in each of them, USS
+        in none; PSS gives each its part, so that these add up to what the machine lacks.
+        """
+        workers = sorted(self.process.children(), key=lambda child: child.pid)
+        sizes = [worker.memory_full_info() for worker in workers]
+        return [(size.pss / 1e6, size.uss / 1e6, size.rss / 1e6) for size in sizes]
 
 
 def postmaster(cluster: Path) -> Server:
@@ -47,19 +60,25 @@ def postmaster(cluster: Path) -> Server:
 def gunicorn(
     app: str, folder: Path, settings: Mapping[str, str], *options: str
 ) -> Iterator[Server]:
-    """Serve an application of the code in a folder."""
+    """Serve an application of the code in a folder; what it logs goes to a file, /dev/null."""
     port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *options, app],
-        cwd=folder,
-        env={**os.environ, "WEB_CONCURRENCY": "2", **settings, "PORT": str(port)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    server = Server(psutil.Process(process.pid), f"http://127.0.0.1:{port}")
-    try:
+    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *options, app]
+    environment = {**os.environ, "WEB_CONCURRENCY": str(WORKERS), **settings, "PORT": str(port)}
+    with started(command, cwd=folder, env=environment) as process:
+        server = Server(process, f"http://127.0.0.1:{port}")
         eventually(lambda: _is_up(server), f"{app} is up")
         yield server
+
+
+@contextmanager
+def started(
+    command: list[str], *, cwd: Path, env: Mapping[str, str] | None = None
+) -> Iterator[psutil.Process]:
+    """Run a server in silence, and end it."""
+    silent = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=cwd, env=env, stdout=silent, stderr=silent)
+    try:
+        yield psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait(timeout=40)

@@ -1,278 +1,214 @@
-"""The speed of each call, beside the least that gunicorn can do: `python -m benchmarks.speed`.
+"""The speed of each call, beside the least that gunicorn can do: `make bench`.
 
-The service runs as in production, on a PostgreSQL that waits for its disk, with two million rows.
-Figures differ by machine and hour; what counts is the processor time of a request, of service and
-PostgreSQL together, as a multiple of what bare gunicorn needs for a hello, both measured in turn.
-`--compare REV` measures the code of another revision in the same rounds. Requests are sent by wrk.
+The service runs as in production, but for limits, which are off, and its log, which goes to
+/dev/null, on a PostgreSQL that waits for its disk, with two million movies. Figures differ by
+machine and hour; what counts is the processor time of a request, of service and PostgreSQL
+together, as a multiple of what bare gunicorn needs for a hello, both measured in turn.
+`--compare REV` measures another revision in the same rounds, with the dependencies of this one.
 """
 
 import argparse
-import json
 import os
-import shutil
+import platform
+import re
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import create_engine, make_url, text
-
-from benchmarks.servers import Server, gunicorn, postmaster
+from benchmarks import hashing
+from benchmarks.load import CLIENTS, lasting, request, send
+from benchmarks.plot import draw
+from benchmarks.report import Result, Run, header, row, shares, table
+from benchmarks.servers import WORKERS, Server, gunicorn, postmaster
+from benchmarks.subjects import LARGE, MIDDLE, OTHERS, SMALL, Subject, checked_out, subject
 from dev.postgres import running
-from tests.service import PASSWORD, ROOT, Actor, Remote, call, environment
+from tests.service import PASSWORD, ROOT
 
-CONNECTIONS = 16
-"""Clients at a time: some for each of two cores, as a proxy would keep."""
+PLOT = ROOT / "instance" / "speed.png"
 
-SMALL, MIDDLE, LARGE, OTHERS = 42, 10_000, 1_000_000, 990_000
-"""Movies of the three owners that are measured, and of a hundred others."""
+HELLO = ("--worker-class", "gthread", "--workers", "2", "--threads", "4", "--no-control-socket")
+"""The calibration: gunicorn as it is, but for workers of the same kind."""
 
-SCRIPT = """
-wrk.method = os.getenv("METHOD")
-wrk.body = os.getenv("BODY")
-wrk.headers["Content-Type"] = "application/json"
-wrk.headers["Authorization"] = os.getenv("AUTHORIZATION")
-function done(summary, latency, requests)
-  local errors = summary.errors
-  io.stderr:write(string.format(
-    '{"requests": %d, "seconds": %f, "p50": %f, "p99": %f, "failed": %d}',
-    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
-    latency:percentile(99) / 1e3,
-    errors.status + errors.connect + errors.read + errors.write + errors.timeout))
-end
-"""
+WARM_UP = 1.0
+"""Seconds of each case that are not counted: connections are opened and statements planned."""
 
-MOVIES = """
-    INSERT INTO "Movie" (title, year, "imageUrl", "ownerId", "createdAt")
-    SELECT 'Movie number ' || n, (1900 + n % 120)::text, 'https://example.com/' || n || '.jpg',
-        :owner, now() - n * interval '1 second'
-    FROM generate_series(1, :movies) n
-"""
-OTHER_USERS = """
-    INSERT INTO "User" (id, name, email, password)
-    SELECT gen_random_uuid(), 'Other', n || '@others.example', '' FROM generate_series(1, 100) n
-"""
-OTHER_MOVIES = """
-    INSERT INTO "Movie" (title, year, "ownerId", "createdAt")
-    SELECT 'Movie number ' || n, (1900 + n % 120)::text, others.ids[1 + n % 100],
-        now() - n * interval '1 second'
-    FROM generate_series(1, :movies) n,
-        (SELECT array_agg(id) AS ids FROM "User" WHERE name = 'Other') others
-"""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A revision of the service, with owners of lists of three sizes."""
-
-    server: Server
-    owners: dict[int, Actor]
-    movie: int
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is sent again and again."""
-
-    url: str
-    token: str = ""
-    method: str = "GET"
-    body: str = ""
+Requests = list[bytes]
+Runs = dict[tuple[str, str], list[Run]]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A call, and the most that it may cost, as a multiple of a hello."""
+    """A call, what is sent in turn for it, and the most that it may cost, in hellos."""
 
     name: str
     goal: float | None
-    request: Callable[[Subject], Request]
+    requests: Callable[[Subject], Requests]
+    hashes: bool = False
 
 
-@dataclass(frozen=True)
-class Run:
-    """What a round measured: times in milliseconds."""
-
-    per_second: float
-    p50: float
-    p99: float
-    service: float
-    postgres: float
+def reading(owner: int, path: str) -> Callable[[Subject], Requests]:
+    """Have an owner read."""
+    return lambda on: [request("GET", path, on.owners[owner].token)]
 
 
-def page(owner: int, number: int = 1) -> Callable[[Subject], Request]:
-    """Ask for a page of an owner's list."""
-    query = f"/movies?page={number}&limit=20"
-    return lambda on: Request(on.server.url + query, on.owners[owner].token)
+def one_movie(on: Subject) -> Requests:
+    """Read the newest movie of a short list."""
+    newest = on.get("/movies?limit=1", SMALL).json["items"][0]["id"]
+    return [request("GET", f"/movies/{newest}", on.owners[SMALL].token)]
 
 
-def post(on: Subject) -> Request:
-    """Add a movie."""
-    body = json.dumps({"title": "Heat", "year": "1995"})
-    return Request(f"{on.server.url}/movies", on.owners[SMALL].token, "POST", body)
+def deep_page(on: Subject) -> Requests:
+    """Go on from the middle of the longest list, by cursor; nothing where there are none."""
+    middle = on.get(f"/movies?page={LARGE // 40}&limit=20", LARGE)
+    link = re.search('<([^>]*[?&]cursor=[^>]*)>; *rel="?next', middle.headers.get("Link", ""))
+    return [request("GET", link[1], on.owners[LARGE].token)] if link else []
 
 
-def log_in(on: Subject) -> Request:
-    """Log in with the right password."""
-    body = json.dumps({"email": on.owners[SMALL].email, "password": PASSWORD})
-    return Request(f"{on.server.url}/auth/login", "", "POST", body)
+def post(on: Subject) -> Requests:
+    """Have many people add a movie each, for changes of one list wait for each other."""
+    movie = {"title": "Heat", "year": "1995", "imageUrl": "https://example.com/heat.jpg"}
+    return [request("POST", "/movies", person.token, movie) for person in on.writers]
+
+
+def log_in(on: Subject) -> Requests:
+    """Have many people log in with the right password."""
+    people = [{"email": person.email, "password": PASSWORD} for person in on.writers]
+    return [request("POST", "/auth/login", body=person) for person in people]
 
 
 CASES = [
-    Case("GET /movies, 42 own", 6, page(SMALL)),
-    Case("GET /movies, 10,000 own", 6, page(MIDDLE)),
-    Case("GET /movies, 1,000,000 own", 6, page(LARGE)),
-    Case("GET /movies?page=500, 10,000 own", None, page(MIDDLE, 500)),
-    Case(
-        "GET /movies/{id}",
-        3,
-        lambda on: Request(f"{on.server.url}/movies/{on.movie}", on.owners[SMALL].token),
-    ),
-    Case("GET /me", 3, lambda on: Request(f"{on.server.url}/me", on.owners[SMALL].token)),
+    Case("GET /movies, 42 own", 6, reading(SMALL, "/movies?page=1&limit=20")),
+    Case("GET /movies, 10,000 own", 6, reading(MIDDLE, "/movies?page=1&limit=20")),
+    Case("GET /movies, 1,000,000 own", 6, reading(LARGE, "/movies?page=1&limit=20")),
+    Case("GET /movies?page=500, 10,000 own", None, reading(MIDDLE, "/movies?page=500&limit=20")),
+    Case("GET /movies?cursor=…, 1,000,000 own", 6, deep_page),
+    Case("GET /movies/{id}", 3, one_movie),
+    Case("GET /me", 3, reading(SMALL, "/me")),
     Case("POST /movies", 4.5, post),
-    Case("POST /auth/login", None, log_in),
+    Case("POST /auth/login", None, log_in, hashes=True),
 ]
 
 
-def measure(server: Server, postgres: Server, sent: Request, seconds: int, script: Path) -> Run:
-    """Send a request for so many seconds, and tell what it took."""
+def measure(server: Server, postgres: Server, requests: Requests, seconds: float) -> Run:
+    """Send the requests in turn for so many seconds, and tell what they took."""
     before = server.cpu_seconds(), postgres.cpu_seconds()
-    told = subprocess.run(
-        ["wrk", f"-c{CONNECTIONS}", "-t1", f"-d{seconds}", "-s", script, sent.url],
-        env={
-            **os.environ,
-            "METHOD": sent.method,
-            "AUTHORIZATION": f"Bearer {sent.token}",
-            "BODY": sent.body,
-        },
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    load = send(server.url, lasting(seconds, requests))
     after = server.cpu_seconds(), postgres.cpu_seconds()
-    found = json.loads(told.stderr)
-    if found["failed"]:
-        raise SystemExit(f"{found['failed']} of {found['requests']} failed: {sent.url}")
     service, database = (
-        (late - early) / found["requests"] * 1000 for early, late in zip(before, after, strict=True)
+        (late - early) / load.requests * 1000 for early, late in zip(before, after, strict=True)
     )
-    per_second = found["requests"] / found["seconds"]
-    return Run(per_second, found["p50"], found["p99"], service, database)
+    per_second = load.requests / load.seconds
+    return Run(
+        per_second, load.percentile(50), load.percentile(99), service, database, load.failures
+    )
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All that is measured in turn."""
+
+    hello: Server
+    postgres: Server
+    subjects: Mapping[str, Subject]
+
+    def rounds(self, cases: Sequence[Case], number: int, seconds: float) -> Runs:
+        """Return the runs of each case with each revision, and of bare gunicorn under ""."""
+        for case in cases:
+            list(self.measured(case, WARM_UP))
+        found: Runs = {}
+        for _ in range(number):
+            for on in self.subjects.values():
+                on.enter("/auth/login")  # a token lasts for 15 minutes, all rounds may not
+            for case in cases:
+                for revision, run in self.measured(case, seconds):
+                    call = case.name if revision else "bare gunicorn"
+                    found.setdefault((call, revision), []).append(run)
+        return found
+
+    def measured(self, case: Case, seconds: float) -> Iterator[tuple[str, Run]]:
+        """Measure bare gunicorn, and then each revision that has the call."""
+        hello = measure(self.hello, self.postgres, [request("GET", "/")], seconds)
+        yield "", replace(hello, hello=hello.service)
+        argon2 = hashing.milliseconds(seconds) if case.hashes else 0
+        for revision, on in self.subjects.items():
+            if requests := case.requests(on):
+                run = measure(on.server, self.postgres, requests, seconds)
+                yield revision, replace(run, hello=hello.service, argon2=argon2)
 
 
 @contextmanager
-def subject(name: str, folder: Path, server_url: str) -> Iterator[Subject]:
-    """Serve the code in a folder on a database of its own, with its rows."""
-    with create_engine(server_url, isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
-    database = make_url(server_url).set(database=name).render_as_string(hide_password=False)
-    settings = environment(database)
-    migrate = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
-    subprocess.run(
-        migrate, cwd=folder, env={**os.environ, **settings}, capture_output=True, check=True
-    )
-    with gunicorn("wsgi:app", folder, settings, "-c", "gunicorn.conf.py") as server:
-        yield load(server, database)
+def bench(compared: str | None) -> Iterator[Bench]:
+    """Start all that is measured."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="playlist-")))
+        url = stack.enter_context(running(folder))
+        hello = stack.enter_context(gunicorn("benchmarks.hello:app", ROOT, {}, *HELLO))
+        revisions = {described(): ROOT}
+        if compared:
+            revisions[compared] = stack.enter_context(checked_out(compared))
+        lists = (SMALL, MIDDLE, LARGE)
+        subjects = {
+            name: stack.enter_context(subject(name, url, lists, others=OTHERS, folder=code))
+            for name, code in revisions.items()
+        }
+        yield Bench(hello, postmaster(folder), subjects)
 
 
-def load(server: Server, database: str) -> Subject:
-    """Sign the owners up, and fill the tables."""
-    owners = {movies: _sign_up(server, f"ada{movies}") for movies in (SMALL, MIDDLE, LARGE)}
-    with create_engine(database).begin() as connection:
-        for movies, owner in owners.items():
-            connection.execute(text(MOVIES), {"owner": owner.user["id"], "movies": movies})
-        connection.execute(text(OTHER_USERS))
-        connection.execute(text(OTHER_MOVIES), {"movies": OTHERS})
-    with create_engine(database, isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text("VACUUM ANALYZE"))
-    listed = owners[SMALL].get("/movies?limit=1").json
-    return Subject(server, owners, listed["items"][0]["id"])
-
-
-def _sign_up(server: Server, name: str) -> Actor:
-    account = {"name": name, "email": f"{name}@example.com", "password": PASSWORD}
-    return Actor(Remote(server.url), account["email"]).hold(
-        call(Remote(server.url), "POST", "/auth/signup", account)
-    )
-
-
-def compared(revision: str, folder: Path) -> Path:
-    """Check a revision out into a folder of its own."""
-    archive = subprocess.run(
-        ["git", "archive", revision], cwd=ROOT, capture_output=True, check=True
-    )
-    folder.mkdir()
-    subprocess.run(["tar", "-x"], cwd=folder, input=archive.stdout, check=True)
-    return folder
-
-
-def report(hellos: list[Run], found: dict[tuple[str, str], list[Run]]) -> Iterator[str]:
-    """Make a table of medians; the last columns are multiples of a hello, and the goal."""
-    hello = median(run.service for run in hellos)
-    yield "| call | requests/s | p50 | p99 | service | PostgreSQL | of a hello | at most |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
-    per_second = median(run.per_second for run in hellos)
-    yield f"| bare gunicorn | {per_second:,.0f} | | | {hello:.3f} | | 1 | |"
-    goals = {case.name: case.goal for case in CASES}
-    for (revision, name), runs in found.items():
-        service = median(run.service for run in runs)
-        postgres = median(run.postgres for run in runs)
-        figures = [
-            f"{name} {revision}".strip(),
-            f"{median(run.per_second for run in runs):,.0f}",
-            f"{median(run.p50 for run in runs):.1f}",
-            f"{median(run.p99 for run in runs):.1f}",
-            f"{service:.3f}",
-            f"{postgres:.3f}",
-            f"{(service + postgres) / hello:.1f}",
-            f"{goals[name] or ''}",
-        ]
-        yield f"| {' | '.join(figures)} |"
-
-
-def main() -> None:
-    """Measure, and print a table in Markdown."""
+def main() -> int:
+    """Measure, print tables in Markdown, and draw a picture; 1 is the status if a call failed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     parser = argparse.ArgumentParser(description="Measure the speed of each call.")
     parser.add_argument("--compare", metavar="REV", help="measure this revision too")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3, help="of each case in each round")
+    parser.add_argument("--seconds", type=float, default=3, help="of each case in each round")
     parser.add_argument("--only", default="", help="measure the cases whose name has this in it")
+    parser.add_argument("--plot", type=Path, default=PLOT, help="where the picture goes")
     chosen = parser.parse_args()
-    if not shutil.which("wrk"):
-        raise SystemExit("wrk is needed, which sends the requests; on Debian: apt install wrk")
     cases = [case for case in CASES if chosen.only in case.name]
-    with TemporaryDirectory(prefix="playlist-") as name, ExitStack() as stack:
-        folder = Path(name)
-        (script := folder / "wrk.lua").write_text(SCRIPT)
-        url = stack.enter_context(running(folder / "postgres"))
-        postgres = postmaster(folder / "postgres")
-        bare = gunicorn("benchmarks.hello:app", ROOT, {}, *HELLO)
-        hello = stack.enter_context(bare)
-        subjects = {"": stack.enter_context(subject("now", ROOT, url))}
-        if chosen.compare:
-            there = compared(chosen.compare, folder / "compared")
-            subjects[chosen.compare] = stack.enter_context(subject("then", there, url))
-        hellos: list[Run] = []
-        found: dict[tuple[str, str], list[Run]] = {}
-        for _ in range(chosen.rounds):
-            for case in cases:
-                hellos.append(measure(hello, postgres, Request(hello.url), chosen.seconds, script))
-                for revision, on in subjects.items():
-                    run = measure(on.server, postgres, case.request(on), chosen.seconds, script)
-                    found.setdefault((revision, case.name), []).append(run)
-        memory = {revision: on.server.megabytes() for revision, on in subjects.items()}
-    sys.stdout.write("\n".join(report(hellos, found)) + "\n")
-    for revision, megabytes in memory.items():
-        sys.stdout.write(f"\nLargest worker {revision}: {megabytes:.0f} MB\n")
+    with bench(chosen.compare) as on:
+        found = on.rounds(cases, chosen.rounds, chosen.seconds)
+        memory = {revision: subject.server.memory() for revision, subject in on.subjects.items()}
+    goals = {case.name: case.goal for case in cases}
+    hello, *results = (Result(*names, goals.get(names[0]), runs) for names, runs in found.items())
+    write(f"{machine()}; medians of {chosen.rounds} rounds of {chosen.seconds:g} s.", "")
+    write(*table(hello, results), "", *shares(results), "")
+    write(*header("memory of a worker, MB", "PSS", "USS", "RSS"))
+    for revision, workers in memory.items():
+        write(*(row(revision, *(f"{size:.0f}" for size in sizes)) for sizes in workers))
+    for case, revision in product(cases, memory):
+        if (case.name, revision) not in found:
+            write("", f"{revision} has no {case.name}.")
+    chosen.plot.parent.mkdir(exist_ok=True)
+    draw(chosen.plot, [result for result in results if not result.argon2])
+    write("", f"The picture is {chosen.plot}.")
+    return int(any(result.failures for result in (hello, *results)))
 
 
-HELLO = ("--worker-class", "gthread", "--threads", "4", "--workers", "2", "--no-control-socket")
-"""The calibration: gunicorn as it is, but for a worker of the same kind."""
+def machine() -> str:
+    """Tell what the figures depend on."""
+    return (
+        f"{WORKERS} workers, {CLIENTS} clients, {os.cpu_count()} CPUs,"
+        f" Python {platform.python_version()}"
+    )
+
+
+def described() -> str:
+    """Name the revision that is checked out."""
+    command = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def write(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
