@@ -10,6 +10,9 @@ from benchmarks.report import Result
 WIDTH, LEFT, RIGHT, BOTTOM = 1600, 610, 110, 70
 """Pixels, twice those that it is shown at, for sharp screens; and margins."""
 
+LONGEST = 60
+"""Hellos: a longer bar is cut off."""
+
 HEADING, LEGEND, BAR, GAP = 160, 50, 36, 32
 INK, GREY, RULE = "#1f2933", "#6b7785", "#e4e7eb"
 COLOURS = [("#1d5b8f", "#dd8a2b"), ("#a8c4de", "#f2d2a6")]
@@ -25,7 +28,8 @@ def draw(path: Path, results: Sequence[Result]) -> None:
     ground = HEADING + LEGEND * len(colours) + 30
     height = ground + BOTTOM + sum(len(bars) * BAR + GAP for bars in calls.values())
     image = Image.new("RGB", (WIDTH, height), "white")
-    picture = Picture(image, max(max(result.multiple, result.goal or 0) for result in results))
+    longest = max(max(result.multiple, result.goal or 0) for result in results)
+    picture = Picture(image, min(longest, LONGEST))
     picture.heading(colours)
     picture.scale(ground, height - BOTTOM)
     top = ground + GAP // 2
@@ -63,7 +67,7 @@ class Picture:
 
     def scale(self, top: int, bottom: int) -> None:
         """Rule the ground."""
-        step = next(step for step in (1, 2, 5, 10, 20, 50, 100) if self._longest / step <= 8)
+        step = next(step for step in (1, 2, 5, 10) if self._longest / step <= 8)
         for multiple in range(0, int(self._longest) + 1, step):
             x = self._x(multiple)
             self._pen.line((x, top, x, bottom), RULE, 2)
@@ -84,10 +88,18 @@ class Picture:
         ends = [self._x(result.multiple * service / (service + postgres)), self._x(result.multiple)]
         for left, right, colour in zip((LEFT, ends[0]), ends, colours, strict=True):
             self._pen.rectangle((left, top + 2, right, top + BAR - 2), colour)
+        if result.multiple > self._longest:
+            for notch in (ends[1] - 36, ends[1] - 22):
+                self._pen.line((notch, top + BAR, notch + 12, top), "white", 5)
         figure, goal = ends[1] + 14, self._x(result.goal or 0)
         if ends[1] < goal < figure + 54:
             figure = goal + 14  # beside the mark, not under it
-        self._write((figure, top + BAR // 2), f"{result.multiple:.1f}", 28, anchor="lm")
+        self._write(
+            (figure, top + BAR // 2),
+            f"{result.multiple:,.{1 if result.multiple < 100 else 0}f}",
+            28,
+            anchor="lm",
+        )
 
     def goal(self, goal: float, top: int, bottom: int) -> None:
         """Mark the most that a call should take."""
@@ -97,7 +109,7 @@ class Picture:
         self._pen.rectangle((x - 3, top, x + 3, bottom), INK, "white", 1)
 
     def _x(self, hellos: float) -> float:
-        return LEFT + hellos / self._longest * (WIDTH - LEFT - RIGHT)
+        return LEFT + min(hellos / self._longest, 1) * (WIDTH - LEFT - RIGHT)
 
     def _write(
         self,

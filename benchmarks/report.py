@@ -60,8 +60,7 @@ class Result:
     @property
     def failures(self) -> str:
         """What failed, and how often."""
-        total = sum((run.failures for run in self.runs), Counter[str]())
-        return ", ".join(f"{number:,} x {outcome}" for outcome, number in total.most_common())
+        return described(sum((run.failures for run in self.runs), Counter[str]()))
 
 
 def table(hello: Result, results: Sequence[Result]) -> Iterator[str]:
@@ -101,3 +100,7 @@ def header(*names: str) -> Iterator[str]:
 
 def row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def described(failures: Counter[str]) -> str:
+    return ", ".join(f"{number:,} x {outcome}" for outcome, number in failures.most_common())

@@ -30,6 +30,8 @@ from benchmarks.subjects import LARGE, MIDDLE, OTHERS, SMALL, Subject, checked_o
 from dev.postgres import running
 from tests.service import PASSWORD, ROOT
 
+LISTS = SMALL, MIDDLE, LARGE
+
 PLOT = ROOT / "instance" / "speed.png"
 
 HELLO = ("--worker-class", "gthread", "--workers", "2", "--threads", "4", "--no-control-socket")
@@ -152,9 +154,8 @@ def bench(compared: str | None) -> Iterator[Bench]:
         revisions = {described(): ROOT}
         if compared:
             revisions[compared] = stack.enter_context(checked_out(compared))
-        lists = (SMALL, MIDDLE, LARGE)
         subjects = {
-            name: stack.enter_context(subject(name, url, lists, others=OTHERS, folder=code))
+            name: stack.enter_context(subject(name, url, LISTS, others=OTHERS, folder=code))
             for name, code in revisions.items()
         }
         yield Bench(hello, postmaster(folder), subjects)
