@@ -1,15 +1,17 @@
 """What is measured: servers, started for it, and what they take of the machine."""
 
 import os
+import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from benchmarks.load import Load, lasting, send
 from tests.service import Remote, free_port
 from tests.waiting import eventually
 
@@ -56,15 +58,29 @@ def postmaster(cluster: Path) -> Server:
     return Server(psutil.Process(int(file.read_text().splitlines()[0])))
 
 
+def measure(
+    url: str,
+    requests: Sequence[bytes],
+    seconds: float,
+    *servers: Server,
+    tls: ssl.SSLContext | None = None,
+) -> tuple[Load, list[float]]:
+    """Send the requests in turn, and tell the servers' milliseconds of processor for each."""
+    before = [server.cpu_seconds() for server in servers]
+    load = send(url, lasting(seconds, requests), tls=tls)
+    used = [server.cpu_seconds() - early for server, early in zip(servers, before, strict=True)]
+    return load, [cpu / load.requests * 1000 for cpu in used]
+
+
 @contextmanager
 def gunicorn(
     app: str, folder: Path, settings: Mapping[str, str], *options: str
 ) -> Iterator[Server]:
-    """Serve an application of the code in a folder; what it logs goes to a file, /dev/null."""
+    """Serve an application of the code in a folder."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *options, app]
     environment = {**os.environ, "WEB_CONCURRENCY": str(WORKERS), **settings, "PORT": str(port)}
-    with started(command, cwd=folder, env=environment) as process:
+    with started(command, folder, environment) as process:
         server = Server(process, f"http://127.0.0.1:{port}")
         eventually(lambda: _is_up(server), f"{app} is up")
         yield server
@@ -72,11 +88,10 @@ def gunicorn(
 
 @contextmanager
 def started(
-    command: list[str], *, cwd: Path, env: Mapping[str, str] | None = None
+    command: list[str], cwd: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[psutil.Process]:
-    """Run a server in silence, and end it."""
-    silent = subprocess.DEVNULL
-    process = subprocess.Popen(command, cwd=cwd, env=env, stdout=silent, stderr=silent)
+    """Run a server, and end it; its standard output goes to /dev/null."""
+    process = subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.DEVNULL)
     try:
         yield psutil.Process(process.pid)
     finally:

@@ -22,10 +22,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import hashing
-from benchmarks.load import CLIENTS, lasting, request, send
+from benchmarks.load import CLIENTS, request
 from benchmarks.plot import draw
 from benchmarks.report import Result, Run, header, row, shares, table
-from benchmarks.servers import WORKERS, Server, gunicorn, postmaster
+from benchmarks.servers import WORKERS, Server, gunicorn, measure, postmaster
 from benchmarks.subjects import LARGE, MIDDLE, OTHERS, SMALL, Subject, checked_out, subject
 from dev.postgres import running
 from tests.service import PASSWORD, ROOT
@@ -34,7 +34,10 @@ LISTS = SMALL, MIDDLE, LARGE
 
 PLOT = ROOT / "instance" / "speed.png"
 
-HELLO = ("--worker-class", "gthread", "--workers", "2", "--threads", "4", "--no-control-socket")
+HELLO = (
+    *("--worker-class", "gthread", "--workers", "2", "--threads", "4"),
+    *("--no-control-socket", "--log-level", "error"),
+)
 """The calibration: gunicorn as it is, but for workers of the same kind."""
 
 WARM_UP = 1.0
@@ -97,18 +100,12 @@ CASES = [
 ]
 
 
-def measure(server: Server, postgres: Server, requests: Requests, seconds: float) -> Run:
-    """Send the requests in turn for so many seconds, and tell what they took."""
-    before = server.cpu_seconds(), postgres.cpu_seconds()
-    load = send(server.url, lasting(seconds, requests))
-    after = server.cpu_seconds(), postgres.cpu_seconds()
-    service, database = (
-        (late - early) / load.requests * 1000 for early, late in zip(before, after, strict=True)
-    )
+def measured(server: Server, postgres: Server, requests: Requests, seconds: float) -> Run:
+    """Send the requests in turn for so many seconds."""
+    load, (service, database) = measure(server.url, requests, seconds, server, postgres)
     per_second = load.requests / load.seconds
-    return Run(
-        per_second, load.percentile(50), load.percentile(99), service, database, load.failures
-    )
+    p50, p99 = load.percentile(50), load.percentile(99)
+    return Run(per_second, p50, p99, service, database, load.failures)
 
 
 @dataclass(frozen=True)
@@ -122,25 +119,25 @@ class Bench:
     def rounds(self, cases: Sequence[Case], number: int, seconds: float) -> Runs:
         """Return the runs of each case with each revision, and of bare gunicorn under ""."""
         for case in cases:
-            list(self.measured(case, WARM_UP))
+            list(self.each(case, WARM_UP))
         found: Runs = {}
         for _ in range(number):
             for on in self.subjects.values():
                 on.enter("/auth/login")  # a token lasts for 15 minutes, all rounds may not
             for case in cases:
-                for revision, run in self.measured(case, seconds):
+                for revision, run in self.each(case, seconds):
                     call = case.name if revision else "bare gunicorn"
                     found.setdefault((call, revision), []).append(run)
         return found
 
-    def measured(self, case: Case, seconds: float) -> Iterator[tuple[str, Run]]:
+    def each(self, case: Case, seconds: float) -> Iterator[tuple[str, Run]]:
         """Measure bare gunicorn, and then each revision that has the call."""
-        hello = measure(self.hello, self.postgres, [request("GET", "/")], seconds)
+        hello = measured(self.hello, self.postgres, [request("GET", "/")], seconds)
         yield "", replace(hello, hello=hello.service)
         argon2 = hashing.milliseconds(seconds) if case.hashes else 0
         for revision, on in self.subjects.items():
             if requests := case.requests(on):
-                run = measure(on.server, self.postgres, requests, seconds)
+                run = measured(on.server, self.postgres, requests, seconds)
                 yield revision, replace(run, hello=hello.service, argon2=argon2)
 
 
