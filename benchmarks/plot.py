@@ -41,7 +41,7 @@ def draw(path: Path, results: Sequence[Result]) -> None:
         if goal := bars[0].goal:
             picture.goal(goal, top, bottom)
         top = bottom + GAP
-    image.save(path, optimize=True)
+    image.save(path, "PNG", optimize=True)
 
 
 class Picture:
