@@ -6,6 +6,7 @@ VENV := .venv/bin/python
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -r
 CLIENTS := $(patsubst %,clients/%/node_modules/.package-lock.json,postman typescript)
 URL = http://localhost:3001
+OF = speed
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(OPTIONS)
@@ -33,8 +34,8 @@ postman: $(CLIENTS) ## run the Postman collection against the service at URL=…
 typescript: $(CLIENTS) ## build the TypeScript client, and test it against the service at URL=…
 	@PLAYLIST_API_URL=$(URL) $(NPM) test --prefix clients/typescript
 
-bench: .venv/installed ## measure the speed of each call beside bare gunicorn (OPTIONS='--compare REV')
-	@exec $(VENV) -m benchmarks.speed $(OPTIONS)
+bench: .venv/installed ## measure each call's speed (OPTIONS='--compare REV'), or OF=layers, OF=memory
+	@exec $(VENV) -m benchmarks.$(OF) $(OPTIONS)
 
 attacks: .venv/installed ## measure the service under attack, in ten minutes (OPTIONS=--quick in two)
 	@exec $(VENV) -m benchmarks.attacks $(OPTIONS)
