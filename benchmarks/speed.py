@@ -182,9 +182,10 @@ def main() -> int:
     for case, revision in product(cases, memory):
         if (case.name, revision) not in found:
             write("", f"{revision} has no {case.name}.")
-    chosen.plot.parent.mkdir(exist_ok=True)
-    draw(chosen.plot, [result for result in results if not result.argon2])
-    write("", f"The picture is {chosen.plot}.")
+    if drawn := [result for result in results if not result.argon2]:
+        chosen.plot.parent.mkdir(exist_ok=True)
+        draw(chosen.plot, drawn)
+        write("", f"The picture is {chosen.plot}.")
     return int(any(result.failures for result in (hello, *results)))
 
 
