@@ -218,7 +218,9 @@ def table(
     found: Mapping[tuple[str, str], Sequence[tuple[Load, dict[str, float]]]],
 ) -> Iterator[str]:
     """Make the lines of a table: medians, the parts' in milliseconds of processor for a request."""
-    yield from header("call", "way", "requests/s", "p50 ms", "p99 ms", *PARTS, "together", "failed")
+    yield from header(
+        "call", "way", "requests/s", "p50 ms", "p99 ms", *PARTS, "together", "failed", words=2
+    )
     for (call, way), runs in found.items():
         loads, used = zip(*runs, strict=True)
         parts = [median(one.get(part, 0) for one in used) for part in PARTS]

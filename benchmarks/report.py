@@ -66,7 +66,7 @@ class Result:
 def table(hello: Result, results: Sequence[Result]) -> Iterator[str]:
     """Make the lines of a table in Markdown: medians of the rounds, and all that failed."""
     newest = {result.call: result for result in reversed(results)}
-    yield from header(*COLUMNS)
+    yield from header(*COLUMNS, words=2)
     for result in (hello, *results):
         times = result.multiple / newest.get(result.call, result).multiple
         yield row(
@@ -92,10 +92,10 @@ def shares(results: Sequence[Result]) -> Iterator[str]:
             )
 
 
-def header(*names: str) -> Iterator[str]:
-    """Make the head of a table: its first column has words, the others figures."""
+def header(*names: str, words: int = 1) -> Iterator[str]:
+    """Make the head of a table whose first columns have words, and the others figures."""
     yield row(*names)
-    yield row("---", *["---:"] * (len(names) - 1))
+    yield row(*["---"] * words, *["---:"] * (len(names) - words))
 
 
 def row(*cells: str) -> str:

@@ -131,12 +131,12 @@ class Bench:
         return found
 
     def each(self, case: Case, seconds: float) -> Iterator[tuple[str, Run]]:
-        """Measure bare gunicorn, and then each revision that has the call."""
-        hello = measured(self.hello, self.postgres, [request("GET", "/")], seconds)
-        yield "", replace(hello, hello=hello.service)
+        """Measure each revision that has the call, and bare gunicorn just before."""
         argon2 = hashing.milliseconds(seconds) if case.hashes else 0
         for revision, on in self.subjects.items():
             if requests := case.requests(on):
+                hello = measured(self.hello, self.postgres, [request("GET", "/")], seconds)
+                yield "", replace(hello, hello=hello.service)
                 run = measured(on.server, self.postgres, requests, seconds)
                 yield revision, replace(run, hello=hello.service, argon2=argon2)
 
