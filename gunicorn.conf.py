@@ -3,6 +3,7 @@
 Each setting is explained at https://docs.gunicorn.org/en/stable/settings.html.
 """
 
+import gc
 import os
 
 import gunicorn.http.wsgi
@@ -27,6 +28,13 @@ control_socket_disable = True  # it would be a file in the user's home
 forwarder_headers = ""  # SCRIPT_NAME and PATH_INFO are not a client's to say
 # Nor is the scheme: TRUSTED_PROXIES tells whom to believe.
 secure_scheme_headers: dict[str, str] = {}
+
+
+def when_ready(_: object) -> None:
+    """Have the workers share what is imported: collecting garbage would have each copy it."""
+    gc.collect()
+    gc.freeze()
+
 
 # There are no settings for these.
 gunicorn.http.wsgi.Response = server.WholeResponse  # type: ignore[misc]

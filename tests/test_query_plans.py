@@ -17,6 +17,7 @@ from sqlalchemy import Connection, create_engine, event, make_url, text
 
 from playlist_api.app import create_app
 from playlist_api.database import Query, db
+from playlist_api.security import throttling
 from playlist_api.services import queries
 from playlist_api.services.sessions import MOST_SESSIONS
 from tests import large
@@ -29,6 +30,12 @@ SIGNED_IN = {"Session_pkey", "Session_userId_idx"}
 PAGE = {*CALLER, "MovieCount_pkey", "Movie_ownerId_createdAt_id_idx"}
 
 QUERIES = {
+    "charged": {"RateLimit_pkey"},
+    "refunded": {"RateLimit_pkey"},
+    "new_account": {"User_email_key"},
+    "credentials": {"User_email_key"},
+    "new_session": {"User_pkey"},
+    "surplus_sessions": SIGNED_IN,
     "account": CALLER,
     "one_movie": {*CALLER, "Movie_pkey"},
     "page_of_movies": PAGE,
@@ -51,27 +58,32 @@ PARAMETERS = {
     "key_hash": "x",
     "fields_hash": "x",
     "lifetime": "1 day",
+    "name": "Ada",
+    "email": "ada@example.com",
+    "password_hash": "x",
+    "refresh_token_hash": "x",
+    "rotated_at": datetime(2025, 12, 25, tzinfo=UTC),
+    "expires_at": datetime(2026, 1, 1, tzinfo=UTC),
+    "user_agent": "",
+    "kept": MOST_SESSIONS,
+    "cost": "1 second",
+    "period": "1 minute",
 }
 """What they are explained with, besides the caller."""
 
 CALLS: dict[str, set[str]] = {
-    "POST /auth/signup": {*SIGNED_IN, "RateLimit_pkey", "User_email_key"},
-    "POST /auth/login": {*SIGNED_IN, "RateLimit_pkey", "User_email_key", "User_pkey"},
-    "POST /auth/refresh": {*CALLER, "RateLimit_pkey"},
+    "POST /auth/refresh": CALLER,
     "POST /auth/logout": {"Session_pkey"},
     "GET /auth/sessions": {*CALLER, "Session_userId_idx"},
     "DELETE /auth/sessions": {*CALLER, "Session_userId_idx"},
     "DELETE /auth/sessions/{id}": {*CALLER, "Session_userId_idx"},  # having listed them
-    "PUT /auth/password": {
-        *(*CALLER, "RateLimit_pkey", "Session_userId_idx", "PasswordReset_userId_idx"),
-    },
-    "POST /auth/password/forgot": {"RateLimit_pkey", "User_email_key"},
+    "PUT /auth/password": {*CALLER, "Session_userId_idx", "PasswordReset_userId_idx"},
+    "POST /auth/password/forgot": {"User_email_key"},
     "POST /auth/password/reset": {
-        *("PasswordReset_pkey", "PasswordReset_userId_idx", "RateLimit_pkey"),
-        *("Session_userId_idx", "User_pkey"),
+        *("PasswordReset_pkey", "PasswordReset_userId_idx", "Session_userId_idx", "User_pkey"),
     },
     "PATCH /me": CALLER,
-    "DELETE /me": {*CALLER, "RateLimit_pkey"},
+    "DELETE /me": CALLER,
     "GET /me/export": {
         *(*CALLER, "Session_userId_idx", "PasswordReset_userId_idx"),
         *("IdempotencyKey_userId_idx", "Movie_ownerId_createdAt_id_idx"),
@@ -126,7 +138,8 @@ def faults(plan: Plan, sortable: int = 0) -> list[str]:
 
 
 def named_queries() -> dict[str, Query]:
-    return {name: query for name, query in vars(queries).items() if isinstance(query, Query)}
+    named = {**vars(queries), **vars(throttling)}
+    return {name: query for name, query in named.items() if isinstance(query, Query)}
 
 
 def plan_of(name: str, owner: str = "42 movies", how: str = "", **parameters: Any) -> Plan:
@@ -191,7 +204,7 @@ def test_every_query_reads_by_its_indexes(planned: Flask, name: str, owner: str)
         for _ in range(7):  # five are planned for their parameters before PostgreSQL compares
             plan = plan_of(name, owner)
     assert indexes(plan) == QUERIES[name]
-    assert faults(plan) == []
+    assert faults(plan, sortable=MOST_SESSIONS if name == "surplus_sessions" else 0) == []
 
 
 @pytest.mark.parametrize("name", QUERIES)
@@ -199,7 +212,7 @@ def test_a_query_reads_by_its_indexes_before_there_are_statistics(
     early: dict[str, Plan], name: str
 ) -> None:
     assert indexes(early[name]) - CALLER == QUERIES[name] - CALLER
-    assert faults(early[name]) == []
+    assert faults(early[name], sortable=MOST_SESSIONS) == []
 
 
 def test_a_plan_made_for_deep_pages_serves_the_first_ones_too(analyzed: str) -> None:

@@ -81,7 +81,7 @@ def log_out() -> None:
     tokens.take_back_refresh_token()
 
 
-def _signed_in(signed_in: sessions.SignedIn) -> sessions.SignedIn:
-    request.environ["REMOTE_USER"] = signed_in.user.id
+def _signed_in(signed_in: sessions.SignedIn) -> dict[str, Any]:
+    request.environ["REMOTE_USER"] = signed_in.user["id"]
     tokens.hand_out_refresh_token(signed_in.refresh_token)
-    return signed_in
+    return {"user": signed_in.user, "accessToken": signed_in.access_token}

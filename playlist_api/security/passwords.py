@@ -22,9 +22,9 @@ LONGEST_PASSWORD = 128
 TELLING_LENGTH = 4
 """Characters of a name that a password must not hold: shorter ones are in too many words."""
 
-HASHING, WAITING, PATIENCE = 2, 20, 5.0
-"""Of each worker's threads, how many hash, and how many wait for that so many seconds. The rest
-of a worker's threads are left for calls that need no hash."""
+HASHING, WAITING, PATIENCE = 1, 20, 5.0
+"""In each worker, how many threads hash, each of which keeps 19 MiB, and how many requests wait for
+that so many seconds. The rest of a worker's threads are left for calls that need no hash."""
 
 BUSY = "Too many people are signing in. Please try again in a moment."
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class PasswordHasher:
-    """Argon2id with an application's parameters, for few threads at a time."""
+    """Argon2id with an application's parameters, in turn."""
 
     def __init__(self, *, memory: int, iterations: int, parallelism: int) -> None:
         """Take the memory in KiB; OWASP's Password Storage Cheat Sheet has the least of each."""

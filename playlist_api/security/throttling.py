@@ -17,19 +17,46 @@ from math import ceil
 from typing import Any, TypeVar, cast
 
 from flask import current_app, request
-from sqlalchemy import func, select, update
+from sqlalchemy import Interval, String, bindparam, func, select, update
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
 from playlist_api import events
 from playlist_api.config.fields import Limit
-from playlist_api.database import db, release_connection
+from playlist_api.database import Query, db
 from playlist_api.errors import TooManyRequests, Unauthorized, WrongPassword
 from playlist_api.models import RateLimit
 from playlist_api.operations import operation_of
 
 CUSTOMER_PREFIX = 64
 """Bits of an IPv6 address that name a customer, who has all addresses behind it: RFC 6177."""
+
+_cost = sql_cast(bindparam("cost"), Interval)
+_period = sql_cast(bindparam("period"), Interval)
+_moved = func.greatest(RateLimit.used_until, func.now()) + _cost
+_of_key = RateLimit.key == bindparam("key_hash", type_=String)
+
+charged = Query(
+    "charged",
+    insert(RateLimit)
+    .values({RateLimit.key: _of_key.right, RateLimit.used_until: func.now() + _cost})
+    .on_conflict_do_update(
+        index_elements=[RateLimit.key],
+        set_={RateLimit.used_until: _moved},
+        where=_moved <= func.now() + _period,
+    )
+    .returning(RateLimit.key),
+)
+"""Counts a try; no row if it is one too many."""
+
+refunded = Query(
+    "refunded",
+    update(RateLimit)
+    .where(_of_key)
+    .values({RateLimit.used_until: RateLimit.used_until - _cost})
+    .returning(RateLimit.key),
+)
 
 log = logging.getLogger(__name__)
 
@@ -109,16 +136,7 @@ def _charge(kind: str, who: str) -> None:
         return
     limit, key = _limit(kind), _key(kind, who)
     cost = limit.period / limit.times
-    moved = func.greatest(RateLimit.used_until, func.now()) + cost
-    charging = insert(RateLimit).values(key=key, used_until=func.now() + cost)
-    charging = charging.on_conflict_do_update(
-        index_elements=[RateLimit.key],
-        set_={RateLimit.used_until: moved},
-        where=moved <= func.now() + limit.period,
-    )
-    passed = db.session.scalar(charging.returning(RateLimit.key))
-    db.session.commit()
-    if not passed:
+    if not charged(key_hash=key, cost=cost, period=limit.period):
         events.record("throttled", limit=kind)
         raise TooManyRequests("Too many tries. Please wait a little.", _wait(key, cost, limit))
 
@@ -126,18 +144,13 @@ def _charge(kind: str, who: str) -> None:
 def _refund(tries: Iterable[tuple[str, str]]) -> None:
     if not current_app.config["RATELIMIT_ENABLED"]:
         return
-    db.session.rollback()
     try:
         for kind, who in tries:
             limit = _limit(kind)
-            refunding = update(RateLimit).where(RateLimit.key == _key(kind, who))
-            cost = limit.period / limit.times
-            db.session.execute(refunding.values(used_until=RateLimit.used_until - cost))
-        db.session.commit()
+            refunded(key_hash=_key(kind, who), cost=limit.period / limit.times)
     except DBAPIError as error:
         # What the guess was for has been done, and its answer must not say otherwise.
         log.warning("A try is not given back: %s", error)
-        release_connection(None)
 
 
 def _wait(key: str, cost: timedelta, limit: Limit) -> int:

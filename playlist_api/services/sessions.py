@@ -3,16 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.sql.dml import ReturningDelete
 
 from playlist_api import events
-from playlist_api.database import db
+from playlist_api.database import Query, db
 from playlist_api.errors import NotFound, Unauthorized
 from playlist_api.models import Session, User
+from playlist_api.schemas.answers import user_answer
 from playlist_api.security import tokens
+from playlist_api.services.queries import surplus_sessions
 
 MOST_SESSIONS = 20
 """Live sessions of one user; more devices than anybody signs in on."""
@@ -26,9 +29,9 @@ refresh at once all go on. RFC 9700, section 4.14.2, leaves this to the service.
 
 @dataclass(frozen=True)
 class SignedIn:
-    """What a client holds after it signed in or refreshed."""
+    """What a client holds after it signed in or refreshed: who they are, as they may see it."""
 
-    user: User
+    user: dict[str, Any]
     access_token: str
     refresh_token: str
 
@@ -48,19 +51,29 @@ class SessionList:
     items: list[ListedSession]
 
 
-def start_session(user: User, user_agent: str) -> SignedIn:
-    """Add a session for the user to the running transaction, and make its first tokens.
+def start_session(adding: Query, user_agent: str, **user: Any) -> SignedIn | None:
+    """Add a session, by a query that takes these parameters of its user and returns them.
 
-    The user's row must be locked, so that racing sign-ins count each other: beyond
-    `MOST_SESSIONS`, the oldest end.
+    Beyond `MOST_SESSIONS`, the oldest end.
+
+    :return: the session's first tokens; None if the query found that there can be no session.
     """
-    session = Session(id=uuid4(), user_id=user.id, user_agent=user_agent)
-    _rotate(session, datetime.now(UTC))
-    db.session.add(session)
-    db.session.flush()
-    surplus = _live(user).with_only_columns(Session.id).offset(MOST_SESSIONS)
-    db.session.execute(delete(Session).where(Session.id.in_(surplus)))
-    return _signed_in(user, session)
+    session = Session(id=uuid4(), user_id=user["user_id"], user_agent=user_agent)
+    refresh_token = _rotate(session, datetime.now(UTC))
+    rows = adding(
+        session_id=str(session.id),
+        refresh_token_hash=session.refresh_token_hash,
+        rotated_at=session.rotated_at,
+        expires_at=session.expires_at,
+        user_agent=user_agent,
+        **user,
+    )
+    for row in rows:
+        # Counted only now, so that racing sign-ins count each other.
+        surplus_sessions(user_id=user["user_id"], kept=MOST_SESSIONS)
+        known = dict(zip(user_answer.names, row, strict=True))
+        return SignedIn(known, tokens.access_token(session), refresh_token)
+    return None
 
 
 def list_sessions(user: User, current: UUID) -> SessionList:
@@ -93,7 +106,8 @@ def refresh(user: User, session_id: UUID, presented: str, user_agent: str) -> Si
         events.record("refresh_token_reused", userId=user.id, sessionId=session_id)
         raise Unauthorized(SESSION_ENDED)
     db.session.commit()
-    return _signed_in(user, session)
+    access_token, refresh_token = tokens.access_token(session), tokens.refresh_token(session)
+    return SignedIn(user_answer.dump(user), access_token, refresh_token)
 
 
 def end_presented_sessions(session_ids: Iterable[UUID]) -> None:
@@ -133,12 +147,10 @@ def _ending(*which: ColumnElement[bool]) -> ReturningDelete[Session]:
     return delete(Session).where(*which).returning(Session)
 
 
-def _rotate(session: Session, now: datetime) -> None:
+def _rotate(session: Session, now: datetime) -> str:
     session.replaced_token_hash = session.refresh_token_hash
     session.rotated_at = now
     session.expires_at = now + tokens.REFRESH_TOKEN_LIFETIME
-    session.refresh_token_hash = tokens.token_hash(tokens.refresh_token(session))
-
-
-def _signed_in(user: User, session: Session) -> SignedIn:
-    return SignedIn(user, tokens.access_token(session), tokens.refresh_token(session))
+    token = tokens.refresh_token(session)
+    session.refresh_token_hash = tokens.token_hash(token)
+    return token
