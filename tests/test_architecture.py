@@ -19,6 +19,7 @@ FLOORS = [
     {"security"},
     {"models"},
     {"database", "mail"},
+    {"statements"},
     {"config", "errors", "events", "operations"},
 ]
 PACKAGE = ROOT / "playlist_api"

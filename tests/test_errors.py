@@ -14,8 +14,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from playlist_api.app import create_app
-from playlist_api.database import Query, db, is_unavailable
+from playlist_api.database import db, is_unavailable
 from playlist_api.middleware.request_log import JsonFormatter
+from playlist_api.statements import Query
 from tests.conftest import Databases
 from tests.service import InProcess, call, environment, log_in, sign_up
 

@@ -10,7 +10,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from playlist_api.app import create_app
-from playlist_api.database import Query
+from playlist_api.statements import Query
 from tests.conftest import Databases
 from tests.service import environment
 

@@ -16,10 +16,11 @@ from flask import Flask
 from sqlalchemy import Connection, create_engine, event, make_url, text
 
 from playlist_api.app import create_app
-from playlist_api.database import Query, db
+from playlist_api.database import db
 from playlist_api.security import throttling
 from playlist_api.services import queries
 from playlist_api.services.sessions import MOST_SESSIONS
+from playlist_api.statements import Query
 from tests import large
 from tests.conftest import Databases
 from tests.service import Actor, InProcess, environment, log_in, sign_up

@@ -24,10 +24,11 @@ from sqlalchemy.exc import DBAPIError
 
 from playlist_api import events
 from playlist_api.config.fields import Limit
-from playlist_api.database import Query, db
+from playlist_api.database import db
 from playlist_api.errors import TooManyRequests, Unauthorized, WrongPassword
 from playlist_api.models import RateLimit
 from playlist_api.operations import operation_of
+from playlist_api.statements import Query
 
 CUSTOMER_PREFIX = 64
 """Bits of an IPv6 address that name a customer, who has all addresses behind it: RFC 6177."""

@@ -23,10 +23,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from playlist_api.database import Query, columns_of
 from playlist_api.models import IdempotencyKey, Movie, MovieCount, Session, User
 from playlist_api.schemas.answers import movie_answer, user_answer
 from playlist_api.security.callers import live_user
+from playlist_api.statements import Query, columns_of
 
 caller = live_user.with_only_columns(User.id, User.role).cte("caller")
 

@@ -10,12 +10,13 @@ from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.sql.dml import ReturningDelete
 
 from playlist_api import events
-from playlist_api.database import Query, db
+from playlist_api.database import db
 from playlist_api.errors import NotFound, Unauthorized
 from playlist_api.models import Session, User
 from playlist_api.schemas.answers import user_answer
 from playlist_api.security import tokens
 from playlist_api.services.queries import surplus_sessions
+from playlist_api.statements import Query
 
 MOST_SESSIONS = 20
 """Live sessions of one user; more devices than anybody signs in on."""
