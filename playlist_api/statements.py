@@ -30,6 +30,10 @@ than another is opened."""
 ATTEMPTS = 4
 """To send a statement to a process that knows it: the first one, and one for each way to fail."""
 
+GENERIC = "SET plan_cache_mode = force_generic_plan;"
+"""Else a page is planned each time: its limit is a parameter, so that PostgreSQL expects a tenth of
+a list (https://www.postgresql.org/docs/current/sql-prepare.html, Notes), and finds that dear."""
+
 
 class Connections:
     """A pool of psycopg2's connections that begin no transactions.
@@ -102,7 +106,8 @@ class Query:
         self._constants = {k: v for k, v in compiled.params.items() if v is not None}
         arguments = ", ".join(["%s"] * len(self._names))
         self._execute = f"EXECUTE {self.name}" + f" ({arguments})" * bool(arguments)
-        self._prepare = f"PREPARE {self.name} AS {self.text};"
+        literal = self.text.replace("%", "%%")  # as psycopg2 puts the arguments where a % is
+        self._prepare = f"{GENERIC} PREPARE {self.name} AS {literal};"
 
     def __call__(self, **parameters: Any) -> list[tuple[Any, ...]]:
         """Send it with its parameters, and return its rows.

@@ -20,7 +20,7 @@ from playlist_api.database import db
 from playlist_api.security import throttling
 from playlist_api.services import queries
 from playlist_api.services.sessions import MOST_SESSIONS
-from playlist_api.statements import Query
+from playlist_api.statements import GENERIC, Query
 from tests import large
 from tests.conftest import Databases
 from tests.service import Actor, InProcess, environment, log_in, sign_up
@@ -146,6 +146,7 @@ def named_queries() -> dict[str, Query]:
 def plan_of(name: str, owner: str = "42 movies", how: str = "", **parameters: Any) -> Plan:
     """The plan of a query as it is prepared on the running application's connection."""
     explaining = copy(named_queries()[name])
+    explaining._prepare = explaining._prepare.removeprefix(GENERIC)
     explaining._execute = f"EXPLAIN ({how}FORMAT JSON) {explaining._execute}"
     caller = large.session_of(large.OWNERS[owner])
     plan: Plan = explaining(**{**PARAMETERS, **caller, **parameters})[0][0][0]["Plan"]
@@ -223,6 +224,17 @@ def test_a_plan_made_for_deep_pages_serves_the_first_ones_too(analyzed: str) -> 
         plan = plan_of("page_of_movies", "500,000 movies")
     assert indexes(plan) == PAGE
     assert faults(plan) == []
+
+
+def test_a_page_is_planned_once(analyzed: str) -> None:
+    plans = text("""SELECT generic_plans, custom_plans FROM pg_prepared_statements
+                    WHERE name LIKE 'page_of_movies%'""")
+    with planning(analyzed, "auto").app_context():
+        for _ in range(7):
+            queries.page_of_movies(
+                limit=20, offset=0, **large.session_of(large.OWNERS["42 movies"])
+            )
+        assert Query("plans", plans)() == [(7, 0)]
 
 
 def test_a_page_by_cursor_reads_as_little_wherever_it_is(analyzed: str) -> None:
