@@ -183,12 +183,12 @@ def test_a_bug_is_never_taken_for_a_database_that_is_away() -> None:
 
 
 def terminate_others(database_url: str) -> None:
-    """Have the database end all connections to it."""
+    """Have the database end all connections to it, and wait until it has."""
     engine = create_engine(database_url)
     with engine.connect() as connection:
         others = "datname = current_database() AND pid <> pg_backend_pid()"
         connection.execute(
-            text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+            text(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {others}")
         )
     engine.dispose()
 

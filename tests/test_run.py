@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 
+import psutil
 import pytest
 
 from dev.cluster import taken
@@ -59,7 +60,11 @@ class Run:
 
     def status(self) -> int:
         """Wait until the output ends, with the last process that holds it; return the status."""
-        self.process.communicate(timeout=30)
+        try:
+            self.process.communicate(timeout=60)
+        except subprocess.TimeoutExpired as late:
+            left = psutil.Process(self.process.pid).children(recursive=True)
+            pytest.fail(f"{late.output} {[process.cmdline() for process in left]}")
         return self.process.returncode
 
     def health(self) -> int:
