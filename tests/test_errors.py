@@ -223,7 +223,9 @@ def test_connections_that_the_database_dropped_are_replaced(
     own_app: Flask, own_database: str
 ) -> None:
     ada = sign_up(InProcess(own_app))
+    assert ada.patch("/me", {"name": "Ada"}).status == 200
     terminate_others(own_database)
+    assert ada.patch("/me", {"name": "Ada King"}).status == 200
     assert ada.get("/me").status == 200
     assert log_in(ada).get("/movies").status == 200
 

@@ -2,15 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import MagicMock
 
 import psycopg2
 import pytest
 from flask import Flask
 from sqlalchemy import make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import (
+    DBAPIError,
+    TimeoutError,  # noqa: A004
+)
 
+from playlist_api import statements
 from playlist_api.app import create_app
-from playlist_api.statements import Query
+from playlist_api.statements import Connections, Query
 from tests.conftest import Databases
 from tests.service import environment
 
@@ -122,3 +127,12 @@ def test_what_is_not_supported_is_an_error_after_a_few_tries(run: Callable[[str]
 def test_statements_of_one_name_are_told_apart() -> None:
     assert ONE.name != Query("one", text("SELECT 2")).name
     assert ONE.name.startswith("one_")
+
+
+def test_who_waits_too_long_for_a_connection_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statements, "PATIENCE", 0.01)
+    connections = Connections(MagicMock())
+    for _ in range(statements.MOST):
+        connections.take()
+    with pytest.raises(TimeoutError):
+        connections.take()

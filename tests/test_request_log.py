@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from playlist_api.middleware.request_log import LOGGING, JsonFormatter
+from playlist_api.middleware.request_log import LOGGING, JsonFormatter, json_line
 from tests.service import PASSWORD, Actor, Lines, Service, call, line_of, sign_up
 
 
@@ -89,3 +89,7 @@ def test_levels_are_pinos() -> None:
 def test_only_what_quotes_a_request_is_left_out(message: object, kept: bool) -> None:
     record = logging.LogRecord("gunicorn.error", logging.INFO, __file__, 1, message, None, None)
     assert LOGGING["filters"]["unquoted"]["()"]()(record) is kept
+
+
+def test_a_line_can_quote_what_is_no_unicode() -> None:
+    assert json.loads(json_line(20, 0.0, "x", "\ud800", {}))["msg"] == "\ud800"
