@@ -23,11 +23,12 @@ from sqlalchemy.orm import DeclarativeBase, registry
 from playlist_api import statements
 
 CONNECT_TIMEOUT = 3
-"""Seconds until a database that does not answer counts as away."""
+"""Seconds until a database that does not answer counts as away, and a pool as exhausted."""
 
 POOL_SIZE = 8
-"""Connections that a worker keeps for transactions, and under load as many again, which may wait
-for locks."""
+"""Connections that a worker keeps for single statements, each of which is back in a moment, which
+is sooner than another is opened; and for transactions, which may wait for locks, and so may have as
+many again under load."""
 
 UNAVAILABLE_SQLSTATES = ("08", "25006", "40", "53", "55P03", "57014", "57P01", "57P02", "57P03")
 """Prefixes of the errors that pass: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -74,7 +75,8 @@ def init_app(app: Flask, database_url: str) -> None:
     with app.app_context():
         event.listen(db.engine, "checkout", replace_if_lost)
         arguments = {**db.engine.dialect.create_connect_args(db.engine.url)[1], **reached}
-    statements.init_app(app, partial(psycopg2.connect, **arguments))
+    connect = partial(psycopg2.connect, **arguments)
+    statements.init_app(app, statements.Connections(connect, POOL_SIZE, CONNECT_TIMEOUT))
     migrate.init_app(app, db)
     app.teardown_appcontext(release_connection)
 

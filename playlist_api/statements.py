@@ -23,13 +23,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-MOST, PATIENCE = 8, 3.0
-"""Connections of a worker, and seconds to wait for one: each is back in a moment, which is sooner
-than another is opened."""
-
-ATTEMPTS = 4
-"""To send a statement to a process that knows it: the first one, and one for each way to fail."""
-
 GENERIC = "SET plan_cache_mode = force_generic_plan;"
 """Else a page is planned each time: its limit is a parameter, so that PostgreSQL expects a tenth of
 a list (https://www.postgresql.org/docs/current/sql-prepare.html, Notes), and finds that dear."""
@@ -42,19 +35,23 @@ class Connections:
     what a request takes.
     """
 
-    def __init__(self, connect: Callable[[], Any]) -> None:
-        """Take what connects; nothing connects yet."""
+    def __init__(self, connect: Callable[[], Any], size: int, timeout: float) -> None:
+        """Take what connects, how many there may be, and how many seconds anybody waits for one.
+
+        Nothing connects yet.
+        """
         self._connect = connect
+        self._timeout = timeout
         self._idle: list[Any] = []
-        self._places = BoundedSemaphore(MOST)
+        self._places = BoundedSemaphore(size)
 
     def take(self) -> Any:
         """Return a connection, the one that was used last if it is not lost.
 
-        :raises sqlalchemy.exc.TimeoutError: when none is given back within `PATIENCE`.
+        :raises sqlalchemy.exc.TimeoutError: when none is given back in time.
         :raises psycopg2.Error: when the database is away.
         """
-        if not self._places.acquire(timeout=PATIENCE):
+        if not self._places.acquire(timeout=self._timeout):
             raise PoolTimeoutError
         try:
             while self._idle:
@@ -75,9 +72,9 @@ class Connections:
         self._places.release()
 
 
-def init_app(app: Flask, connect: Callable[[], Any]) -> None:
-    """Give the application its connections."""
-    app.extensions["connections"] = Connections(connect)
+def init_app(app: Flask, connections: Connections) -> None:
+    """Give the application the connections that its queries are sent on."""
+    app.extensions["connections"] = connections
 
 
 def is_lost(connection: Any) -> bool:
@@ -107,7 +104,15 @@ class Query:
         arguments = ", ".join(["%s"] * len(self._names))
         self._execute = f"EXECUTE {self.name}" + f" ({arguments})" * bool(arguments)
         literal = self.text.replace("%", "%%")  # as psycopg2 puts the arguments where a % is
-        self._prepare = f"{GENERIC} PREPARE {self.name} AS {literal};"
+        prepare = f"{GENERIC} PREPARE {self.name} AS {literal};"
+        self._remedies = {
+            # This process of the server has not met the statement.
+            InvalidSqlStatementName: prepare,
+            # PgBouncer has chosen another process for the second message, which has.
+            DuplicatePreparedStatement: "",
+            # A migration has changed the type of a column since it was planned.
+            FeatureNotSupported: f"DEALLOCATE {self.name};{prepare}",
+        }
 
     def __call__(self, **parameters: Any) -> list[tuple[Any, ...]]:
         """Send it with its parameters, and return its rows.
@@ -130,23 +135,13 @@ class Query:
         finally:
             connections.give_back(connection)
 
-    def _send(self, cursor: Any, arguments: list[Any]) -> None:
-        first = ""
-        for _ in range(ATTEMPTS - 1):
-            try:
-                cursor.execute(first + self._execute, arguments)
-            except InvalidSqlStatementName:
-                # This process of the server has not met the statement.
-                first = self._prepare
-            except DuplicatePreparedStatement:
-                # PgBouncer has chosen another process for the second message, which has.
-                first = ""
-            except FeatureNotSupported:
-                # A migration has changed the type of a column since it was planned.
-                first = f"DEALLOCATE {self.name};{self._prepare}"
-            else:
-                return
-        cursor.execute(first + self._execute, arguments)
+    def _send(self, cursor: Any, arguments: list[Any], first: str = "", failed: int = 0) -> None:
+        try:
+            cursor.execute(first + self._execute, arguments)
+        except tuple(self._remedies) as error:
+            if failed == len(self._remedies):
+                raise
+            self._send(cursor, arguments, self._remedies[type(error)], failed + 1)
 
     def _failed(self, error: psycopg2.Error, *, lost: bool) -> BaseException:
         return DBAPIError.instance(

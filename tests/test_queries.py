@@ -13,7 +13,6 @@ from sqlalchemy.exc import (
     TimeoutError,  # noqa: A004
 )
 
-from playlist_api import statements
 from playlist_api.app import create_app
 from playlist_api.statements import Connections, Query
 from tests.conftest import Databases
@@ -129,10 +128,9 @@ def test_statements_of_one_name_are_told_apart() -> None:
     assert ONE.name.startswith("one_")
 
 
-def test_who_waits_too_long_for_a_connection_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statements, "PATIENCE", 0.01)
-    connections = Connections(MagicMock())
-    for _ in range(statements.MOST):
+def test_who_waits_too_long_for_a_connection_is_told() -> None:
+    connections = Connections(MagicMock(), size=2, timeout=0.01)
+    for _ in range(2):
         connections.take()
     with pytest.raises(TimeoutError):
         connections.take()

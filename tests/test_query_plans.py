@@ -146,7 +146,8 @@ def named_queries() -> dict[str, Query]:
 def plan_of(name: str, owner: str = "42 movies", how: str = "", **parameters: Any) -> Plan:
     """The plan of a query as it is prepared on the running application's connection."""
     explaining = copy(named_queries()[name])
-    explaining._prepare = explaining._prepare.removeprefix(GENERIC)
+    remedies = explaining._remedies.items()
+    explaining._remedies = {error: first.replace(GENERIC, "") for error, first in remedies}
     explaining._execute = f"EXPLAIN ({how}FORMAT JSON) {explaining._execute}"
     caller = large.session_of(large.OWNERS[owner])
     plan: Plan = explaining(**{**PARAMETERS, **caller, **parameters})[0][0][0]["Plan"]

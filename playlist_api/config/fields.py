@@ -28,6 +28,11 @@ class Limit:
     times: int
     period: timedelta
 
+    @property
+    def cost(self) -> timedelta:
+        """How much of the period one time uses up."""
+        return self.period / self.times
+
 
 class PostgresUrl(fields.String):
     """A `postgresql://` URL, spelled for psycopg2: SQLAlchemy 2.1 would take psycopg 3."""

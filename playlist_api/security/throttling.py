@@ -9,7 +9,6 @@ and moves it, so that of any number of racing tries exactly as many pass as shou
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import wraps
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -136,10 +135,9 @@ def _charge(kind: str, who: str) -> None:
     if not current_app.config["RATELIMIT_ENABLED"]:
         return
     limit, key = _limit(kind), _key(kind, who)
-    cost = limit.period / limit.times
-    if not charged(key_hash=key, cost=cost, period=limit.period):
+    if not charged(key_hash=key, cost=limit.cost, period=limit.period):
         events.record("throttled", limit=kind)
-        raise TooManyRequests("Too many tries. Please wait a little.", _wait(key, cost, limit))
+        raise TooManyRequests("Too many tries. Please wait a little.", _wait(key, limit))
 
 
 def _refund(tries: Iterable[tuple[str, str]]) -> None:
@@ -147,14 +145,13 @@ def _refund(tries: Iterable[tuple[str, str]]) -> None:
         return
     try:
         for kind, who in tries:
-            limit = _limit(kind)
-            refunded(key_hash=_key(kind, who), cost=limit.period / limit.times)
+            refunded(key_hash=_key(kind, who), cost=_limit(kind).cost)
     except DBAPIError as error:
         # What the guess was for has been done, and its answer must not say otherwise.
         log.warning("A try is not given back: %s", error)
 
 
-def _wait(key: str, cost: timedelta, limit: Limit) -> int:
+def _wait(key: str, limit: Limit) -> int:
     used = select(RateLimit.used_until, func.now()).where(RateLimit.key == key)
     until, now = db.session.execute(used).one()
-    return max(1, ceil((until - now + cost - limit.period).total_seconds()))
+    return max(1, ceil((until - now + limit.cost - limit.period).total_seconds()))

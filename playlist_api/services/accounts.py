@@ -15,11 +15,10 @@ from playlist_api import events
 from playlist_api.database import db, violates
 from playlist_api.errors import Conflict, Unauthorized
 from playlist_api.models import IdempotencyKey, Movie, PasswordReset, Session, User
-from playlist_api.schemas.answers import user_answer
 from playlist_api.security.passwords import hasher, weakness
 from playlist_api.security.tokens import Caller
 from playlist_api.services.auth import EMAIL_TAKEN, confirmed, locked
-from playlist_api.services.queries import account
+from playlist_api.services.queries import account, as_account
 from playlist_api.services.sessions import SESSION_ENDED, ListedSession, list_sessions
 
 EXPORTED_AT_ONCE = 500
@@ -47,7 +46,7 @@ def find_account(caller: Caller) -> dict[str, Any]:
     :raises Unauthorized: when their session has ended.
     """
     for row in account(**caller._asdict()):
-        return dict(zip(user_answer.names, row, strict=True))
+        return as_account(row)
     raise Unauthorized(SESSION_ENDED)
 
 

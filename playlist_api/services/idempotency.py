@@ -11,9 +11,8 @@ from hashlib import sha256
 from typing import Any
 
 from playlist_api.errors import Conflict, Unauthorized
-from playlist_api.schemas.answers import movie_answer
 from playlist_api.security.tokens import Caller
-from playlist_api.services.queries import movie_of_key, new_movie_with_key
+from playlist_api.services.queries import as_movie, movie_of_key, new_movie_with_key
 from playlist_api.services.sessions import SESSION_ENDED
 
 LIFETIME = timedelta(days=1)
@@ -33,13 +32,12 @@ def add_first(caller: Caller, fields: Mapping[str, Any], key: str) -> dict[str, 
     fields_hash = _hash(json.dumps(fields, sort_keys=True))
     hashes = {"key_hash": key_hash, "fields_hash": fields_hash, "lifetime": LIFETIME}
     for row in new_movie_with_key(**hashes, **fields, **caller._asdict()):
-        return dict(zip(movie_answer.names, row, strict=True))
+        return as_movie(row)
     for first_hash, movie_id, created_at in movie_of_key(key_hash=key_hash, **caller._asdict()):
         if first_hash != fields_hash:
             raise Conflict("This Idempotency-Key was used for another movie.")
         values = (movie_id, fields["title"], fields["year"], fields["image_url"])
-        row = (*values, caller.user_id, created_at, created_at)
-        return dict(zip(movie_answer.names, row, strict=True))
+        return as_movie((*values, caller.user_id, created_at, created_at))
     raise Unauthorized(SESSION_ENDED)
 
 

@@ -12,11 +12,16 @@ from playlist_api import events
 from playlist_api.database import db, violates
 from playlist_api.errors import Forbidden, NotFound, Unauthorized
 from playlist_api.models import ADMIN, Movie, User
-from playlist_api.schemas.answers import movie_answer
 from playlist_api.schemas.cursors import Place
 from playlist_api.security.tokens import Caller
 from playlist_api.services.idempotency import add_first
-from playlist_api.services.queries import new_movie, one_movie, page_after_cursor, page_of_movies
+from playlist_api.services.queries import (
+    as_movie,
+    new_movie,
+    one_movie,
+    page_after_cursor,
+    page_of_movies,
+)
 from playlist_api.services.sessions import SESSION_ENDED
 
 LARGEST_ID = 2**63 - 1
@@ -37,7 +42,7 @@ def read_movie(caller: Caller, movie_id: int) -> dict[str, Any]:
     :raises Forbidden: when it is somebody else's.
     """
     for user_id, role, *row in one_movie(movie_id=min(movie_id, LARGEST_ID), **caller._asdict()):
-        movie = _as_answer(row)
+        movie = as_movie(row)
         _check_access(movie_id, movie["ownerId"], user_id, role)
         return movie
     raise Unauthorized(SESSION_ENDED)
@@ -49,10 +54,6 @@ def _check_access(movie_id: int, owner_id: Any, user_id: Any, role: str) -> None
     if owner_id != user_id and role != ADMIN:
         events.record("denied", userId=user_id, movieId=movie_id)
         raise Forbidden("This movie is on somebody else's list.")
-
-
-def _as_answer(row: Iterable[Any]) -> dict[str, Any]:
-    return dict(zip(movie_answer.names, row, strict=True))
 
 
 def list_movies(
@@ -81,7 +82,7 @@ def _list_after(cursor: Place, caller: Caller, limit: int) -> tuple[dict[str, An
 def _listed(rows: list[tuple[Any, ...]]) -> tuple[int, list[dict[str, Any]]]:
     if not rows:
         raise Unauthorized(SESSION_ENDED)
-    return rows[0][0], [_as_answer(row) for _, *row in rows if row[0] is not None]
+    return rows[0][0], [as_movie(row) for _, *row in rows if row[0] is not None]
 
 
 def _page(items: Any, page: int | None, limit: int, total: int) -> dict[str, Any]:
@@ -107,7 +108,7 @@ def add_movie(caller: Caller, fields: Mapping[str, Any], key: str | None = None)
         if key is not None:
             return add_first(caller, fields, key)
         for row in new_movie(**fields, **caller._asdict()):
-            return _as_answer(row)
+            return as_movie(row)
     except IntegrityError as error:
         if not violates(error, "Movie_ownerId_fkey"):
             raise

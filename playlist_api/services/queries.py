@@ -4,6 +4,7 @@ The check that the caller's session is alive is a part of each, so that it costs
 it is not, there is no row.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import (
@@ -36,6 +37,16 @@ credentials = Query(
     "credentials",
     select(*columns_of(User, ["id", "password"])).where(User.email == bindparam("email")),
 )
+
+
+def as_account(row: Iterable[Any]) -> dict[str, Any]:
+    """Name the columns of a row that is an account, as its owner may see it."""
+    return dict(zip(user_answer.names, row, strict=True))
+
+
+def as_movie(row: Iterable[Any]) -> dict[str, Any]:
+    """Name the columns of a row that is a movie."""
+    return dict(zip(movie_answer.names, row, strict=True))
 
 
 def _with_session(owner: CTE) -> Select[Any]:

@@ -15,7 +15,7 @@ from playlist_api.errors import NotFound, Unauthorized
 from playlist_api.models import Session, User
 from playlist_api.schemas.answers import user_answer
 from playlist_api.security import tokens
-from playlist_api.services.queries import surplus_sessions
+from playlist_api.services.queries import as_account, surplus_sessions
 from playlist_api.statements import Query
 
 MOST_SESSIONS = 20
@@ -72,8 +72,7 @@ def start_session(adding: Query, user_agent: str, **user: Any) -> SignedIn | Non
     for row in rows:
         # Counted only now, so that racing sign-ins count each other.
         surplus_sessions(user_id=user["user_id"], kept=MOST_SESSIONS)
-        known = dict(zip(user_answer.names, row, strict=True))
-        return SignedIn(known, tokens.access_token(session), refresh_token)
+        return SignedIn(as_account(row), tokens.access_token(session), refresh_token)
     return None
 
 
