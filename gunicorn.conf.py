@@ -5,12 +5,22 @@ Each setting is explained at https://docs.gunicorn.org/en/stable/settings.html.
 
 import gc
 import os
+import shutil
+import tempfile
+from typing import Any
+
+# Of the workers' figures: it must be known before they are imported. Who reloads or upgrades keeps
+# it, and who starts anew counts anew.
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
+if METRICS not in os.environ:
+    os.environ[METRICS] = tempfile.mkdtemp(prefix="playlist-metrics-")
 
 import gunicorn.http.wsgi
 import gunicorn.util
+from prometheus_client.multiprocess import mark_process_dead
 
 from playlist_api import server
-from playlist_api.middleware.request_log import LOGGING
+from playlist_api.logs import logging_config
 
 host = (os.environ.get("HOST") or "127.0.0.1").strip("[]")
 port = os.environ.get("PORT") or "3001"
@@ -22,7 +32,8 @@ threads = 32  # most of which may wait for a password to be hashed; the others m
 # One import for all workers: they share its memory, and bad settings stop the start at once.
 preload_app = True
 
-logconfig_dict = LOGGING
+logconfig_dict = logging_config(os.environ.get("LOG_FORMAT", "json"))
+loglevel = os.environ.get("LOG_LEVEL") or "info"
 logger_class = server.ErrorsOnly
 control_socket_disable = True  # it would be a file in the user's home
 forwarder_headers = ""  # SCRIPT_NAME and PATH_INFO are not a client's to say
@@ -34,6 +45,17 @@ def when_ready(_: object) -> None:
     """Have the workers share what is imported: collecting garbage would have each copy it."""
     gc.collect()
     gc.freeze()
+
+
+def child_exit(_: object, worker: Any) -> None:
+    """Count nothing as in use by a worker that is gone."""
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(arbiter: Any) -> None:
+    """Take the figures along, unless a newer server goes on with them."""
+    if not arbiter.reexec_pid:
+        shutil.rmtree(os.environ[METRICS], ignore_errors=True)
 
 
 # There are no settings for these.

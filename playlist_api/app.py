@@ -1,5 +1,6 @@
 """The application factory: the one module that knows all the others."""
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,12 +10,13 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 from flask.sessions import NullSession, SessionInterface
 
-from playlist_api import cli, database, mail, middleware
+from playlist_api import cli, database, mail, middleware, sentry
 from playlist_api.blueprints import (
     account,
     auth,
     documentation,
     health,
+    metrics,
     movies,
     passwords,
     sessions,
@@ -65,11 +67,14 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     cast(DefaultJSONProvider, app.json).sort_keys = False
     app.url_map.converters["movie_id"] = movies.MovieId
 
+    logging.getLogger(app.name).setLevel(settings.log_level.upper())
+
+    sentry.init_app(settings)
     database.init_app(app, settings.database_url)
     tokens.init_app(app, secure_cookie=settings.production)
     hashing.init_app(app, settings)
     mail.init_app(app, settings)
-    for module in (auth, sessions, passwords, account, movies, health):
+    for module in (auth, sessions, passwords, account, movies, health, metrics):
         app.register_blueprint(module.blueprint)
     documentation.init_app(app, with_page=settings.docs_enabled)
     middleware.init_app(app, settings)

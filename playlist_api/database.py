@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, registry
 
-from playlist_api import statements
+from playlist_api import metrics, statements
 
 CONNECT_TIMEOUT = 3
 """Seconds until a database that does not answer counts as away, and a pool as exhausted."""
@@ -74,6 +74,8 @@ def init_app(app: Flask, database_url: str) -> None:
     db.init_app(app)
     with app.app_context():
         event.listen(db.engine, "checkout", replace_if_lost)
+        event.listen(db.engine, "checkout", lambda *_: metrics.transactions.inc())
+        event.listen(db.engine, "checkin", lambda *_: metrics.transactions.dec())
         arguments = {**db.engine.dialect.create_connect_args(db.engine.url)[1], **reached}
     connect = partial(psycopg2.connect, **arguments)
     statements.init_app(app, statements.Connections(connect, POOL_SIZE, CONNECT_TIMEOUT))

@@ -5,6 +5,8 @@ from typing import Any
 
 from flask import has_request_context, request
 
+from playlist_api import metrics
+
 EVENT = "playlist_api.event"
 """Where a request's environment holds what is to be a part of its line."""
 
@@ -18,6 +20,7 @@ def record(event: str, **fields: Any) -> None:
     or a job logs a line of its own. Fields say who and which, and never hold a password, token,
     cookie or hash. The names are listed in docs/security.md, and stay.
     """
+    metrics.events.labels(event).inc()
     described = {"event": event, **fields}
     if has_request_context():
         request.environ[EVENT] = described

@@ -23,6 +23,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from playlist_api import metrics
+
 GENERIC = "SET plan_cache_mode = force_generic_plan;"
 """Else a page is planned each time: its limit is a parameter, so that PostgreSQL expects a tenth of
 a list (https://www.postgresql.org/docs/current/sql-prepare.html, Notes), and finds that dear."""
@@ -53,6 +55,7 @@ class Connections:
         """
         if not self._places.acquire(timeout=self._timeout):
             raise PoolTimeoutError
+        metrics.statements.inc()
         try:
             while self._idle:
                 connection = self._idle.pop()
@@ -61,7 +64,7 @@ class Connections:
             connection = self._connect()
             connection.autocommit = True
         except BaseException:
-            self._places.release()
+            self._leave()
             raise
         return connection
 
@@ -69,6 +72,10 @@ class Connections:
         """Let others have it, unless it is lost."""
         if not connection.closed:
             self._idle.append(connection)
+        self._leave()
+
+    def _leave(self) -> None:
+        metrics.statements.dec()
         self._places.release()
 
 

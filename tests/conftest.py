@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from dev.postgres import running
 from playlist_api.app import create_app
+from playlist_api.logs import Formatter
 from playlist_api.middleware import request_log
 from tests.service import (
     Actor,
@@ -130,8 +131,7 @@ def lines(
     monkeypatch.setattr(request_log, "write", written.append)
     caplog.set_level(logging.INFO)
     return lambda: [
-        json.loads(line)
-        for line in [*written, *map(request_log.JsonFormatter().format, caplog.records)]
+        json.loads(line) for line in [*written, *map(Formatter().format, caplog.records)]
     ]
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from playlist_api.app import create_app
 from playlist_api.database import db, is_unavailable
-from playlist_api.middleware.request_log import JsonFormatter
+from playlist_api.logs import Formatter
 from playlist_api.statements import Query
 from tests.conftest import Databases
 from tests.service import InProcess, call, environment, log_in, sign_up
@@ -239,7 +239,7 @@ def test_an_error_of_the_database_is_logged_without_what_it_was_told(
     add_view(own_app, lambda: db.session.execute(statement, {"told": canary}))
     assert call(InProcess(own_app), "GET", "/view").status == 500
     errors = [record for record in caplog.records if record.exc_info]
-    lines = [JsonFormatter().format(record) for record in errors]
+    lines = [Formatter().format(record) for record in errors]
     assert "DivisionByZero" in json.loads(lines[0])["err"]["stack"]
     assert canary not in "".join(lines)
 
@@ -251,7 +251,7 @@ def test_the_log_of_a_bug_has_its_cause_and_its_request(
 
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            lines.append(JsonFormatter().format(record))
+            lines.append(Formatter().format(record))
 
     own_app.logger.addHandler(handler := Lines())
     add_view(own_app, raising(KeyError("cause")))

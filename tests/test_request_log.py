@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from playlist_api.middleware.request_log import LOGGING, JsonFormatter, json_line
+from playlist_api.logs import Formatter, json_line, logging_config
 from tests.service import PASSWORD, Actor, Lines, Service, call, line_of, sign_up
 
 
@@ -73,7 +73,7 @@ def test_levels_are_pinos() -> None:
         (5, 5),
     ):
         record = logging.LogRecord("x", level, __file__, 1, "a %s", ("b",), None)
-        line = json.loads(JsonFormatter().format(record))
+        line = json.loads(Formatter().format(record))
         assert (line["level"], line["msg"]) == (number, "a b")
         assert "reqId" not in line
 
@@ -88,7 +88,7 @@ def test_levels_are_pinos() -> None:
 )
 def test_only_what_quotes_a_request_is_left_out(message: object, kept: bool) -> None:
     record = logging.LogRecord("gunicorn.error", logging.INFO, __file__, 1, message, None, None)
-    assert LOGGING["filters"]["unquoted"]["()"]()(record) is kept
+    assert logging_config("json")["filters"]["unquoted"]["()"]()(record) is kept
 
 
 def test_a_line_can_quote_what_is_no_unicode() -> None:

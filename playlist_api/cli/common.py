@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from playlist_api import events
 from playlist_api.database import db, is_unavailable
-from playlist_api.middleware.request_log import JsonFormatter
+from playlist_api.logs import Formatter
 from playlist_api.models import User
 from playlist_api.schemas.fields import canonical_email
 
@@ -31,7 +31,7 @@ def user_of(email: str) -> User:
 def operating() -> Iterator[None]:
     """Log a command's events on standard error, and end it with a sentence without its database."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(Formatter())
     events.log.addHandler(handler)
     events.log.setLevel(logging.INFO)
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 from marshmallow.validate import OneOf, Range
+from sentry_sdk.utils import BadDsn, Dsn
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -46,6 +47,17 @@ class PostgresUrl(fields.String):
         if url.drivername not in {"postgres", "postgresql", "postgresql+psycopg2"}:
             raise ValidationError("must be a postgresql:// URL.")
         return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+
+
+class SentryDsn(fields.String):
+    """Where Sentry takes errors: https://docs.sentry.io/concepts/key-terms/dsn-explainer/"""
+
+    def _deserialize(self, *args: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(*args, **kwargs)
+        try:
+            return str(Dsn(text))
+        except (BadDsn, ValueError):
+            raise ValidationError("must be a DSN, as Sentry's project settings show it.") from None
 
 
 class Origins(fields.String):

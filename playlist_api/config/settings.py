@@ -14,6 +14,7 @@ from playlist_api.config.fields import (
     Limit,
     Origins,
     PostgresUrl,
+    SentryDsn,
     choice,
     limit,
     number,
@@ -46,6 +47,8 @@ class Settings:
     debug: bool
     docs_enabled: bool
     frontend_url: str
+    log_format: str
+    log_level: str
     mail_from: str
     password_blocklist: bool
     ratelimit_address: Limit
@@ -56,6 +59,7 @@ class Settings:
     ratelimit_reset: Limit
     ratelimit_signup: Limit
     secret_key: str
+    sentry_dsn: str
     smtp_host: str
     smtp_password: str
     smtp_port: int
@@ -94,6 +98,9 @@ class _SettingsSchema(Schema):
         load_default="http://localhost:3000",
         validate=Regexp(r"https?://[!-~]+\Z", error="must be an http or https URL."),
     )
+    # Read by gunicorn.conf.py as well.
+    log_format = choice("LOG_FORMAT", "json", "text")
+    log_level = choice("LOG_LEVEL", "info", "debug", "warning", "error")
     mail_from = fields.String(data_key="MAIL_FROM", load_default="Playlist <no-reply@localhost>")
     password_blocklist = switch("PASSWORD_BLOCKLIST", default=None)
     ratelimit_address = limit("RATELIMIT_ADDRESS", Limit(100, MINUTE))
@@ -108,6 +115,7 @@ class _SettingsSchema(Schema):
         required=True,
         error_messages={"required": "is not set; `openssl rand -hex 32` makes one."},
     )
+    sentry_dsn = SentryDsn(data_key="SENTRY_DSN", load_default="")
     smtp_host = fields.String(data_key="SMTP_HOST", load_default="")
     smtp_password = fields.String(data_key="SMTP_PASSWORD", load_default="")
     smtp_port = number("SMTP_PORT", 587, 1, 65535)

@@ -1,4 +1,4 @@
-"""What wraps every request: its log line, the headers of its answer, and errors as envelopes."""
+"""What wraps every request: its log line and figures, its answer's headers, errors as envelopes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from playlist_api.config.settings import Settings
 from playlist_api.middleware import errors
 from playlist_api.middleware.headers import Headers
 from playlist_api.middleware.request_log import RequestLog
+from playlist_api.middleware.request_metrics import RequestMetrics, note_route
 from playlist_api.middleware.requests import BodyDrain, refuse_aliases, refuse_unclear_hosts
 
 if TYPE_CHECKING:
@@ -25,11 +26,13 @@ def init_app(app: Flask, settings: Settings) -> None:
     """
     errors.init_app(app)
     app.url_map.merge_slashes = False
+    app.before_request(note_route)
     app.before_request(refuse_unclear_hosts)
     app.before_request(refuse_aliases)
     wrapped: WSGIApplication = BodyDrain(app.wsgi_app)
     wrapped = Headers(wrapped, production=settings.production, origins=settings.cors_origins)
-    wrapped = RequestLog(wrapped)
+    wrapped = RequestMetrics(wrapped)
+    wrapped = RequestLog(wrapped, settings.log_format)
     if settings.trusted_proxies:
         proxies = settings.trusted_proxies
         wrapped = ProxyFix(wrapped, x_for=proxies, x_proto=proxies)

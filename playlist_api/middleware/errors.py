@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
+from playlist_api import metrics
 from playlist_api.database import is_unavailable
 from playlist_api.errors import MESSAGES, ApiError, ServiceUnavailable, envelope
 from playlist_api.schemas.fields import problems
@@ -45,6 +46,7 @@ def _http_error(error: HTTPException) -> Response:
 def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
     if not is_unavailable(error):
         raise error
+    metrics.database_failures.inc()
     log.error("The database is away: %s", error)
     return _api_error(ServiceUnavailable("The service is busy. Please try again in a moment."))
 

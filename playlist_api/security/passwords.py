@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 from flask import Flask, current_app
 from passlib.context import CryptContext
 
+from playlist_api import metrics
 from playlist_api.config.settings import Settings
 from playlist_api.errors import ServiceUnavailable
 
@@ -70,6 +71,7 @@ class PasswordHasher:
     def _in_turn(self, work: Callable[..., T], *arguments: str) -> T:
         if not self._places.acquire(blocking=False):
             raise ServiceUnavailable(BUSY)
+        metrics.hashing.inc()
         hashing = self._threads.submit(work, *arguments)
         try:
             return hashing.result(PATIENCE)
@@ -77,6 +79,7 @@ class PasswordHasher:
             hashing.cancel()
             raise ServiceUnavailable(BUSY) from None
         finally:
+            metrics.hashing.dec()
             self._places.release()
 
 

@@ -1,0 +1,71 @@
+"""What Prometheus is told, summed over a server's workers.
+
+The workers of a server share files in the folder `PROMETHEUS_MULTIPROC_DIR`, which must be set
+before this module is imported: see gunicorn.conf.py.
+"""
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""Seconds: most calls take a few milliseconds, those that hash a password 30, and waiting for the
+database or for one's turn ends within 10."""
+
+registry = CollectorRegistry()
+
+requests = Counter(
+    "http_requests",
+    "Requests answered.",
+    ["method", "route", "status"],
+    registry=registry,
+)
+duration = Histogram(
+    "http_request_duration_seconds",
+    "Time until a request's answer was ready to be sent.",
+    ["method", "route"],
+    buckets=BUCKETS,
+    registry=registry,
+)
+in_flight = Gauge(
+    "http_requests_in_flight",
+    "Requests being answered.",
+    registry=registry,
+    multiprocess_mode="livesum",
+)
+_connections = Gauge(
+    "database_connections_in_use",
+    "Connections to the database at work, for single statements or transactions.",
+    ["pool"],
+    registry=registry,
+    multiprocess_mode="livesum",
+)
+statements = _connections.labels("statements")
+transactions = _connections.labels("transactions")
+database_failures = Counter(
+    "database_failures",
+    "Requests refused as the database was away, busy, or without a free connection.",
+    registry=registry,
+)
+hashing = Gauge(
+    "argon2_queue",
+    "Passwords being hashed or waiting for that.",
+    registry=registry,
+    multiprocess_mode="livesum",
+)
+events = Counter(
+    "auth_events",
+    "Security events, by the names that they have in the log.",
+    ["event"],
+    registry=registry,
+)
+
+
+def exposition() -> bytes:
+    """Return all metrics in Prometheus' text format, over all workers if there are several."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(registry)
+    gathered = CollectorRegistry()
+    MultiProcessCollector(gathered)  # type: ignore[no-untyped-call]
+    return generate_latest(gathered)
