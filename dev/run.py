@@ -71,7 +71,8 @@ def read_environment() -> dict[str, str]:
     """Return the environment; what it lacks comes from `.env`, and then from the defaults."""
     written = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value}
     environment = written | {name: value for name, value in os.environ.items() if value}
-    return environment | {name: environment.get(name) or DEFAULTS[name] for name in DEFAULTS}
+    defaults = DEFAULTS | {"LOG_FORMAT": "text" if sys.stdout.isatty() else "json"}
+    return defaults | {name: value for name, value in environment.items() if value}
 
 
 def check_settings(environment: dict[str, str]) -> None:

@@ -28,19 +28,19 @@ class Reporter:
     """Decides what is sent, from whatever thread."""
 
     def __init__(self) -> None:
-        self._told: dict[Any, float] = {}
+        self._told: dict[str, float] = {}
 
-    def __call__(self, event: Event, hint: Hint) -> Event | None:
+    def __call__(self, event: Event, _: Hint) -> Event | None:
         """Return what may be sent of an event; None if it was sent a moment ago."""
-        kind, now = _kind(event), monotonic()
+        kind, now = str(_kind(event)), monotonic()
         if now - self._told.get(kind, -REPEATED) < REPEATED:
             return None
         self._told[kind] = now
         kept: Any = {name: value for name, value in event.items() if name in KEPT}
         _drop_messages(kept)
-        if record := hint.get("log_record"):
+        if "exception" not in event:
             # Its template, as the arguments can quote what a client sent.
-            kept["logentry"] = {"message": str(record.msg)}
+            kept["logentry"] = {"message": _template(event)}
         if has_request_context():
             rule = request.url_rule
             kept["transaction"] = f"{request.method} {rule.rule if rule else 'none'}"
@@ -51,8 +51,11 @@ class Reporter:
 
 def _kind(event: Any) -> Any:
     errors = event.get("exception", {}).get("values", [])
-    template = event.get("logentry", {}).get("message")
-    return event.get("logger"), template, *((error["type"], _place(error)) for error in errors)
+    return _template(event) if not errors else [(error["type"], _place(error)) for error in errors]
+
+
+def _template(event: Any) -> Any:
+    return event.get("logentry", {}).get("message")
 
 
 def _place(error: Any) -> Any:
@@ -88,5 +91,6 @@ def init_app(settings: Settings) -> None:
         include_local_variables=False,
         max_request_body_size="never",
         max_breadcrumbs=0,
+        send_client_reports=False,
         before_send=Reporter(),
     )

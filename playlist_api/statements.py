@@ -142,13 +142,16 @@ class Query:
         finally:
             connections.give_back(connection)
 
-    def _send(self, cursor: Any, arguments: list[Any], first: str = "", failed: int = 0) -> None:
-        try:
-            cursor.execute(first + self._execute, arguments)
-        except tuple(self._remedies) as error:
-            if failed == len(self._remedies):
-                raise
-            self._send(cursor, arguments, self._remedies[type(error)], failed + 1)
+    def _send(self, cursor: Any, arguments: list[Any]) -> None:
+        first = ""
+        for _ in self._remedies:
+            try:
+                cursor.execute(first + self._execute, arguments)
+            except tuple(self._remedies) as error:
+                first = self._remedies[type(error)]
+            else:
+                return
+        cursor.execute(first + self._execute, arguments)
 
     def _failed(self, error: psycopg2.Error, *, lost: bool) -> BaseException:
         return DBAPIError.instance(

@@ -1,12 +1,29 @@
-"""One line of JSON for each request."""
+"""One line for each request: JSON for machines, text for people."""
 
 import json
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from flask import Flask
 
-from playlist_api.logs import Formatter, json_line, logging_config
-from tests.service import PASSWORD, Actor, Lines, Service, call, line_of, sign_up
+from playlist_api.app import create_app
+from playlist_api.logs import Formatter, json_line, logging_config, text_line
+from playlist_api.middleware import request_log
+from tests.service import (
+    PASSWORD,
+    Actor,
+    InProcess,
+    Lines,
+    Service,
+    call,
+    environment,
+    gunicorn,
+    line_of,
+    sign_up,
+)
+from tests.test_errors import add_view, raising
 
 
 def test_a_request_is_one_line_with_pinos_fields(ada: Actor, lines: Lines) -> None:
@@ -93,3 +110,57 @@ def test_only_what_quotes_a_request_is_left_out(message: object, kept: bool) -> 
 
 def test_a_line_can_quote_what_is_no_unicode() -> None:
     assert json.loads(json_line(20, 0.0, "x", "\ud800", {}))["msg"] == "\ud800"
+
+
+def test_whoever_traces_requests_finds_their_lines(service: Service, lines: Lines) -> None:
+    trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    call(service, "GET", "/health", X_Request_ID="traced-1", traceparent=f"00-{trace}-{span}-01")
+    line = line_of(lines, "traced-1")
+    assert (line["trace_id"], line["span_id"]) == (trace, span)
+    call(service, "GET", "/health", X_Request_ID="traced-2", traceparent="00-x\t")
+    assert "trace_id" not in line_of(lines, "traced-2")
+
+
+@pytest.fixture
+def quiet_app(database_url: str) -> Iterator[Flask]:
+    yield create_app(environment(database_url, LOG_LEVEL="error", LOG_FORMAT="text"))
+    logging.getLogger("playlist_api").setLevel(logging.INFO)
+
+
+def test_nothing_below_the_level_is_logged(
+    quiet_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(request_log, "write", written.append)
+    add_view(quiet_app, raising(KeyError("cause")))
+    call(InProcess(quiet_app), "GET", "/health")
+    assert written == []
+    call(InProcess(quiet_app), "GET", "/view", X_Request_ID="a-long-request-id")
+    (line,) = written
+    assert line.startswith(f"{line[:8]} ERROR   GET /view 500 ")
+    assert line.endswith(" ms reqId=a-long-r")
+
+
+def test_level_and_format_are_gunicorns_too(database_url: str, tmp_path: Path) -> None:
+    settings = environment(database_url, LOG_LEVEL="error", LOG_FORMAT="text")
+    with gunicorn(tmp_path / "log", settings) as served:
+        call(served, "GET", "/health")
+    assert (tmp_path / "log").read_text() == ""
+
+
+def test_text_cannot_be_forged_either() -> None:
+    fields = {"method": "GET", "url": "/\n\x1b[31mé", "statusCode": 404, "responseTime": 1.5}
+    line = text_line(logging.INFO, 0.0, "x", "request completed", {**fields, "userId": None})
+    assert line[9:] == r"INFO    GET /\n\x1b[31mé 404 1.5 ms"
+
+
+def test_text_has_tracebacks_on_lines_of_their_own() -> None:
+    try:
+        raise ValueError("\x07")
+    except ValueError as error:
+        info = (ValueError, error, error.__traceback__)
+    record = logging.LogRecord("x", logging.ERROR, __file__, 1, "oh", None, info)
+    first, *others = Formatter("text").format(record).splitlines()
+    assert first[9:] == "ERROR   x oh"
+    assert others[0].startswith("Traceback")
+    assert others[-1] == r"ValueError: \x07"
