@@ -5,15 +5,17 @@ Each setting is explained at https://docs.gunicorn.org/en/stable/settings.html.
 
 import gc
 import os
-import shutil
 import tempfile
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 # Of the workers' figures: it must be known before they are imported. Who reloads or upgrades keeps
 # it, and who starts anew counts anew.
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 if METRICS not in os.environ:
-    os.environ[METRICS] = tempfile.mkdtemp(prefix="playlist-metrics-")
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+    os.environ[METRICS] = tempfile.mkdtemp(prefix="playlist-metrics-", dir=memory)
 
 import gunicorn.http.wsgi
 import gunicorn.util
@@ -55,7 +57,10 @@ def child_exit(_: object, worker: Any) -> None:
 def on_exit(arbiter: Any) -> None:
     """Take the figures along, unless a newer server goes on with them."""
     if not arbiter.reexec_pid:
-        shutil.rmtree(os.environ[METRICS], ignore_errors=True)
+        for file in Path(os.environ[METRICS]).glob("*.db"):
+            file.unlink()
+        with suppress(OSError):
+            Path(os.environ[METRICS]).rmdir()
 
 
 # There are no settings for these.

@@ -15,16 +15,10 @@ database or for one's turn ends within 10."""
 
 registry = CollectorRegistry()
 
-requests = Counter(
-    "http_requests",
-    "Requests answered.",
-    ["method", "route", "status"],
-    registry=registry,
-)
-duration = Histogram(
+requests = Histogram(
     "http_request_duration_seconds",
-    "Time until a request's answer was ready to be sent.",
-    ["method", "route"],
+    "Requests answered, and the time until the answer was ready to be sent.",
+    ["method", "route", "status"],
     buckets=BUCKETS,
     registry=registry,
 )

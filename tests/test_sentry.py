@@ -18,7 +18,7 @@ from tests.conftest import Databases
 from tests.sentry import Sentry, sentry
 from tests.service import ROOT, InProcess, call, environment, gunicorn, line_of, sign_up
 from tests.test_errors import add_view, raising
-from tests.test_metrics import figures_of
+from tests.test_metrics import COUNT, figures_of
 from tests.waiting import eventually
 
 
@@ -93,7 +93,7 @@ def test_a_bug_is_found_in_the_log_in_sentry_and_in_the_figures(
         assert types == ["CheckViolation", "IntegrityError"]
 
         labels = {"method": "POST", "route": "/movies", "status": "500"}
-        assert figures_of(served)("http_requests_total", **labels) == 1
+        assert figures_of(served)(COUNT, **labels) == 1
     for secret in ("canary-title", ada.token, ada.email, "Bearer", "vars", "cookie", "postgresql:"):
         assert secret not in str(told.received)
 

@@ -37,9 +37,8 @@ class RequestMetrics:
         finally:
             metrics.in_flight.dec()
         method = environ["REQUEST_METHOD"]
-        labels = method if method in METHODS else "other", environ.get(ROUTE, "none")
-        metrics.requests.labels(*labels, statuses[-1]).inc()
-        metrics.duration.labels(*labels).observe(perf_counter() - started)
+        labels = method if method in METHODS else "other", environ.get(ROUTE, "none"), statuses[-1]
+        metrics.requests.labels(*labels).observe(perf_counter() - started)
         return answer
 
 
