@@ -20,10 +20,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, registry
 
-from playlist_api import metrics, statements
+from playlist_api import deadline, metrics, statements
 
-CONNECT_TIMEOUT = 3
-"""Seconds until a database that does not answer counts as away, and a pool as exhausted."""
+POOL_TIMEOUT = 3
+"""Seconds until a pool counts as exhausted."""
 
 POOL_SIZE = 8
 """Connections that a worker keeps for single statements, each of which is back in a moment, which
@@ -62,23 +62,24 @@ migrate = Migrate(directory=str(Path(__file__).parents[1] / "migrations"))
 
 def init_app(app: Flask, database_url: str) -> None:
     """Give the application its engine and its migrations; nothing connects yet."""
-    reached = {"connect_timeout": CONNECT_TIMEOUT, "application_name": app.name}
+    named = {"application_name": app.name}
     app.config["SQLALCHEMY_DATABASE_URI"] = database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "pool_size": POOL_SIZE,
         "max_overflow": POOL_SIZE,
-        "pool_timeout": CONNECT_TIMEOUT,
+        "pool_timeout": POOL_TIMEOUT,
         "hide_parameters": True,  # they would be logged with each error, hashes and all
-        "connect_args": reached,
+        "connect_args": named,
     }
+    deadline.init_app()
     db.init_app(app)
     with app.app_context():
         event.listen(db.engine, "checkout", replace_if_lost)
         event.listen(db.engine, "checkout", lambda *_: metrics.transactions.inc())
         event.listen(db.engine, "checkin", lambda *_: metrics.transactions.dec())
-        arguments = {**db.engine.dialect.create_connect_args(db.engine.url)[1], **reached}
+        arguments = {**db.engine.dialect.create_connect_args(db.engine.url)[1], **named}
     connect = partial(psycopg2.connect, **arguments)
-    statements.init_app(app, statements.Connections(connect, POOL_SIZE, CONNECT_TIMEOUT))
+    statements.init_app(app, statements.Connections(connect, POOL_SIZE, POOL_TIMEOUT))
     migrate.init_app(app, db)
     app.teardown_appcontext(release_connection)
 

@@ -22,7 +22,7 @@ FLOORS = [
     {"database", "mail"},
     {"statements"},
     {"events"},
-    {"config", "errors", "logs", "metrics", "operations"},
+    {"config", "deadline", "errors", "logs", "metrics", "operations"},
 ]
 PACKAGE = ROOT / "playlist_api"
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -20,7 +20,7 @@ from tests.service import ROOT, Service, call
 
 DOCUMENT = document.document()
 FOR_OTHERS = {"GET /docs", "GET /docs/{name}", "GET /metrics"}
-"""The page and its files, which are no part of what programs call."""
+"""The page and its files, and the figures: no part of what clients call."""
 
 OPERATIONS = {
     f"{method.upper()} {path}": operation

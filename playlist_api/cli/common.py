@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from playlist_api import events
 from playlist_api.database import db, is_unavailable
+from playlist_api.deadline import patience
 from playlist_api.logs import Formatter
 from playlist_api.models import User
 from playlist_api.schemas.fields import canonical_email
@@ -35,7 +36,8 @@ def operating() -> Iterator[None]:
     events.log.addHandler(handler)
     events.log.setLevel(logging.INFO)
     try:
-        yield
+        with patience():
+            yield
     except DBAPIError as error:
         if is_unavailable(error):
             raise click.ClickException("The database is away; nothing was done.") from error

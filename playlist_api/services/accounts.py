@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from playlist_api import events
 from playlist_api.database import db, violates
+from playlist_api.deadline import patience
 from playlist_api.errors import Conflict, Unauthorized
 from playlist_api.models import IdempotencyKey, Movie, PasswordReset, Session, User
 from playlist_api.security.passwords import hasher, weakness
@@ -23,6 +24,9 @@ from playlist_api.services.sessions import SESSION_ENDED, ListedSession, list_se
 
 EXPORTED_AT_ONCE = 500
 """Movies that an export holds in memory at a time."""
+
+LONGEST_DELETION = 30
+"""Seconds: a million movies take a few."""
 
 Check = Callable[[User], None]
 """Looks at a user who is about to be changed or deleted, and raises to prevent it."""
@@ -121,7 +125,8 @@ def delete_account(user: User, current_password: str, check: Check) -> None:
     user = confirmed(user, current_password)
     check(user)
     db.session.delete(user)
-    db.session.commit()
+    with patience(LONGEST_DELETION):
+        db.session.commit()
     events.record("account_deleted", userId=user.id)
 
 

@@ -1,0 +1,52 @@
+"""How long the database may be silent.
+
+A server that is frozen, or cut off without a word, is noticed by no time-out of PostgreSQL's, and
+by TCP's after minutes; whoever asked would wait, and keep their thread. psycopg2 lets us wait in
+its place: https://www.psycopg.org/docs/advanced.html#support-for-coroutine-libraries
+"""
+
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from math import inf
+from time import monotonic
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import POLL_OK, POLL_READ, set_wait_callback
+
+SILENCE = 3.0
+"""Seconds for an answer, or for a connection. What a request asks takes a few milliseconds."""
+
+_patience: ContextVar[float | None] = ContextVar("patience", default=None)
+
+
+@contextmanager
+def patience(seconds: float = inf) -> Iterator[None]:
+    """Let this thread wait for so long instead: for work that takes its time."""
+    token = _patience.set(seconds)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
+
+
+def wait(connection: Any) -> None:
+    """Wait until a connection has done what it was asked.
+
+    :raises psycopg2.OperationalError: when it does not in time; it is closed then.
+    """
+    seconds = _patience.get() or SILENCE
+    until = monotonic() + seconds
+    while (state := connection.poll()) != POLL_OK:
+        poll = select.poll()
+        poll.register(connection, select.POLLIN if state == POLL_READ else select.POLLOUT)
+        left = max(0, until - monotonic()) * 1000
+        if not poll.poll(None if left == inf else left):
+            raise psycopg2.OperationalError(f"no answer from the server in {seconds:g} s")
+
+
+def init_app() -> None:
+    """Have all connections of this process wait so, whichever pool they belong to."""
+    set_wait_callback(wait)

@@ -1,0 +1,75 @@
+"""A database that has stopped, and says nothing, holds nobody up for long."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from playlist_api import deadline
+from playlist_api.app import create_app
+from playlist_api.database import db
+from playlist_api.statements import Query
+from tests.conftest import Databases
+from tests.service import InProcess, environment, sign_up
+
+PROCESS = Query("process", text("SELECT pg_backend_pid()"))
+
+
+@pytest.fixture
+def app(databases: Databases) -> Iterator[Flask]:
+    app = create_app(environment(databases.make_with_tables()))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@contextmanager
+def frozen(*processes: int) -> Iterator[None]:
+    """Stop processes of the server as if its machine had."""
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+
+def processes(app: Flask) -> list[int]:
+    """Name those that serve the application's next statement, and its next transaction."""
+    with app.app_context(), db.engine.connect() as connection:
+        return [PROCESS()[0][0], connection.scalar(text("SELECT pg_backend_pid()"))]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("GET", "/me", None), ("PATCH", "/me", {"name": "Ada King"}), ("POST", "/movies", "Heat")],
+)
+def test_whoever_asks_a_frozen_database_is_told_to_come_back(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: object
+) -> None:
+    ada = sign_up(InProcess(app))
+    monkeypatch.setattr(deadline, "SILENCE", 0.3)
+    body = {"title": body} if isinstance(body, str) else body
+    with frozen(*processes(app)):
+        answer = ada.call(method, path, body)
+        assert (answer.status, answer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
+        assert int(answer.headers["Retry-After"]) > 0
+    assert ada.call(method, path, body).status in {200, 201}
+
+
+def test_what_takes_its_time_may_say_so(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "SILENCE", 0.05)
+    slow = text("SELECT pg_sleep(0.2)")
+    with app.app_context():
+        with pytest.raises(OperationalError, match=r"no answer from the server in 0\.05 s"):
+            db.session.execute(slow)
+        db.session.rollback()
+        for seconds in (5, float("inf")):
+            with deadline.patience(seconds):
+                db.session.execute(slow)
