@@ -1,0 +1,178 @@
+"""What operators look at and are woken by: deploy/grafana and deploy/prometheus."""
+
+import json
+import re
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+from flask import Flask
+from prometheus_client.parser import text_string_to_metric_families
+from ruamel.yaml import YAML
+
+from playlist_api.database import POOL_SIZE
+from playlist_api.security.passwords import HASHING, WAITING
+from tests.service import ROOT, Gunicorn, call, sign_up
+
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text())
+RULES = YAML(typ="safe").load(PROMETHEUS / "alerts.yml")["groups"][0]["rules"]
+SCRAPE = YAML(typ="safe").load(PROMETHEUS / "scrape.yml")
+
+HEADINGS = {
+    "The service does not answer",
+    "Requests fail",
+    "Requests are slow",
+    "The database is away or busy",
+    "Logins are refused",
+    "Somebody guesses passwords",
+    "Refresh tokens come back",
+}
+"""The symptoms in docs/operations.md that alerts and panels send operators to."""
+
+PANELS: list[dict[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+TARGETS = [target for panel in PANELS for target in panel["targets"]]
+VARIABLES = DASHBOARD["templating"]["list"]
+ALERTS = [rule for rule in RULES if "alert" in rule]
+RECORDED = {rule["record"] for rule in RULES if "record" in rule}
+
+SHOWN = [target["expr"] for target in TARGETS]
+SHOWN += [variable["definition"] for variable in VARIABLES if variable["type"] == "query"]
+SHOWN += [note["expr"] for note in DASHBOARD["annotations"]["list"] if "expr" in note]
+WATCHED = [rule["expr"] for rule in RULES]
+
+SELECTOR = re.compile(r"(\w+)\{(.*?)\}")
+MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"(.*?)"')
+GROUPING = re.compile(r"by \((.*?)\)")
+OTHERS = re.compile(r"\[.*?\]|offset \S+?m|\$\w+|, \w+\)$")
+"""Times, variables, and the label that a variable of the dashboard lists."""
+
+FUNCTIONS = {"histogram_quantile", "increase", "label_values", "min_over_time", "rate", "resets"}
+WORDS = {"absent", "and", "by", "count", "max", "offset", "or", "sum", "unless", "vector"}
+SCRAPED = {"job", "instance"}
+"""Labels that Prometheus adds to whatever it reads."""
+
+OF_PROMETHEUS = {
+    "up": SCRAPED,
+    "scrape_duration_seconds": SCRAPED,
+    "ALERTS": {"alertname", "alertstate", "severity"},
+}
+
+
+@pytest.fixture(scope="module")
+def exposed(served: Gunicorn) -> dict[str, set[str]]:
+    """The metrics of the running service, and their labels."""
+    sign_up(served)
+    exposition = call(served, "GET", "/metrics").body.decode()
+    samples = [s for f in text_string_to_metric_families(exposition) for s in f.samples]
+    return {sample.name: SCRAPED | set(sample.labels) for sample in samples} | OF_PROMETHEUS
+
+
+@pytest.fixture(scope="module")
+def values(app: Flask) -> dict[str, set[str]]:
+    """What labels may say, where that does not come from requests."""
+    documented = (ROOT / "docs" / "security.md").read_text()
+    _, _, events = documented.partition("## Security events")
+    return {
+        "event": set(re.findall(r"^\| `(\w+)`", events.partition("\n## ")[0], re.M)),
+        "route": {rule.rule for rule in app.url_map.iter_rules()},
+        "pool": {"statements", "transactions"},
+        "job": {SCRAPE["scrape_configs"][0]["job_name"]},
+    }
+
+
+def slug(heading: str) -> str:
+    """Make the anchor that a heading of Markdown has."""
+    return heading.lower().replace(" ", "-")
+
+
+def unknown_words(expression: str) -> set[str]:
+    """Return what is neither a metric with its labels nor PromQL's own word."""
+    for part in (SELECTOR, GROUPING, OTHERS):
+        expression = part.sub(" ", expression)
+    words = set(re.findall(r"[a-z_][\w:]*", expression.replace(", ", " "), re.I))
+    return words - FUNCTIONS - WORDS - RECORDED
+
+
+@pytest.mark.parametrize("expression", SHOWN + WATCHED)
+def test_every_metric_and_label_that_is_asked_for_is_there(
+    expression: str, exposed: dict[str, set[str]], values: dict[str, set[str]]
+) -> None:
+    assert unknown_words(expression) == set()
+    labels = set() if RECORDED.isdisjoint(re.findall(r"[\w:]+", expression)) else SCRAPED
+    for name, matchers in SELECTOR.findall(expression):
+        assert name in exposed
+        labels = labels | exposed[name]
+        for label, _, value in MATCHER.findall(matchers):
+            assert label in exposed[name]
+            if "$" not in value and label in values:
+                assert set(value.split("|")) <= values[label]
+    for grouping in GROUPING.findall(expression):
+        assert set(grouping.split(", ")) <= labels
+
+
+@pytest.mark.parametrize("expression", WATCHED)
+def test_alerts_are_about_this_service_alone(expression: str) -> None:
+    assert all('job="playlist-api"' in matchers for _, matchers in SELECTOR.findall(expression))
+
+
+def test_limits_that_are_drawn_are_those_of_a_worker() -> None:
+    threads = re.search(r"^threads = (\d+)", (ROOT / "gunicorn.conf.py").read_text(), re.M)
+    assert threads
+    places = HASHING + WAITING
+    drawn = {int(n) for shown in SHOWN for n in re.findall(r"(\d+) \* \$workers", shown)}
+    assert drawn == {int(threads[1]), POOL_SIZE, 2 * POOL_SIZE, places}
+    assert any(expression.endswith(f">= {places}") for expression in WATCHED)
+
+
+def test_every_panel_has_a_place_and_an_id_of_its_own() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in DASHBOARD["panels"]:
+        x, y, width, height = (panel["gridPos"][key] for key in "xywh")
+        cells = {(column, line) for column in range(x, x + width) for line in range(y, y + height)}
+        assert x + width <= 24, panel["title"]
+        assert not cells & taken, panel["title"]
+        taken |= cells
+    ids = [panel["id"] for panel in DASHBOARD["panels"]]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: str(panel["title"]))
+def test_every_panel_says_what_it_shows_and_what_to_do(panel: dict[str, Any]) -> None:
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert len(panel["description"]) > 100
+    assert set(re.findall(r'See "(.*?)" in docs/operations.md', panel["description"])) <= HEADINGS
+    for target in panel["targets"]:
+        assert target["legendFormat"] or panel["type"] == "table"
+        grouped = set(", ".join(GROUPING.findall(target["expr"])).split(", "))
+        assert set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])) <= grouped | SCRAPED
+
+
+def test_the_dashboard_uses_the_variables_that_it_has() -> None:
+    names = {variable["name"] for variable in VARIABLES}
+    used = set(re.findall(r"\$(\w+)", " ".join(SHOWN))) - {"__rate_interval", "__range"}
+    assert used | {"datasource"} == names
+    sources = [shown["datasource"]["uid"] for shown in PANELS + TARGETS]
+    assert set(sources) == {"${datasource}"}
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: str(alert["alert"]))
+def test_every_alert_says_how_urgent_it_is_and_what_to_do(alert: dict[str, Any]) -> None:
+    assert alert["alert"].startswith("Playlist")  # as the dashboard looks for
+    assert alert["labels"]["severity"] in {"page", "ticket"}
+    assert set(alert["annotations"]) == {"summary", "description", "runbook"}
+    page, _, anchor = alert["annotations"]["runbook"].partition("#")
+    assert page == "docs/operations.md"
+    assert anchor in set(map(slug, HEADINGS))
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool comes with Prometheus")
+@pytest.mark.parametrize(
+    "check", [("check", "config", "scrape.yml"), ("test", "rules", "alerts_test.yml")]
+)
+def test_prometheus_takes_the_rules_and_they_fire_when_they_should(check: tuple[str, ...]) -> None:
+    ran = subprocess.run(
+        ["promtool", *check], cwd=PROMETHEUS, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
