@@ -16,7 +16,7 @@ from sqlalchemy import text
 from playlist_api.app import create_app
 from playlist_api.database import db
 from playlist_api.errors import ServiceUnavailable
-from playlist_api.security import passwords
+from playlist_api.security import passwords, redis_limits
 from playlist_api.security.passwords import PasswordHasher
 from tests.conftest import Databases
 from tests.redis_server import redis_server
@@ -52,7 +52,8 @@ def store(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     if request.param == "PostgreSQL":
         yield {}
     else:
-        with redis_server() as redis:
+        with redis_server() as redis, pytest.MonkeyPatch.context() as patient:
+            patient.setattr(redis_limits, "TIMEOUT", 20)  # a busy machine is no loss of it
             yield {"REDIS_URL": redis.url}
 
 

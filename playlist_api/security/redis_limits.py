@@ -75,7 +75,8 @@ class RedisLimits:
             driver_info=None,  # two round trips more for each connection
             protocol=2,  # with 3, redis-py does not look whether an idle connection is lost
         )
-        self._move = Redis(connection_pool=connections).register_script(MOVE)
+        self._redis = Redis(connection_pool=connections)
+        self._move = self._redis.register_script(MOVE)
         self._lock = Lock()
         self._away = False
         self._next_probe = 0.0
@@ -88,7 +89,7 @@ class RedisLimits:
         return self._ask(key, limit.cost, limit.period)
 
     def refund(self, key: str, limit: Limit) -> None:
-        """Give a try back, unless Redis is away: then it is used up, for a period at most."""
+        """Give a try back, unless Redis is away: then it stays used up, for a period at most."""
         self._ask(key, -limit.cost, limit.period)
 
     def _ask(self, key: str, cost: timedelta, period: timedelta) -> int | None:
@@ -96,10 +97,13 @@ class RedisLimits:
         if probing and not self._may_probe():
             return None
         try:
+            if probing:
+                # What a frozen Redis is asked it does when it thaws, and nobody is there any more.
+                self._redis.ping()
             wait = self._move([PREFIX + key], [cost // MICROSECOND, period // MICROSECOND])
             seconds = int(wait)
-        except (RedisError, OSError, ValueError) as error:
-            # A ValueError is an answer that is not Redis's.
+        except (RedisError, OSError, TypeError, ValueError) as error:
+            # Errors of type and value are answers that are not Redis's.
             self._lose(error)
             return None
         if probing:
