@@ -1,5 +1,6 @@
 """Limits kept in PostgreSQL: one unlogged row for each key, and one statement for each try."""
 
+from datetime import timedelta
 from math import ceil
 
 from sqlalchemy import Interval, String, bindparam, case, func, select, update
@@ -7,7 +8,6 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert
 
 from playlist_api.config.fields import Limit
-from playlist_api.database import db
 from playlist_api.models import RateLimit
 from playlist_api.statements import Query
 
@@ -34,6 +34,9 @@ charged = Query(
 )
 """Counts a try; no row if it is one too many."""
 
+looked_up = Query("looked_up", select(RateLimit.used_until - func.now()).where(_of_key))
+"""Tells how far ahead of time a key is."""
+
 refunded = Query(
     "refunded",
     update(RateLimit)
@@ -50,9 +53,9 @@ def charge(key: str, limit: Limit) -> int:
     """
     if charged(key_hash=key, cost=limit.cost, period=limit.period):
         return 0
-    used = select(RateLimit.used_until, func.now()).where(RateLimit.key == key)
-    until, now = db.session.execute(used).one()
-    return max(1, ceil((until - now + limit.cost - limit.period).total_seconds()))
+    [(ahead,)] = looked_up(key_hash=key)
+    wait: timedelta = ahead + limit.cost - limit.period
+    return max(1, ceil(wait.total_seconds()))
 
 
 def refund(key: str, limit: Limit) -> None:

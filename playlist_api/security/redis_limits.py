@@ -11,7 +11,6 @@ from threading import Lock
 from time import monotonic
 
 from redis import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError
 
 from playlist_api.config.fields import Limit
 
@@ -102,8 +101,9 @@ class RedisLimits:
                 self._redis.ping()
             wait = self._move([PREFIX + key], [cost // MICROSECOND, period // MICROSECOND])
             seconds = int(wait)
-        except (RedisError, OSError, TypeError, ValueError) as error:
-            # Errors of type and value are answers that are not Redis's.
+        except Exception as error:
+            # Whatever it is, and redis-py raises many kinds of what no Redis answers, a login must
+            # not fail for it.
             self._lose(error)
             return None
         if probing:
@@ -124,4 +124,4 @@ class RedisLimits:
             self._next_probe = monotonic() + PAUSE
             was_away, self._away = self._away, True
         if not was_away:
-            log.warning("Redis is away, and PostgreSQL keeps the limits: %s", error)
+            log.warning("Redis is away, and PostgreSQL keeps the limits: %r", error)
