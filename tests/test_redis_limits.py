@@ -312,6 +312,15 @@ def test_tls_is_verified(
             assert told() == [LOST], url
 
 
+def test_who_reads_the_log_learns_why_redis_is_away(
+    redis: RedisServer, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.kill()
+    log_in(make(redis.url), ADDRESS)
+    assert "PostgreSQL keeps the limits: ConnectionError: Error 111" in caplog.text
+    assert str(redis.port) in caplog.text
+
+
 @pytest.mark.usefixtures("impatience")
 def test_a_redis_without_tls_is_no_loss(redis: RedisServer, make: Make, told: Told) -> None:
     ada = make(redis.url.replace("redis", "rediss"))

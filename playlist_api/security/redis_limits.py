@@ -124,4 +124,5 @@ class RedisLimits:
             self._next_probe = monotonic() + PAUSE
             was_away, self._away = self._away, True
         if not was_away:
-            log.warning("Redis is away, and PostgreSQL keeps the limits: %r", error)
+            kind = type(error).__name__
+            log.warning("Redis is away, and PostgreSQL keeps the limits: %s: %s", kind, error)
