@@ -23,7 +23,7 @@ from playlist_api.blueprints import (
 )
 from playlist_api.config.settings import load_settings
 from playlist_api.security import passwords as hashing
-from playlist_api.security import tokens
+from playlist_api.security import throttling, tokens
 
 NO_SESSION = NullSession()
 
@@ -73,6 +73,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     database.init_app(app, settings.database_url)
     tokens.init_app(app, secure_cookie=settings.production)
     hashing.init_app(app, settings)
+    throttling.init_app(app, settings)
     mail.init_app(app, settings)
     for module in (auth, sessions, passwords, account, movies, health, metrics):
         app.register_blueprint(module.blueprint)

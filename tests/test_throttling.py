@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 from flask import Flask, request
+from redis import Redis
 from sqlalchemy import text
 
 from playlist_api.app import create_app
 from playlist_api.database import db
 from playlist_api.errors import ServiceUnavailable
-from playlist_api.security import passwords
+from playlist_api.security import passwords, redis_limits
 from playlist_api.security.passwords import PasswordHasher
 from tests.conftest import Databases
+from tests.redis_server import redis_server
 from tests.service import (
     PASSWORD,
     Actor,
@@ -44,8 +46,19 @@ def address() -> str:
     return next(_addresses)
 
 
+@pytest.fixture(scope="module", params=["PostgreSQL", "Redis"])
+def store(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The settings for each store of limits."""
+    if request.param == "PostgreSQL":
+        yield {}
+    else:
+        with redis_server() as redis, pytest.MonkeyPatch.context() as patient:
+            patient.setattr(redis_limits, "TIMEOUT", 20)  # a busy machine is no loss of it
+            yield {"REDIS_URL": redis.url}
+
+
 @pytest.fixture(scope="module")
-def limited(database_url: str) -> Flask:
+def limited(database_url: str, store: dict[str, str]) -> Flask:
     """An application with low limits."""
     limits = {
         "RATELIMIT_LOGIN": "3/hour",
@@ -55,7 +68,7 @@ def limited(database_url: str) -> Flask:
         "RATELIMIT_FORGOT": "2/hour",
         "RATELIMIT_RESET": "2/hour",
     }
-    return create_app(environment(database_url, **ON, **limits))
+    return create_app(environment(database_url, **ON, **limits, **store))
 
 
 @pytest.fixture(scope="module")
@@ -188,14 +201,48 @@ def test_an_address_of_any_form_is_limited_alone(ada: Actor, address: str) -> No
     assert log_in(ada, "::ffff:203.0.113.10", "wrong").status == 401
 
 
+def pass_time(app: Flask, minutes: int) -> None:
+    """Have what is used up be used up until so much sooner, or later if it is negative."""
+    if url := app.config["REDIS_URL"]:
+        with Redis.from_url(url) as redis:
+            for key in redis.scan_iter():
+                redis.decrby(key, minutes * 60_000_000)
+        return
+    with app.app_context():
+        sooner = (
+            """UPDATE "RateLimit" SET "usedUntil" = "usedUntil" - :minutes * interval '1 min'"""
+        )
+        db.session.execute(text(sooner), {"minutes": minutes})
+        db.session.commit()
+
+
 def test_what_was_used_up_comes_back_with_time(limited: Flask, ada: Actor, address: str) -> None:
     for _ in range(4):
         log_in(ada, address, "wrong")
-    with limited.app_context():
-        later = """UPDATE "RateLimit" SET "usedUntil" = "usedUntil" - interval '20 minutes'"""
-        db.session.execute(text(later))
-        db.session.commit()
+    pass_time(limited, 20)
     assert [log_in(ada, address, "wrong").status for _ in range(2)] == [401, 429]
+
+
+def test_who_is_refused_is_told_how_long(ada: Actor, address: str) -> None:
+    answers = [log_in(ada, address, "wrong") for _ in range(5)]
+    assert 1100 < int(answers[-1].headers["Retry-After"]) <= 1200
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out(
+    limited: Flask, ada: Actor, address: str
+) -> None:
+    log_in(ada, address, "wrong")
+    pass_time(limited, -24 * 60)
+    answers = [log_in(ada, address, "wrong") for _ in range(4)]
+    assert [answer.status for answer in answers] == [401, 401, 401, 429]
+
+
+def test_limits_outlive_the_process(limited: Flask, ada: Actor, address: str) -> None:
+    for _ in range(3):
+        log_in(ada, address, "wrong")
+    same = {"REDIS_URL": limited.config["REDIS_URL"], "RATELIMIT_LOGIN": "3/hour"}
+    ada.service = InProcess(create_app(environment(limited.config["DATABASE_URL"], **ON, **same)))
+    assert refused(log_in(ada, address))
 
 
 def test_limits_can_be_switched_off(app: Flask, address: str) -> None:
@@ -203,13 +250,16 @@ def test_limits_can_be_switched_off(app: Flask, address: str) -> None:
     assert {log_in(ada, address, "wrong").status for _ in range(15)} == {401}
 
 
-def test_limits_are_exact_over_workers_under_races(database_url: str, tmp_path: Path) -> None:
-    settings = environment(database_url, **ON, RATELIMIT_LOGIN="5/hour")
+def test_limits_are_exact_over_workers_under_races(
+    database_url: str, store: dict[str, str], tmp_path: Path
+) -> None:
+    settings = environment(database_url, **ON, **store, RATELIMIT_LOGIN="5/hour")
     with gunicorn(tmp_path / "log", settings) as served:
         ada = sign_up(served)
         guess = partial(log_in, ada, next(_addresses), "wrong")
         answers = at_once(*[guess] * 20)
         assert Counter(answer.status for answer in answers) == {401: 5, 429: 15}
+        assert "Redis" not in served.log.read_text() + served.errors()
 
 
 @pytest.mark.parametrize(

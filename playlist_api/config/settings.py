@@ -14,6 +14,7 @@ from playlist_api.config.fields import (
     Limit,
     Origins,
     PostgresUrl,
+    RedisUrl,
     SentryDsn,
     choice,
     limit,
@@ -58,6 +59,7 @@ class Settings:
     ratelimit_refresh: Limit
     ratelimit_reset: Limit
     ratelimit_signup: Limit
+    redis_url: str
     secret_key: str
     sentry_dsn: str
     smtp_host: str
@@ -110,6 +112,7 @@ class _SettingsSchema(Schema):
     ratelimit_refresh = limit("RATELIMIT_REFRESH", Limit(600, MINUTE))
     ratelimit_reset = limit("RATELIMIT_RESET", Limit(60, HOUR))
     ratelimit_signup = limit("RATELIMIT_SIGNUP", Limit(300, HOUR))
+    redis_url = RedisUrl(data_key="REDIS_URL", load_default="")
     secret_key = fields.String(
         data_key="SECRET_KEY",
         required=True,

@@ -1,66 +1,52 @@
 """Limits on how often something may be tried, exact over all workers and hosts.
 
-The store is PostgreSQL itself: without it nobody could log in anyway, so that no loss of a store
-can fail a login or open the door. The algorithm is GCRA (generic cell rate algorithm, ITU-T
-I.371): one time for each key says until when what was used is used up, and one statement compares
-and moves it, so that of any number of racing tries exactly as many pass as should.
+The algorithm is GCRA (generic cell rate algorithm, ITU-T I.371): one time for each key says until
+when what was used is used up, and one step compares and moves it, so that of any number of racing
+tries exactly as many pass as should.
+
+The times are kept in Redis, if there is a `REDIS_URL`, and else in PostgreSQL, which also takes
+over at once when Redis is away: without PostgreSQL nobody could log in anyway, so that no loss of a
+store can fail a login or open the door. Each store counts on from what it knows itself, so that the
+loss of Redis gives whoever is trying the limit a second time, and a third if it comes back empty.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address, ip_network
-from math import ceil
 from typing import Any, TypeVar, cast
 
-from flask import current_app, request
-from sqlalchemy import Interval, String, bindparam, func, select, update
-from sqlalchemy import cast as sql_cast
-from sqlalchemy.dialects.postgresql import insert
+from flask import Flask, current_app, request
 from sqlalchemy.exc import DBAPIError
 
 from playlist_api import events
 from playlist_api.config.fields import Limit
-from playlist_api.database import db
+from playlist_api.config.settings import Settings
 from playlist_api.errors import TooManyRequests, Unauthorized, WrongPassword
-from playlist_api.models import RateLimit
 from playlist_api.operations import operation_of
-from playlist_api.statements import Query
+from playlist_api.security import postgres_limits
 
 CUSTOMER_PREFIX = 64
 """Bits of an IPv6 address that name a customer, who has all addresses behind it: RFC 6177."""
 
-_cost = sql_cast(bindparam("cost"), Interval)
-_period = sql_cast(bindparam("period"), Interval)
-_moved = func.greatest(RateLimit.used_until, func.now()) + _cost
-_of_key = RateLimit.key == bindparam("key_hash", type_=String)
-
-charged = Query(
-    "charged",
-    insert(RateLimit)
-    .values({RateLimit.key: _of_key.right, RateLimit.used_until: func.now() + _cost})
-    .on_conflict_do_update(
-        index_elements=[RateLimit.key],
-        set_={RateLimit.used_until: _moved},
-        where=_moved <= func.now() + _period,
-    )
-    .returning(RateLimit.key),
-)
-"""Counts a try; no row if it is one too many."""
-
-refunded = Query(
-    "refunded",
-    update(RateLimit)
-    .where(_of_key)
-    .values({RateLimit.used_until: RateLimit.used_until - _cost})
-    .returning(RateLimit.key),
-)
-
 log = logging.getLogger(__name__)
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+Refund = Callable[[], None]
+"""Gives a try back to the store that has counted it."""
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Have the application count in Redis, if it has one; nothing connects yet."""
+    app.extensions["redis_limits"] = None
+    if settings.redis_url:
+        # It takes memory and time that only a process which has a Redis should pay for.
+        from playlist_api.security.redis_limits import RedisLimits
+
+        app.extensions["redis_limits"] = RedisLimits(settings.redis_url)
 
 
 def throttled(kind: str) -> Callable[[View], View]:
@@ -99,17 +85,16 @@ def guess(account: str) -> Iterator[None]:
 
     :raises TooManyRequests: when there were too many wrong ones.
     """
-    tries = [("login", f"{account} {_address()}"), ("address", _address())]
-    for kind, key in tries:
-        _charge(kind, key)
+    address = _address()
+    refunds = [_charge("login", f"{account} {address}"), _charge("address", address)]
     try:
         yield
     except (Unauthorized, WrongPassword):
         raise
     except Exception:
-        _refund(tries)
+        _give_back(refunds)
         raise
-    _refund(tries)
+    _give_back(refunds)
 
 
 def _address() -> str:
@@ -131,27 +116,27 @@ def _key(kind: str, who: str) -> str:
     return sha256(f"{kind} {who}".encode()).hexdigest()
 
 
-def _charge(kind: str, who: str) -> None:
+def _charge(kind: str, who: str) -> Refund:
     if not current_app.config["RATELIMIT_ENABLED"]:
-        return
-    limit, key = _limit(kind), _key(kind, who)
-    if not charged(key_hash=key, cost=limit.cost, period=limit.period):
+        return lambda: None
+    wait, refund = _count(_key(kind, who), _limit(kind))
+    if wait:
         events.record("throttled", limit=kind)
-        raise TooManyRequests("Too many tries. Please wait a little.", _wait(key, limit))
+        raise TooManyRequests("Too many tries. Please wait a little.", wait)
+    return refund
 
 
-def _refund(tries: Iterable[tuple[str, str]]) -> None:
-    if not current_app.config["RATELIMIT_ENABLED"]:
-        return
+def _count(key: str, limit: Limit) -> tuple[int, Refund]:
+    redis = current_app.extensions["redis_limits"]
+    if redis and (wait := redis.charge(key, limit)) is not None:
+        return wait, partial(redis.refund, key, limit)
+    return postgres_limits.charge(key, limit), partial(postgres_limits.refund, key, limit)
+
+
+def _give_back(refunds: Iterable[Refund]) -> None:
     try:
-        for kind, who in tries:
-            refunded(key_hash=_key(kind, who), cost=_limit(kind).cost)
+        for refund in refunds:
+            refund()
     except DBAPIError as error:
         # What the guess was for has been done, and its answer must not say otherwise.
         log.warning("A try is not given back: %s", error)
-
-
-def _wait(key: str, limit: Limit) -> int:
-    used = select(RateLimit.used_until, func.now()).where(RateLimit.key == key)
-    until, now = db.session.execute(used).one()
-    return max(1, ceil((until - now + limit.cost - limit.period).total_seconds()))
