@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.service import ROOT, environment
@@ -35,9 +37,10 @@ def with_one_more(folder: Path, deed: str) -> str:
     return str(copy)
 
 
-def start_flask(url: str, *command: str) -> subprocess.Popen[str]:
-    """Run `flask` on this database; to be used as a context, which waits for its end."""
-    return subprocess.Popen(
+@contextmanager
+def flask(url: str, *command: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `flask` on this database until the context is left."""
+    process = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "flask", "--app", "wsgi", *command],
         cwd=ROOT,
         env={**os.environ, **environment(url)},
@@ -45,3 +48,8 @@ def start_flask(url: str, *command: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from tests.conftest import Databases
-from tests.migrating import TURN, start_flask, with_one_more
+from tests.migrating import TURN, flask, with_one_more
 from tests.waiting import eventually
 
 ADD_A_COLUMN = """op.execute('ALTER TABLE "Movie" ADD COLUMN rating integer')"""
@@ -66,7 +66,7 @@ def test_several_that_upgrade_at_once_make_one_history(
     url, folder = databases.make(), with_one_more(tmp_path, deed)
     with connected(url) as observer, ExitStack() as stack:
         count(observer, f"SELECT pg_advisory_lock({TURN})")
-        upgrades = [start_flask(url, "db", "upgrade", "-d", folder) for _ in range(processes)]
+        upgrades = [flask(url, "db", "upgrade", "-d", folder) for _ in range(processes)]
         started = [stack.enter_context(upgrade) for upgrade in upgrades]
         eventually(lambda: count(observer, OTHERS) > processes, "all wait for their turn", 60)
         count(observer, f"SELECT pg_advisory_unlock({TURN})")
@@ -83,7 +83,7 @@ def test_a_migration_that_cannot_have_its_lock_lets_others_read_and_tells_who_is
     blocker.execute(text('BEGIN; SELECT FROM "Movie"'))
     process = count(blocker, "SELECT pg_backend_pid()")
     folder = with_one_more(tmp_path, ADD_A_COLUMN)
-    with start_flask(url, "db", "upgrade", "-d", folder, *QUICK) as migration:
+    with flask(url, "db", "upgrade", "-d", folder, *QUICK) as migration:
         eventually(lambda: count(observer, WAITING), "the migration waits", 60)
         observer.execute(text('SELECT FROM "Movie"'))
         said, _ = migration.communicate(timeout=60)
@@ -102,7 +102,7 @@ def test_a_migration_gets_through_when_its_lock_is_free_again(
 ) -> None:
     blocker.execute(text('BEGIN; SELECT FROM "Movie"'))
     folder = with_one_more(tmp_path, ADD_A_COLUMN)
-    with start_flask(url, "db", "upgrade", "-d", folder, *QUICK) as migration:
+    with flask(url, "db", "upgrade", "-d", folder, *QUICK) as migration:
         assert migration.stdout
         assert any("trying again" in line for line in migration.stdout)
         blocker.execute(text("COMMIT"))
@@ -116,7 +116,7 @@ def test_what_is_done_without_a_transaction_waits_as_long_as_it_takes(
 ) -> None:
     blocker.execute(text('BEGIN; LOCK "Movie" IN ROW EXCLUSIVE MODE'))
     folder = with_one_more(tmp_path, ADD_AN_INDEX)
-    with start_flask(url, "db", "upgrade", "-d", folder, *QUICK) as migration:
+    with flask(url, "db", "upgrade", "-d", folder, *QUICK) as migration:
         eventually(lambda: count(observer, PATIENT), "the index waits for who writes", 60)
         blocker.execute(text("COMMIT"))
         said, _ = migration.communicate(timeout=60)

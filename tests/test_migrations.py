@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from playlist_api.app import create_app
 from playlist_api.database import db
 from tests.conftest import Databases
-from tests.migrating import HELD, TURN, start_flask
+from tests.migrating import HELD, TURN, flask
 from tests.service import environment
 
 OWNER = "00000000-0000-0000-0000-000000000001"
@@ -67,7 +67,7 @@ def test_who_only_looks_does_not_wait_for_who_migrates() -> None:
     upgrade()
     db.session.execute(text(f"SELECT pg_advisory_lock({TURN})"))
     url = db.engine.url.render_as_string(hide_password=False)
-    with start_flask(url, "db", "current") as current:
+    with flask(url, "db", "current") as current:
         said, _ = current.communicate(timeout=60)
     assert "(head)" in said
 
