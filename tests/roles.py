@@ -29,6 +29,7 @@ def run_on(database_url: str, name: str, *arguments: str) -> str:
     url = make_url(database_url)
     given = {
         "PGHOST": str(url.query["host"]),
+        "PGPORT": str(url.port),
         "PGDATABASE": url.database or "",
         "PGUSER": url.username or "",
         "PGPASSWORD": str(url.password or ""),
