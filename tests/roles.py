@@ -2,14 +2,20 @@
 
 import os
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask_migrate import upgrade
 from sqlalchemy import NullPool, create_engine, make_url
 
-from tests.service import ROOT
+from dev.postgres import running
+from playlist_api.app import create_app
+from tests.service import ROOT, environment
 
 FOLDER = ROOT / "deploy/postgresql"
 OWNER, APP = "playlist_owner", "playlist_app"
@@ -70,3 +76,20 @@ def as_role(url: str, role: str, password: str) -> str:
 
 def in_database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def migrate(url: str, directory: str | None = None) -> None:
+    with create_app(environment(url)).app_context():
+        upgrade(directory)
+
+
+@contextmanager
+def server_with_passwords() -> Iterator[str]:
+    """Run a server of one's own, as roles are all of a server's databases', and yield its URL."""
+    with tempfile.TemporaryDirectory(prefix="playlist-") as folder:
+        Path(folder).chmod(0o755)
+        hba = Path(folder, "pg_hba.conf")
+        hba.write_text("local all playlist,manager trust\nlocal all all scram-sha-256\n")
+        options = {"hba_file": str(hba)}
+        with running(Path(folder, "postgres"), throwaway=True, options=options) as url:
+            yield url

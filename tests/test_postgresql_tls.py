@@ -22,7 +22,7 @@ from tests.waiting import eventually
 
 AUTHORIZED = re.compile(r"connection authorized: user=(playlist_\w+) (.*)")
 BOTH_SECRET = """
-    SELECT count(DISTINCT query ~ 'EXECUTE') = 2 AND bool_and(ssl)
+    SELECT count(DISTINCT query ~ 'EXECUTE|PREPARE') = 2 AND bool_and(ssl)
     FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE client_addr IS NOT NULL
 """
 SSL_REQUEST = struct.pack(">ii", 8, 80877103)
