@@ -18,11 +18,12 @@ from flask import current_app
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
+from playlist_api import deadline
 from playlist_api.database import is_unavailable
 
 LOCK_TIMEOUT = 2.0
-"""Seconds to wait for a lock. Meanwhile calls that need the same table wait too, and keep their
-connections; who then finds none left in the service's pools gives up after 3 (`database.py`)."""
+"""Seconds to wait for a lock. Calls that need the same table wait behind it meanwhile, and those
+that find no connection left behind these; both give up after 3 (`deadline.py`, `database.py`)."""
 
 TRIES = 10
 """About a minute in all, for between two tries it rests twice as long as it waits."""
@@ -194,7 +195,7 @@ def changes_tables() -> bool:
 def main() -> None:
     """Connect, and tell in a sentence what an operator can help."""
     try:
-        with engine.connect() as connection:
+        with deadline.patience(), engine.connect() as connection:
             (change if changes_tables() else run)(connection)
     except DBAPIError as error:
         reason = str(error.orig).strip()

@@ -23,7 +23,7 @@ WAITING = """
 """
 PATIENT = """
     SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%'
-    AND datname = current_database() AND now() - query_start > interval '1 second'
+    AND datname = current_database() AND now() - query_start > interval '4 seconds'
 """
 READY = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'added'::regclass"
 RATINGS = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'rating'"

@@ -91,11 +91,13 @@ ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA public
   ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA public GRANT MAINTAIN ON TABLES TO :"app";
 \endif
 
--- Nobody waits for an answer longer than nginx does, which is 60 seconds; whoever waits for a lock
--- keeps one of a worker's few connections; a transaction left open keeps its locks and keeps VACUUM
--- from its work. pg_dump switches all three off; PGOPTIONS='-c statement_timeout=0' the first.
+-- nginx waits 60 seconds for an answer; whoever waits for a lock keeps one of a worker's few
+-- connections; a transaction left open keeps its locks, and keeps VACUUM from its work; and nobody
+-- needs the end of a statement whose client has hung up. pg_dump switches the first three off, and
+-- PGOPTIONS='-c statement_timeout=0' the first for a command.
 ALTER ROLE :"app" IN DATABASE :"database" SET statement_timeout = '60s';
 ALTER ROLE :"app" IN DATABASE :"database" SET lock_timeout = '10s';
 ALTER ROLE :"app" IN DATABASE :"database" SET idle_in_transaction_session_timeout = '60s';
+ALTER ROLE :"app" IN DATABASE :"database" SET client_connection_check_interval = '5s';
 
 COMMIT;
