@@ -1,0 +1,244 @@
+"""The files for deployment: linters pass, and they agree with the code and with each other."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gunicorn.config import Config
+
+from playlist_api import __version__
+from playlist_api.app import create_app
+from playlist_api.config.settings import load_settings
+from tests.deployment import (
+    KUBERNETES,
+    SECRET,
+    SETTINGS,
+    SYSTEMD,
+    compose,
+    copied,
+    given,
+    instructions,
+    objects,
+    pods,
+)
+from tests.service import ROOT
+
+HERE = Path(sys.executable).parent
+COMPOSE = ["--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+OBJECTS = [path for path in KUBERNETES if path.name != "kustomization.yaml"]
+LINTERS: dict[str, list[str | Path]] = {
+    "hadolint": [HERE / "hadolint", "Dockerfile"],
+    "compose": [HERE / "check-jsonschema", *COMPOSE],
+    "kubernetes": [HERE / "kubernetes-validate", "--strict", *OBJECTS],
+}
+
+LIBRARIES = {"PGSSLMODE", "PGSSLROOTCERT"} | {
+    f"AWS_{name}" for name in ("ACCESS_KEY_ID", "ENDPOINT_URL", "REGION", "SECRET_ACCESS_KEY")
+}
+"""What libpq and obstore read from the environment."""
+
+DEVELOPERS = {"DEBUG", "LOG_FORMAT"}
+"""Settings that no deployment needs."""
+
+ONCE = {"certificates", "roles", "migrate", "prune", "backup"}
+"""Services that end."""
+
+
+def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, **options
+    )
+
+
+@pytest.mark.parametrize("command", LINTERS.values(), ids=list(LINTERS))
+def test_a_linter_finds_nothing(command: list[str | Path]) -> None:
+    linted = run(*command, cwd=ROOT)
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+def test_no_file_has_a_secret_or_a_default_for_one() -> None:
+    for service in compose().values():
+        for name, value in service.get("environment", {}).items():
+            secret = SECRET.search(name) and value is not None
+            assert not secret or re.search(r"\$\{\w+:\?[^}]+\}", value), name
+            assert given(value) is None or "${" not in str(given(value)), name
+    assert not objects("Secret")
+    assert not [
+        name for each in objects("ConfigMap") for name in each["data"] if SECRET.search(name)
+    ]
+    assert not [line for line in instructions("ENV") + instructions("ARG") if SECRET.search(line)]
+    assert not re.search("(?m)^Environment=.*(" + SECRET.pattern + ")", units())
+
+
+def units() -> str:
+    return "\n".join(path.read_text() for path in SYSTEMD.rglob("*.*") if path.is_file())
+
+
+def test_compose_hands_each_setting_to_the_api_and_nothing_unknown() -> None:
+    named = set(compose()["api"]["environment"])
+    assert named - LIBRARIES == SETTINGS - DEVELOPERS
+
+
+def test_every_variable_is_one_that_somebody_reads() -> None:
+    named = {name for each in objects("ConfigMap") for name in each["data"]}
+    for job in ("migrate", "prune", "backup"):
+        named |= set(compose()[job]["environment"])
+    assert named - LIBRARIES <= SETTINGS
+
+
+def test_compose_starts_the_service_with_safe_settings(tmp_path: Path) -> None:
+    for name in ("api", "migrate", "prune", "backup"):
+        environment = {key: given(value) for key, value in compose()[name]["environment"].items()}
+        said = {key: value for key, value in environment.items() if value is not None}
+        assert load_settings(said, tmp_path).production
+        assert said["PGSSLMODE"] == "verify-full"
+
+
+def test_kubernetes_starts_the_service_with_safe_settings(tmp_path: Path) -> None:
+    (settings,) = objects("ConfigMap")
+    secret = {"SECRET_KEY": "0123456789abcdef" * 4, "DATABASE_URL": "postgresql://db/playlist"}
+    assert load_settings(settings["data"] | secret, tmp_path).production
+    assert settings["data"]["PGSSLMODE"] == "verify-full"
+
+
+def test_only_nginx_is_reached_from_elsewhere() -> None:
+    services = compose()
+    assert [name for name, service in services.items() if "ports" in service] == ["nginx"]
+    assert "data" not in services["nginx"]["networks"]
+    for name in ("postgres", "redis"):
+        assert services[name]["networks"] == ["data"]
+
+
+@pytest.mark.parametrize("name", compose())
+def test_a_service_is_confined_limited_and_watched(name: str) -> None:
+    service = compose()[name]
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert {"cpus", "memory", "pids"} == set(service["deploy"]["resources"]["limits"])
+    assert set(service["logging"]["options"]) == {"max-size", "max-file"}
+    assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
+    assert ("healthcheck" in service) == (name != "api" and name not in {"certificates", "roles"})
+
+
+@pytest.mark.parametrize("name", pods())
+def test_a_pod_is_confined_and_limited(name: str) -> None:
+    pod = pods()[name]
+    user, group = map(int, instructions("USER")[0].split(":"))
+    assert pod["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": user,
+        "runAsGroup": group,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert pod["automountServiceAccountToken"] is False
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert "memory" in container["resources"]["limits"]
+    assert "/tmp" in [mount["mountPath"] for mount in container["volumeMounts"]]
+
+
+def public_paths() -> list[str]:
+    production = {"SECRET_KEY": "0123456789abcdef" * 4, "DATABASE_URL": "postgresql://db/playlist"}
+    return [rule.rule for rule in create_app(production).url_map.iter_rules()]
+
+
+def test_what_probes_ask_for_is_there() -> None:
+    (container,) = pods()["api"]["containers"]
+    asked = [
+        container[f"{probe}Probe"]["httpGet"] for probe in ("startup", "liveness", "readiness")
+    ]
+    assert [each["path"] for each in asked] == ["/health/live", "/health/live", "/health"]
+    in_nginx = " ".join(compose()["nginx"]["healthcheck"]["test"])
+    paths = {each["path"] for each in asked}
+    paths |= set(
+        re.findall(r"127\.0\.0\.1(?::3001)?(/[a-z/]+)", in_nginx + str(instructions("HEALTHCHECK")))
+    )
+    assert len(paths) == 2
+    assert paths <= set(public_paths())
+
+
+def test_the_ingress_leads_to_every_public_path_and_not_to_the_metrics() -> None:
+    (ingress,) = objects("Ingress")
+    (rule,) = ingress["spec"]["rules"]
+    assert "defaultBackend" not in ingress["spec"]
+
+    def leads_to(path: str) -> bool:
+        return any(
+            path == each["path"]
+            or (each["pathType"] == "Prefix" and path.startswith(each["path"] + "/"))
+            for each in rule["http"]["paths"]
+        )
+
+    assert [path for path in public_paths() if not leads_to(path)] == ["/metrics"]
+
+
+def test_the_image_has_what_the_service_needs_to_start(tmp_path: Path) -> None:
+    for sources, _ in copied():
+        for source in sources:
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, tmp_path / source)
+            else:
+                shutil.copy(ROOT / source, tmp_path)
+    environment = {
+        **os.environ,
+        "APP_ENV": "production",
+        "SECRET_KEY": "0123456789abcdef" * 4,
+        "DATABASE_URL": "postgresql://db/playlist",
+        "TMPDIR": str(tmp_path),
+    }
+    start = instructions("CMD")[-1].strip('[]"').split('", "')
+    for command in [[*start, "--check-config"], ["flask", "--app", "wsgi", "db", "heads"]]:
+        started = run(sys.executable, "-m", *command, cwd=tmp_path, env=environment)
+        assert started.returncode == 0, started.stderr
+
+
+def test_the_builder_is_sent_exactly_what_is_copied() -> None:
+    everything, *exceptions, _ = (ROOT / ".dockerignore").read_text().split()
+    assert everything == "*"
+    wanted = {source for sources, _ in copied() for source in sources}
+    assert {name.removeprefix("!") for name in exceptions} == wanted
+
+
+def test_images_are_pinned_and_all_speak_of_the_same_postgresql_and_debian() -> None:
+    bases = {line.split()[0] for line in instructions("FROM")}
+    assert len(bases) == 1
+    images = {service["image"] for service in compose().values()} - {"playlist-api"} | bases
+    assert all(re.fullmatch(r"[a-z]+:\d+(\.\d+)?(-slim)?-trixie", image) for image in images), (
+        images
+    )
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert "trixie-pgdg" in dockerfile
+    (python,) = re.findall(r":(3\.\d+)", bases.pop())
+    assert set(re.findall(r"python(3\.\d+)", dockerfile)) == {python}
+    (server,) = {image.split(":")[1].split("-")[0] for image in images if "postgres" in image}
+    assert set(re.findall(r"postgresql(?:-client-|/)(\d+)", dockerfile)) == {server}
+    assert int(server) >= 15
+
+
+def test_kubernetes_runs_this_version() -> None:
+    images = {container["image"] for pod in pods().values() for container in pod["containers"]}
+    assert images == {f"playlist-api:{__version__}"}
+    kustomization = (ROOT / "deploy/kubernetes/kustomization.yaml").read_text()
+    assert f"newTag: {__version__}\n" in kustomization
+    listed = set(re.findall(r"  - ([a-z]+\.yaml)", kustomization))
+    assert listed | {"kustomization.yaml"} == {path.name for path in KUBERNETES}
+
+
+def test_who_stops_the_service_lets_it_finish() -> None:
+    finishing = Config().settings["graceful_timeout"].get()
+    pod = pods()["api"]
+    waiting = int(pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod["terminationGracePeriodSeconds"] > waiting + finishing
+    assert int(compose()["api"]["stop_grace_period"].removesuffix("s")) > finishing
+    (unit,) = re.findall(r"TimeoutStopSec=(\d+)", units())
+    assert int(unit) > finishing
