@@ -44,7 +44,7 @@ class Certificates:
 
     def sign(self, days: int) -> None:
         """Have the authority sign another certificate, for so many days."""
-        command = [OPENSSL, "req", "-x509", "-key", self.key, "-days", str(days)]
+        command: list[str | Path] = [OPENSSL, "req", "-x509", "-key", self.key, "-days", str(days)]
         command += ["-CA", self.authority, "-CAkey", self.folder / "authority/ca.key"]
         command += ["-subj", "/CN=postgres", "-addext", f"subjectAltName={NAMES}"]
         subprocess.run([*command, "-out", self.certificate], check=True)
