@@ -41,6 +41,7 @@ LIBRARIES = {"PGSSLMODE", "PGSSLROOTCERT"} | {
 """What libpq and obstore read from the environment."""
 
 OTHERS = {"BACKUP_URL", "REDIS_URL"}
+"""Settings of parts that a deployment may do without."""
 
 DEVELOPERS = {"DEBUG", "LOG_FORMAT"}
 """Settings that no deployment needs."""
