@@ -139,3 +139,39 @@ def test_unsafe_settings_stop_every_command_with_the_sentences_alone(command: li
     assert refused.returncode == 1
     assert "Playlist API cannot start:\n  DATABASE_URL is not set" in refused.stderr
     assert "Traceback" not in refused.stderr + refused.stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "pgsslmode"),
+    [
+        ("postgresql://db/playlist?sslmode=verify-full&sslrootcert=/ca.crt", ""),
+        ("postgresql://db/playlist?sslmode=disable", ""),
+        ("postgresql://db/playlist", "verify-full"),
+        ("postgresql://localhost/playlist", ""),
+        ("postgresql://127.0.0.2:6432/playlist", ""),
+        ("postgresql://[::1]/playlist", ""),
+        ("postgresql:///playlist", ""),
+        ("postgresql:///playlist?host=/run/postgresql", ""),
+    ],
+)
+def test_the_way_to_the_database_is_chosen_or_within_this_machine(
+    tmp_path: Path, url: str, pgsslmode: str
+) -> None:
+    load_settings({**SAFE, "DATABASE_URL": url, "PGSSLMODE": pgsslmode}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://db/playlist",
+        "postgresql://10.0.0.1/playlist",
+        "postgresql://db/playlist?sslmode=prefer",
+        "postgresql:///playlist?host=db",
+        "postgresql:///playlist?host=/run/postgresql,db",
+        "postgresql:///playlist?host=/run/postgresql&host=db",
+    ],
+)
+def test_the_way_to_another_host_is_not_left_to_chance(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsError, match="DATABASE_URL names another host and must say sslmode"):
+        load_settings({**SAFE, "DATABASE_URL": url}, tmp_path)
+    load_settings({**SAFE, "DATABASE_URL": url, "APP_ENV": "development"}, tmp_path)

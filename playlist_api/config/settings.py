@@ -21,6 +21,7 @@ from playlist_api.config.fields import (
     number,
     switch,
 )
+from playlist_api.config.transport import is_left_to_chance
 
 MINIMUM_KEY_BYTES = 32
 """HS256 needs a key of at least 256 bits: RFC 7518, section 3.2."""
@@ -140,6 +141,18 @@ class _SettingsSchema(Schema):
     def _no_debugger_in_production(self, data: dict[str, Any], **_: Any) -> None:
         if data.get("app_env") == "production" and data.get("debug"):
             raise ValidationError("must be off in production.", "FLASK_DEBUG")
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _no_plain_text_by_chance(
+        self, data: dict[str, Any], given: dict[str, str], **_: Any
+    ) -> None:
+        url = data.get("database_url")
+        if data.get("app_env") == "production" and url and is_left_to_chance(url, given):
+            raise ValidationError(
+                "names another host and must say sslmode=verify-full&sslrootcert=… (or, on a"
+                " network that nobody else hears, sslmode=disable).",
+                "DATABASE_URL",
+            )
 
     @post_load
     def _settings(self, data: dict[str, Any], **_: Any) -> Settings:
