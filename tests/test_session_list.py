@@ -1,6 +1,6 @@
 """One's sessions: seeing them, and ending them from elsewhere."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import jwt
 import pytest
@@ -80,7 +80,7 @@ def test_a_session_that_has_ended_is_not_found(ada: Actor) -> None:
     assert ada.delete(f"/auth/sessions/{sid(phone)}").status == 404
 
 
-@pytest.mark.parametrize("name", ["1", "x", "%00", str(uuid4())[:-1], "0" * 32, "{sid}x"])
+@pytest.mark.parametrize("name", ["1", "x", "%00", str(UUID(int=1))[:-1], "0" * 32, "{sid}x"])
 def test_a_name_that_is_no_id_is_no_address(witness: Actor, name: str) -> None:
     answer = witness.delete(f"/auth/sessions/{name.format(sid=sid(witness))}")
     assert (answer.status, answer.error["code"]) == (404, "NOT_FOUND")
