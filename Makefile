@@ -20,7 +20,7 @@ run: .venv/runnable ## serve on http://localhost:3001, database included (PORT=3
 	@exec $(VENV) -m dev.run
 
 test: .venv/installed $(CLIENTS) ## run the tests and measure what they cover
-	$(VENV) -m pytest --cov --cov-report=term-missing
+	$(VENV) -m pytest -q -n 3 --dist loadfile --cov --cov-report=term-missing
 
 isolation: .venv/installed ## prove that users are kept apart by the service at URL=…
 	$(VENV) -m pytest -q tests/test_isolation.py -k matrix_says

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, create_engine, event, make_url, text
 
 from playlist_api.app import create_app
 from playlist_api.database import db
-from playlist_api.security import throttling
+from playlist_api.security import postgres_limits
 from playlist_api.services import queries
 from playlist_api.services.sessions import MOST_SESSIONS
 from playlist_api.statements import GENERIC, Query
@@ -32,6 +32,7 @@ PAGE = {*CALLER, "MovieCount_pkey", "Movie_ownerId_createdAt_id_idx"}
 
 QUERIES = {
     "charged": {"RateLimit_pkey"},
+    "looked_up": {"RateLimit_pkey"},
     "refunded": {"RateLimit_pkey"},
     "new_account": {"User_email_key"},
     "credentials": {"User_email_key"},
@@ -139,7 +140,7 @@ def faults(plan: Plan, sortable: int = 0) -> list[str]:
 
 
 def named_queries() -> dict[str, Query]:
-    named = {**vars(queries), **vars(throttling)}
+    named = {**vars(queries), **vars(postgres_limits)}
     return {name: query for name, query in named.items() if isinstance(query, Query)}
 
 
