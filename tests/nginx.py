@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPSConnection
@@ -79,10 +79,13 @@ def exchange(
 
 
 @contextmanager
-def nginx(*upstreams: int, also: str = "") -> Iterator[Nginx]:
+def nginx(
+    *upstreams: int, also: str = "", prepare: Callable[[Path], object] = str
+) -> Iterator[Nginx]:
     """Serve what is served at one port of this machine, or two, by the shipped configuration.
 
-    `also` is put after it; `tls/tls.crt` and `tls/tls.key` are there for it too.
+    `also` is put after it; `tls/tls.crt` and `tls/tls.key` are there for it too. `prepare` may
+    change the folder before nginx is started.
     """
     with tempfile.TemporaryDirectory(prefix="playlist-nginx-") as name:
         folder = Path(name)
@@ -95,9 +98,11 @@ def nginx(*upstreams: int, also: str = "") -> Iterator[Nginx]:
         with (folder / "nginx.conf").open("a") as configuration:
             configuration.write(also)
         trust = certify(folder)
+        prepare(folder)
         with started(folder) as process:
-            eventually(lambda: listens(port) and listens(plain_port), "nginx is up")
-            yield Nginx(folder, process, port, plain_port, trust)
+            front = Nginx(folder, process, port, plain_port, trust)
+            eventually(lambda: is_up(front), "nginx is up")
+            yield front
 
 
 def install(folder: Path) -> tuple[int, int]:
@@ -145,7 +150,6 @@ def started(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     errors.touch()
     process = subprocess.Popen(command(folder))
     try:
-        eventually(lambda: process.poll() is not None or (folder / "nginx.pid").exists(), "it runs")
         yield process
     finally:
         process.terminate()
@@ -155,7 +159,7 @@ def started(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     assert not re.search(r"\[(alert|emerg)\]", told), told
 
 
-def listens(port: int) -> bool:
-    """Tell whether a server takes connections at a port of this machine."""
+def is_up(front: Nginx) -> bool:
+    assert front.process.poll() is None, front.errors()
     with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
+        return client.connect_ex(("127.0.0.1", front.port)) == 0
