@@ -30,6 +30,10 @@ bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = server.PatientWorker
 threads = 32  # most of which may wait for a password to be hashed; the others must not
+# Seconds, more than deploy/nginx.conf keeps an idle connection: after gunicorn's own 2 it would
+# close one just as a request is sent on it, and a POST is not sent again.
+keepalive = 30
+graceful_timeout = 30  # nginx waits no longer for an answer
 
 # One import for all workers: they share its memory, and bad settings stop the start at once.
 preload_app = True

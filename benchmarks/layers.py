@@ -1,6 +1,6 @@
 """What each layer costs that a deployment may add: `make bench OF=layers`.
 
-The same calls are sent straight to gunicorn; by way of nginx, over HTTP and over HTTPS, on
+The same calls are sent straight to gunicorn; by way of nginx as it is shipped, over HTTPS, on
 connections that are kept; to a gunicorn that reaches PostgreSQL through PgBouncer, which has four
 connections for all transactions; and to one that reaches it over TCP with TLS, which nginx speaks
 in front of PostgreSQL's socket, as the PostgreSQL that comes with the project speaks none.
@@ -11,7 +11,6 @@ import argparse
 import os
 import shutil
 import signal
-import socket
 import ssl
 import sys
 from collections import Counter
@@ -22,8 +21,9 @@ from itertools import product
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
-import trustme
+import psutil
 from sqlalchemy import URL, make_url
 
 from benchmarks.load import Load, request
@@ -33,7 +33,7 @@ from benchmarks.speed import WARM_UP, machine, write
 from benchmarks.subjects import SMALL, Subject, subject
 from dev.cluster import NAME, PORT, unprivileged
 from dev.postgres import running
-from tests.nginx import NGINX
+from tests.nginx import nginx
 from tests.service import ROOT, environment, free_port
 from tests.waiting import eventually
 
@@ -41,36 +41,12 @@ CALLS = {"GET /me": "/me", "GET /movies, 42 own": "/movies?page=1&limit=20"}
 
 PARTS = ("service", "PostgreSQL", "nginx", "PgBouncer")
 
-NGINX_SETTINGS = """
-daemon off;
-master_process off;
-pid nginx.pid;
-events {{}}
-http {{
-    access_log off;
-    upstream gunicorn {{
-        server {upstream};
-        keepalive 32;
-        keepalive_timeout 1s;
-    }}
-    server {{
-        listen 127.0.0.1:{plain};
-        listen 127.0.0.1:{secure} ssl;
-        ssl_certificate {certificate};
-        ssl_certificate_key {certificate};
-        location / {{
-            proxy_pass http://gunicorn;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $host;
-        }}
-    }}
-}}
+POSTGRESQL_BY_TLS = """
 stream {{
     server {{
-        listen 127.0.0.1:{database} ssl;
-        ssl_certificate {certificate};
-        ssl_certificate_key {certificate};
+        listen 127.0.0.1:{port} ssl;
+        ssl_certificate tls/tls.crt;
+        ssl_certificate_key tls/tls.key;
         ssl_alpn postgresql;
         proxy_pass unix:{socket};
     }}
@@ -108,16 +84,18 @@ def ways(folder: Path) -> Iterator[tuple[Subject, dict[str, Way]]]:
         database = make_url(on.database)
         direct = {"service": on.server, "PostgreSQL": postmaster(folder)}
         found = {"direct": Way(on.server.url, direct)}
-        proxy = stack.enter_context(nginx(folder, on.server.url))
-        proxied = {**direct, "nginx": proxy.server}
-        found["nginx"] = Way(f"http://127.0.0.1:{proxy.plain}", proxied)
-        found["nginx with TLS"] = Way(f"https://127.0.0.1:{proxy.secure}", proxied, proxy.trust)
+        port = free_port()
+        by_tls = POSTGRESQL_BY_TLS.format(port=port, socket=folder / "socket" / f".s.PGSQL.{PORT}")
+        service_port = urlsplit(on.server.url).port or 0
+        front = stack.enter_context(nginx(service_port, also=by_tls))
+        proxied = {**direct, "nginx": Server(psutil.Process(front.process.pid))}
+        found["nginx"] = Way(f"https://127.0.0.1:{front.port}", proxied, front.trust)
         if shutil.which("pgbouncer"):
-            pool, port = stack.enter_context(pgbouncer(folder))
-            server = stack.enter_context(service(database.set(port=port)))
+            pool, pool_port = stack.enter_context(pgbouncer(folder))
+            server = stack.enter_context(service(database.set(port=pool_port)))
             found["PgBouncer"] = Way(server.url, {**direct, "service": server, "PgBouncer": pool})
         tls = {"sslmode": "require", "sslnegotiation": "direct"}
-        secured = database.set(host="127.0.0.1", port=proxy.database, query=tls)
+        secured = database.set(host="127.0.0.1", port=port, query=tls)
         server = stack.enter_context(service(secured))
         found["PostgreSQL with TLS"] = Way(server.url, {**proxied, "service": server})
         yield on, found
@@ -127,41 +105,6 @@ def service(database: URL) -> AbstractContextManager[Server]:
     """Serve with a database at an address of its own."""
     settings = environment(database.render_as_string(hide_password=False))
     return gunicorn("wsgi:app", ROOT, settings, "-c", "gunicorn.conf.py")
-
-
-@dataclass(frozen=True)
-class Proxy:
-    """An nginx: its ports for HTTP, for HTTPS and for PostgreSQL with TLS, and who trusts it."""
-
-    server: Server
-    plain: int
-    secure: int
-    database: int
-    trust: ssl.SSLContext
-
-
-@contextmanager
-def nginx(folder: Path, upstream: str) -> Iterator[Proxy]:
-    """Start an nginx in front of a service, and of the PostgreSQL in a folder."""
-    authority, trust = trustme.CA(), ssl.create_default_context()
-    authority.configure_trust(trust)
-    certificate, configuration = folder / "nginx.pem", folder / "nginx.conf"
-    issued = authority.issue_cert("localhost").private_key_and_cert_chain_pem
-    issued.write_to_path(str(certificate))
-    ports = plain, secure, database = free_port(), free_port(), free_port()
-    settings = NGINX_SETTINGS.format(
-        upstream=upstream.removeprefix("http://"),
-        plain=plain,
-        secure=secure,
-        database=database,
-        socket=folder / "socket" / f".s.PGSQL.{PORT}",
-        certificate=certificate,
-    )
-    configuration.write_text(settings)
-    command = [str(NGINX), "-p", str(folder), "-c", str(configuration), "-e", "errors"]
-    with started(command, folder) as process:
-        eventually(lambda: all(map(listens, ports)), "nginx is up")
-        yield Proxy(Server(process), *ports, trust)
 
 
 @contextmanager
@@ -176,12 +119,6 @@ def pgbouncer(folder: Path) -> Iterator[tuple[Server, int]]:
     with started([*unroot, "pgbouncer", "-q", str(configuration)], folder) as process:
         eventually((folder / "socket" / f".s.PGSQL.{port}").exists, "PgBouncer is up")
         yield Server(process), port
-
-
-def listens(port: int) -> bool:
-    """Tell whether a server takes connections at a port of this machine."""
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def measured(way: Way, requests: Sequence[bytes], seconds: float) -> tuple[Load, dict[str, float]]:
