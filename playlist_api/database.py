@@ -62,14 +62,14 @@ migrate = Migrate(directory=str(Path(__file__).parents[1] / "migrations"))
 
 def init_app(app: Flask, database_url: str) -> None:
     """Give the application its engine and its migrations; nothing connects yet."""
-    named = {"application_name": app.name}
+    arguments = {"application_name": app.name, "connection_factory": deadline.Punctual}
     app.config["SQLALCHEMY_DATABASE_URI"] = database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "pool_size": POOL_SIZE,
         "max_overflow": POOL_SIZE,
         "pool_timeout": POOL_TIMEOUT,
         "hide_parameters": True,  # they would be logged with each error, hashes and all
-        "connect_args": named,
+        "connect_args": arguments,
     }
     deadline.init_app()
     db.init_app(app)
@@ -77,8 +77,8 @@ def init_app(app: Flask, database_url: str) -> None:
         event.listen(db.engine, "checkout", replace_if_lost)
         event.listen(db.engine, "checkout", lambda *_: metrics.transactions.inc())
         event.listen(db.engine, "checkin", lambda *_: metrics.transactions.dec())
-        arguments = {**db.engine.dialect.create_connect_args(db.engine.url)[1], **named}
-    connect = partial(psycopg2.connect, **arguments)
+        addressed = db.engine.dialect.create_connect_args(db.engine.url)[1]
+    connect = partial(psycopg2.connect, **{**addressed, **arguments})
     statements.init_app(app, statements.Connections(connect, POOL_SIZE, POOL_TIMEOUT))
     migrate.init_app(app, db)
     app.teardown_appcontext(release_connection)

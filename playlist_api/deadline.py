@@ -14,12 +14,16 @@ from time import monotonic
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import POLL_OK, POLL_READ, set_wait_callback
+from psycopg2.extensions import POLL_OK, POLL_READ, connection, set_wait_callback
 
 SILENCE = 3.0
 """Seconds for an answer, or for a connection. What a request asks takes a few milliseconds."""
 
 _patience: ContextVar[float | None] = ContextVar("patience", default=None)
+
+
+class Punctual(connection):
+    """A connection that keeps nobody waiting."""
 
 
 @contextmanager
@@ -33,11 +37,11 @@ def patience(seconds: float = inf) -> Iterator[None]:
 
 
 def wait(connection: Any) -> None:
-    """Wait until a connection has done what it was asked.
+    """Wait until a connection has done what it was asked, as psycopg2 asks of a wait callback.
 
-    :raises psycopg2.OperationalError: when it does not in time; it is closed then.
+    :raises psycopg2.OperationalError: when a punctual one does not in time; it is closed then.
     """
-    seconds = _patience.get() or SILENCE
+    seconds = (_patience.get() or SILENCE) if isinstance(connection, Punctual) else inf
     until = monotonic() + seconds
     while (state := connection.poll()) != POLL_OK:
         poll = select.poll()
@@ -48,5 +52,5 @@ def wait(connection: Any) -> None:
 
 
 def init_app() -> None:
-    """Have all connections of this process wait so, whichever pool they belong to."""
+    """Have the connections of this process wait so."""
     set_wait_callback(wait)
