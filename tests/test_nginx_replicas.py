@@ -120,11 +120,13 @@ def names(*addresses: str) -> Iterator[Names]:
     server = Names(*addresses)
     thread = Thread(target=server.serve)
     thread.start()
-    yield server
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
-        end.sendto(b"", ("127.0.0.1", server.port))
-    thread.join()
-    server.socket.close()
+    try:
+        yield server
+    finally:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+            end.sendto(b"", ("127.0.0.1", server.port))
+        thread.join()
+        server.socket.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is an address of Linux only")
