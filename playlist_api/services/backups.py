@@ -98,7 +98,8 @@ class Catalogue:
         for backup in self.complete:
             if name in {backup.name, "latest"}:
                 return backup
-        raise BackupError(f"There is no backup {name!r}." if self.complete else "There is none.")
+        told = "There is no backup" + (f" {name!r}." if self.complete else ".")
+        raise BackupError(told)
 
 
 def catalogue(storage: Storage) -> Catalogue:
