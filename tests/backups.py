@@ -17,6 +17,7 @@ class Place:
     """Where backups go."""
 
     url: str
+    server: S3 | None = None
 
     @property
     def storage(self) -> Storage:
@@ -25,6 +26,14 @@ class Place:
     @property
     def files(self) -> list[str]:
         return sorted(file.name for file in self.storage.files())
+
+    @property
+    def left(self) -> list[str]:
+        """All that takes room there, uploads that nobody has ended included."""
+        if not self.server:
+            return self.files
+        uploads = self.server.ask("GET", f"/{self.url.split('/')[2]}?uploads")[1]
+        return [*self.files, *["an upload"] * uploads.count(b"<Upload>")]
 
     def read(self, name: str) -> bytes:
         (file,) = (file for file in self.storage.files() if file.name == name)
@@ -46,7 +55,7 @@ def bucket_of(server: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pl
     server.make_bucket(bucket)
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    return Place(f"s3://{bucket}/of/playlists")
+    return Place(f"s3://{bucket}/of/playlists", server)
 
 
 def flask(app: Flask, *arguments: str) -> Result:

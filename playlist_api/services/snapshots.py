@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select, table, text
 from sqlalchemy.exc import DBAPIError
 
-LOCK_PATIENCE = "60s"
-"""How long a migration may keep a table from being read."""
+from playlist_api.services import dumps
 
 OBJECTS = text("""
     WITH object AS (
@@ -58,7 +57,8 @@ def asking(engine: Engine, **options: Any) -> Iterator[Connection]:
         with engine.connect().execution_options(**options) as connection:
             yield connection
     except DBAPIError as error:
-        reason = " ".join(str(error.orig).partition("\nDETAIL")[0].split())
+        diagnostics = getattr(error.orig, "diag", None)
+        reason = getattr(diagnostics, "message_primary", None) or str(error.orig).split("\n")[0]
         raise DatabaseError(
             f"Database {engine.url.database}: {reason.removesuffix('.')}."
         ) from error
@@ -72,7 +72,7 @@ def snapshot(engine: Engine) -> Iterator[Snapshot]:
     """
     reading = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with asking(engine, **reading) as connection:
-        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_PATIENCE}'"))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{dumps.LOCK_PATIENCE}'"))
         for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
             connection.execute(text(f"SET LOCAL {limit} = 0"))
         exported, size = connection.execute(FACTS).one()
