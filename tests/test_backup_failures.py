@@ -53,9 +53,7 @@ def folder(tmp_path: Path) -> Place:
 
 
 @pytest.fixture(params=["folder", "S3"])
-def place(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     if request.param == "folder":
         return folder_of(tmp_path)
     return bucket_of(request.getfixturevalue("server"), tmp_path, monkeypatch)
