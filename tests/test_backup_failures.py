@@ -1,7 +1,6 @@
 """`flask backup` when something fails: a sentence, exit status 1, and nothing half done."""
 
 import os
-import resource
 import shlex
 import signal
 import subprocess
@@ -222,12 +221,11 @@ def test_a_description_that_cannot_be_written_takes_its_data_along(
 
 def test_a_folder_that_is_full_is_told_of(folder: Place, database_url: str, fake: Fake) -> None:
     fake(MUCH)
-    limit = 1_000_000
+    limited = ["sh", "-c", 'ulimit -f 2000; exec "$@"', "sh"]
     process = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "backup", "create"],
+        [*limited, sys.executable, "-m", "flask", "--app", "wsgi", "backup", "create"],
         cwd=ROOT,
         env={**os.environ, **environment(database_url, BACKUP_URL=folder.url)},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
         capture_output=True,
         text=True,
     )
