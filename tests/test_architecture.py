@@ -19,7 +19,7 @@ FLOORS = [
     {"schemas"},
     {"security"},
     {"models"},
-    {"database", "mail"},
+    {"database", "mail", "storage"},
     {"statements"},
     {"events"},
     {"config", "deadline", "errors", "logs", "metrics", "operations"},

@@ -1,7 +1,8 @@
-"""Operators' and developers' commands: `flask movies`, `users`, `sessions` and `openapi`."""
+"""Operators' and developers' commands: `flask movies`, `users`, `sessions`, `backup`, `openapi`."""
 
 from flask import Flask
 
+from playlist_api.cli.backup import backup
 from playlist_api.cli.movies import movies
 from playlist_api.cli.openapi import openapi
 from playlist_api.cli.sessions import sessions
@@ -10,5 +11,5 @@ from playlist_api.cli.users import users
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask`."""
-    for group in (movies, users, sessions, openapi):
+    for group in (movies, users, sessions, backup, openapi):
         app.cli.add_command(group)

@@ -1,5 +1,6 @@
 """The settings: which there are, their defaults, and what makes them unsafe."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -44,6 +45,7 @@ class Settings:
     argon2_iterations: int
     argon2_memory: int
     argon2_parallelism: int
+    backup_url: str
     cors_origins: frozenset[str]
     database_url: str
     debug: bool
@@ -86,6 +88,15 @@ class _SettingsSchema(Schema):
     argon2_iterations = number("ARGON2_ITERATIONS", 2, 2, 100)
     argon2_memory = number("ARGON2_MEMORY", 19 * 1024, 19 * 1024, 4 * 1024 * 1024)
     argon2_parallelism = number("ARGON2_PARALLELISM", 1, 1, 64)
+    backup_url = fields.String(
+        data_key="BACKUP_URL",
+        load_default="",
+        validate=Regexp(
+            r"(s3://[a-z0-9][a-z0-9.-]+(/[\w!.*'()/-]*)?|(file://)?/.*)\Z",
+            re.ASCII,
+            error="must be s3://bucket/prefix, or a folder's absolute path.",
+        ),
+    )
     cors_origins = Origins(
         data_key="CORS_ORIGINS", load_default=frozenset({"http://localhost:3000"})
     )
