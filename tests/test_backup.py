@@ -168,7 +168,7 @@ def test_who_may_read_everything_can_back_up(
         environment(url.render_as_string(hide_password=False), BACKUP_URL=folder.url)
     )
     try:
-        assert 'sequence "Movie_id_seq"' in refusal(flask(reader, "create"))
+        assert "Movie_id_seq" in refusal(flask(reader, "create"))
         assert folder.files == []
         run(source, f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}")
         create(reader)
@@ -274,9 +274,9 @@ def redescribe(place: Place, made: Backup, **changes: object) -> None:
 
 
 def flip(place: Place, made: Backup) -> None:
-    """Change one bit in the middle of the data."""
+    """Change one bit of the data, at its end, so that most of it can be loaded."""
     data = bytearray(place.read(made.data))
-    data[len(data) // 2] ^= 1
+    data[-1] ^= 1
     place.write(made.data, bytes(data))
 
 
@@ -299,6 +299,7 @@ def test_data_that_changes_after_it_was_checked_is_not_kept(
 
     def load_flipped(*arguments: object) -> None:
         flip(place, made)
+        monkeypatch.setattr(storage, "CHUNK", made.size // 7)
         load(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(dumps, "load", load_flipped)
