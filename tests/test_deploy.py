@@ -40,9 +40,6 @@ LIBRARIES = {"PGSSLMODE", "PGSSLROOTCERT"} | {
 }
 """What libpq and obstore read from the environment."""
 
-OTHERS = {"BACKUP_URL", "REDIS_URL"}
-"""Settings of parts that a deployment may do without."""
-
 DEVELOPERS = {"DEBUG", "LOG_FORMAT"}
 """Settings that no deployment needs."""
 
@@ -89,7 +86,7 @@ def test_every_variable_is_one_that_somebody_reads() -> None:
     named = {name for each in objects("ConfigMap") for name in each["data"]}
     for job in ("api", "migrate", "prune", "backup"):
         named |= set(compose()[job]["environment"])
-    assert named <= SETTINGS | LIBRARIES | OTHERS
+    assert named <= SETTINGS | LIBRARIES
 
 
 def test_compose_starts_the_service_with_safe_settings(tmp_path: Path) -> None:
@@ -131,7 +128,7 @@ def test_the_image_has_what_the_service_needs_to_start(tmp_path: Path) -> None:
         **os.environ,
         "APP_ENV": "production",
         "SECRET_KEY": "0123456789abcdef" * 4,
-        "DATABASE_URL": "postgresql://db/playlist",
+        "DATABASE_URL": "postgresql://db/playlist?sslmode=verify-full",
         "TMPDIR": str(tmp_path),
     }
     start = instructions("CMD")[-1].strip('[]"').split('", "')

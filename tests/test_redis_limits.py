@@ -386,7 +386,7 @@ def test_who_has_no_redis_does_not_load_its_client(database_url: str) -> None:
         assert bool(process.returncode) == loaded
 
 
-SAFE = {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": "postgresql://ada@db/playlist"}
+SAFE = {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": "postgresql:///playlist"}
 
 
 @pytest.mark.parametrize(
