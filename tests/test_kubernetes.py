@@ -14,7 +14,10 @@ from tests.service import ROOT
 
 def test_kubernetes_starts_the_service_with_safe_settings(tmp_path: Path) -> None:
     (settings,) = objects("ConfigMap")
-    secret = {"SECRET_KEY": "0123456789abcdef" * 4, "DATABASE_URL": "postgresql://db/playlist?sslmode=verify-full"}
+    secret = {
+        "SECRET_KEY": "0123456789abcdef" * 4,
+        "DATABASE_URL": "postgresql://db/playlist?sslmode=verify-full",
+    }
     assert load_settings(settings["data"] | secret, tmp_path).production
     assert settings["data"]["PGSSLMODE"] == "verify-full"
 
@@ -41,7 +44,10 @@ def test_a_pod_is_confined_and_limited(name: str) -> None:
 
 
 def public_paths() -> list[str]:
-    production = {"SECRET_KEY": "0123456789abcdef" * 4, "DATABASE_URL": "postgresql://db/playlist?sslmode=verify-full"}
+    production = {
+        "SECRET_KEY": "0123456789abcdef" * 4,
+        "DATABASE_URL": "postgresql://db/playlist?sslmode=verify-full",
+    }
     return [rule.rule for rule in create_app(production).url_map.iter_rules()]
 
 
