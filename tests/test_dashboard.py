@@ -20,16 +20,8 @@ DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_tex
 RULES = YAML(typ="safe").load(PROMETHEUS / "alerts.yml")["groups"][0]["rules"]
 SCRAPE = YAML(typ="safe").load(PROMETHEUS / "scrape.yml")
 
-HEADINGS = {
-    "The service does not answer",
-    "Requests fail",
-    "Requests are slow",
-    "The database is away or busy",
-    "Logins are refused",
-    "Somebody guesses passwords",
-    "Refresh tokens come back",
-}
-"""The symptoms in docs/operations.md that alerts and panels send operators to."""
+HEADINGS = set(re.findall("^#+ (.+)$", (ROOT / "docs/operations.md").read_text(), re.M))
+"""What alerts and panels can send operators to."""
 
 PANELS: list[dict[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 TARGETS = [target for panel in PANELS for target in panel["targets"]]

@@ -16,6 +16,7 @@ from sqlalchemy import NullPool, create_engine
 
 from playlist_api.config.fields import PostgresUrl
 from playlist_api.database import db, migrate
+from playlist_api.deadline import patience
 from playlist_api.services import backups, restores, retention
 from playlist_api.services.dumps import DumpError
 from playlist_api.services.snapshots import DatabaseError
@@ -104,7 +105,8 @@ def _told() -> Iterator[Storage]:
         raise click.ClickException("BACKUP_URL is not set: give it s3://bucket/prefix or a folder.")
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield open_storage(url)
+        with patience():
+            yield open_storage(url)
     except (StorageError, DumpError, DatabaseError, backups.BackupError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
