@@ -116,6 +116,13 @@ def test_so_does_what_cannot_be_read_at_all(alone: Nginx, kind: str) -> None:
     assert line["statusCode"] == int(kind)
 
 
+def test_the_log_has_the_request_that_failed(alone: Nginx) -> None:
+    alone.send("DELETE", "/movies/1?x", None, {"X-Request-ID": "lost"})
+    line = line_of(alone.lines, "lost")
+    assert (line["method"], line["url"]) == ("DELETE", "/movies/1")
+    assert (line["level"], line["statusCode"], line["upstreamStatus"]) == (50, 502, "502, 502")
+
+
 @pytest.mark.parametrize("kind", ["400", "405", "431", "501"])
 def test_so_do_errors_without_tls(alone: Nginx, kind: str) -> None:
     plain = socket.create_connection(("127.0.0.1", alone.plain_port), 10)
