@@ -108,6 +108,14 @@ def test_nginxs_own_errors_look_as_the_services(alone: Nginx, kind: str) -> None
     check_named(answer)
 
 
+def test_who_is_still_sending_hears_why_it_is_in_vain(alone: Nginx) -> None:
+    with alone.open() as connection:
+        connection.sendall(b"GET /" + b"x" * 9000)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 414 ")
+        for _ in range(50):
+            connection.sendall(b"x" * 1000)
+
+
 @pytest.mark.parametrize("kind", NAMELESS)
 def test_so_does_what_cannot_be_read_at_all(alone: Nginx, kind: str) -> None:
     answer = exchange(alone.open(), NAMELESS[kind])
