@@ -13,7 +13,7 @@ import psycopg2
 from sqlalchemy import make_url
 
 from dev.cluster import NAME, PORT, Cluster
-from dev.postgres import prepare, running, usable
+from dev.postgres import prepare, running
 from tests.waiting import eventually
 
 COPY = ["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]
@@ -80,11 +80,14 @@ class Replica(Postgres):
     def copy(self, primary: Postgres) -> None:
         """Make it of what the primary has."""
         prepare(self.home)
-        with usable(primary.home / "socket") as sockets:
-            # Its name is that of its folder, for those who tell replicas apart.
-            source = f"host={sockets} port={PORT} user={NAME} application_name={self.home.name}"
-            cluster = Cluster(self.home, sockets, throwaway=True)
-            cluster.run("pg_basebackup", f"--pgdata={cluster.data}", f"--dbname={source}", *COPY)
+        cluster = Cluster(self.home, self.home / "socket", throwaway=True)
+        source = self.source(primary)
+        cluster.run("pg_basebackup", f"--pgdata={cluster.data}", f"--dbname={source}", *COPY)
+
+    def source(self, primary: Postgres) -> str:
+        """Return the address to follow a server at, with the replica's name, its folder's."""
+        sockets = make_url(primary.url).query["host"]
+        return f"host={sockets} port={PORT} user={NAME} application_name={self.home.name}"
 
     def pause(self) -> None:
         """Have it show nothing new."""

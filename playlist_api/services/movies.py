@@ -15,7 +15,7 @@ from playlist_api.models import ADMIN, Movie, User
 from playlist_api.schemas.cursors import Place
 from playlist_api.security.tokens import Caller
 from playlist_api.services.idempotency import add_first
-from playlist_api.services.pages import page_after_cursor, page_of_movies
+from playlist_api.services.pages import numbered_page, page_after
 from playlist_api.services.queries import (
     as_movie,
     new_movie,
@@ -67,13 +67,13 @@ def list_movies(
     if cursor is not None:
         return _list_after(cursor, caller, limit)
     offset = min((page - 1) * limit, LARGEST_ID)
-    total, items = _listed(page_of_movies(caller, limit=limit, offset=offset))
+    total, items = _listed(numbered_page(caller, limit=limit, offset=offset))
     return _page(items, page, limit, total), _end(items, total > offset + len(items))
 
 
 def _list_after(cursor: Place, caller: Caller, limit: int) -> tuple[dict[str, Any], Place | None]:
     # One more, for nothing else says whether there is.
-    total, items = _listed(page_after_cursor(caller, limit=limit + 1, **cursor._asdict()))
+    total, items = _listed(page_after(caller, limit=limit + 1, **cursor._asdict()))
     return _page(items[:limit], None, limit, total), _end(items[:limit], len(items) > limit)
 
 

@@ -55,7 +55,7 @@ page_after_of_version = Query("page_after_of_version", _of_version(_page.where(a
 """The same of `page_after_cursor`."""
 
 
-def page_of_movies(caller: Caller, **wanted: Any) -> Rows:
+def numbered_page(caller: Caller, **wanted: Any) -> Rows:
     """Return the total and a movie in each row, one row of nulls if the page is empty.
 
     There is no row if the caller's session has ended.
@@ -63,7 +63,7 @@ def page_of_movies(caller: Caller, **wanted: Any) -> Rows:
     return _read(caller, queries.page_of_movies, page_of_version, wanted)
 
 
-def page_after_cursor(caller: Caller, **wanted: Any) -> Rows:
+def page_after(caller: Caller, **wanted: Any) -> Rows:
     """Return the same of a page that begins after a place in the list."""
     return _read(caller, queries.page_after_cursor, page_after_of_version, wanted)
 
