@@ -3,8 +3,8 @@
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +35,19 @@ class Postgres:
 
     def ask(self, statement: str) -> Any:
         """Return the first row of a statement's answer."""
-        connection = psycopg2.connect(
-            make_url(self.url).set(drivername="postgresql").render_as_string(False)
-        )
+        return self._send(statement, lambda cursor: cursor.fetchone())
+
+    def run(self, statement: str) -> None:
+        """Send a statement of which nobody wants an answer."""
+        self._send(statement, lambda _: None)
+
+    def _send(self, statement: str, read: Callable[[Any], Any]) -> Any:
+        url = make_url(self.url).set(drivername="postgresql")
+        connection = psycopg2.connect(url.render_as_string(hide_password=False))
         connection.autocommit = True
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-                return cursor.fetchone()
-        finally:
-            connection.close()
+        with closing(connection), connection.cursor() as cursor:
+            cursor.execute(statement)
+            return read(cursor)
 
     def freeze(self) -> None:
         """Have it keep all connections, and answer nobody."""
