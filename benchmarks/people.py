@@ -129,10 +129,10 @@ class Crowd:
 
     def check(self) -> tuple[int, int, int]:
         """Count the acknowledged writes, those of them that are lost, and refused ones there."""
-        added = missing = unasked = 0
+        added = missing = doubtful = 0
         for person in self._people:
             there = person.titles()
             added += len(person.added)
             missing += len(person.added - there)
-            unasked += len(person.refused & there)
-        return added, missing, unasked
+            doubtful += len(person.refused & there)
+        return added, missing, doubtful
