@@ -126,8 +126,11 @@ class Query:
 
         :raises DBAPIError: as SQLAlchemy does, when the database refuses or is away.
         """
-        parameters |= self._constants
-        connections: Connections = current_app.extensions["connections"]
+        return self.on(current_app.extensions["connections"], parameters)
+
+    def on(self, connections: Connections, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Do the same on connections to another server."""
+        parameters = parameters | self._constants
         try:
             connection = connections.take()
         except psycopg2.Error as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    ColumnElement,
     DateTime,
     Interval,
     Select,
@@ -102,12 +103,15 @@ one_movie = Query(
 )
 """The caller's id and role, and the movie, whosever it is; nulls if there is none."""
 
-_newest_first = (
-    select(Movie)
-    .where(Movie.owner_id == caller.c.id)
-    .order_by(Movie.created_at.desc(), Movie.id.desc())
-    .limit(bindparam("limit"))
-)
+
+def newest_first(owner_id: ColumnElement[Any]) -> Select[Any]:
+    """Choose somebody's movies in the order of their list, up to a limit."""
+    order = Movie.created_at.desc(), Movie.id.desc()
+    own = select(Movie).where(Movie.owner_id == owner_id)
+    return own.order_by(*order).limit(bindparam("limit"))
+
+
+_newest_first = newest_first(caller.c.id)
 
 
 def _with_total(page: LateralFromClause) -> Select[Any]:
@@ -123,10 +127,10 @@ page_of_movies = Query(
 """The total and a movie in each row, in the page's order; one row of nulls if it is empty."""
 
 # A comparison of rows is one range of the index, wherever in a long list it begins.
-_after = tuple_(Movie.created_at, Movie.id) < tuple_(bindparam("created_at"), bindparam("id"))
+after = tuple_(Movie.created_at, Movie.id) < tuple_(bindparam("created_at"), bindparam("id"))
 
 page_after_cursor = Query(
-    "page_after_cursor", _with_total(_newest_first.where(_after).lateral("page"))
+    "page_after_cursor", _with_total(_newest_first.where(after).lateral("page"))
 )
 """The same of a page that begins after a place in the list, wherever that is."""
 
