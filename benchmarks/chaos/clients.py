@@ -238,8 +238,8 @@ class Load:
             Prober(front, self.samples, "ended session", "/movies", gone.token, 401),
         ]
         self._ended = Event()
-        workers = [*self.clients, *self._probers]
-        self._threads = [Thread(target=each.live, args=(self._ended,)) for each in workers]
+        lives = [each.live for each in self.clients] + [each.live for each in self._probers]
+        self._threads = [Thread(target=live, args=(self._ended,)) for live in lives]
 
     def start(self) -> None:
         for thread in self._threads:

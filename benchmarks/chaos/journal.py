@@ -68,11 +68,11 @@ class Journal:
     def compare(self, rows: Iterable[tuple[str, str]], findings: Findings) -> None:
         """Compare with all of the client's movies, titles and years."""
         there: dict[str, list[str]] = {}
-        for title, year in rows:
-            there.setdefault(title, []).append(year)
+        for title, found in rows:
+            there.setdefault(title, []).append(found)
         for title in there.keys() | self.entries.keys():
             entry, years = self.entries.get(title, Entry()), there.get(title, [])
-            year = years[0] if years else None
+            year = next(iter(years), None)
             if len(years) > 1:
                 findings.twice.append(title)
             if year not in entry.allowed:

@@ -41,7 +41,7 @@ def renew(service: Supervised, how: signal.Signals) -> None:
 FAULTS = {
     "worker killed": Fault(worker_killed, complaints="was sent SIGKILL", live=False),
     "master killed": Fault(master_killed, live=False, crashes=1),
-    "SIGTERM and start": Fault(partial(told, how=signal.SIGTERM), flawless=True),
+    "SIGTERM and start": Fault(partial(told, how=signal.SIGTERM), flawless=True, live=False),
     "HUP": Fault(partial(told, how=signal.SIGHUP), flawless=True),
     "rolling restart": Fault(
         partial(told, how=signal.SIGTERM), flawless=True, scene=Scene(services=2, held=False)
