@@ -8,6 +8,7 @@ import os
 import select
 import socket
 import threading
+from time import monotonic
 from typing import Any, cast
 from uuid import uuid4
 
@@ -21,6 +22,9 @@ from playlist_api.middleware.headers import fixed_headers
 
 PATIENCE = 10
 """Milliseconds that a thread waits for the next request on the connection that it has answered."""
+
+LAST_CALL = 0.1
+"""Seconds in which a worker that stops takes clients who wait: there may always be another one."""
 
 LINGERING = 64
 """Connections at a time that are closed slowly; further ones are closed at once."""
@@ -60,8 +64,9 @@ class PatientWorker(ThreadWorker):
         """
         super().set_accept_enabled(enabled)
         if not self.alive:
+            closing = monotonic() + LAST_CALL
             for listener in self.sockets:
-                while readable(listener, 0):
+                while readable(listener, 0) and monotonic() < closing:
                     self.accept(listener)
                 listener.close()
 
