@@ -11,7 +11,7 @@ NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(OPTIONS)
 
-.PHONY: help run test isolation fuzz postman typescript bench attacks lint format tour openapi lock clean
+.PHONY: help run test isolation fuzz postman typescript bench chaos attacks lint format tour openapi lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s%s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ typescript: $(CLIENTS) ## build the TypeScript client, and test it against the s
 
 bench: .venv/installed ## measure each call's speed (OPTIONS='--compare REV'), or OF=layers, OF=memory
 	@exec $(VENV) -m benchmarks.$(OF) $(OPTIONS)
+
+chaos: .venv/installed ## break everything under load, and see what is lost (OPTIONS='--repeat 1')
+	@exec $(VENV) -m benchmarks.chaos $(OPTIONS)
 
 attacks: .venv/installed ## measure the service under attack, in ten minutes (OPTIONS=--quick in two)
 	@exec $(VENV) -m benchmarks.attacks $(OPTIONS)

@@ -28,7 +28,7 @@ from sqlalchemy.sql.selectable import LateralFromClause
 from playlist_api.models import IdempotencyKey, Movie, MovieCount, Session, User
 from playlist_api.schemas.answers import movie_answer, user_answer
 from playlist_api.security.callers import live_user
-from playlist_api.statements import Query, columns_of
+from playlist_api.statements import Change, Query, columns_of
 
 caller = live_user.with_only_columns(User.id, User.role).cte("caller")
 
@@ -75,11 +75,11 @@ _unchanged = select(User).where(
     User.id == bindparam("user_id"), User.password_hash == bindparam("password_hash")
 )
 
-new_account = Query("new_account", _with_session(_added.returning(User).cte("owner")))
+new_account = Change("new_account", _with_session(_added.returning(User).cte("owner")))
 """Adds a user and a session, and returns the user; no row if the e-mail has an account."""
 
 # The lock lets a change of the password end this session too, or this one wait for it.
-new_session = Query("new_session", _with_session(_unchanged.with_for_update().cte("owner")))
+new_session = Change("new_session", _with_session(_unchanged.with_for_update().cte("owner")))
 """Adds a session, and returns its user; no row if the user is gone or their password another."""
 
 _live = select(Session.id).where(
@@ -141,7 +141,7 @@ _fields = (
 )
 _FIELDS = ["title", "year", "imageUrl", "ownerId"]
 
-new_movie = Query(
+new_movie = Change(
     "new_movie",
     insert(Movie)
     .from_select(_FIELDS, select(*_fields, caller.c.id))
@@ -171,7 +171,7 @@ _claimed = (
     .returning(IdempotencyKey.movie_id)
     .cte("claimed")
 )
-new_movie_with_key = Query(
+new_movie_with_key = Change(
     "new_movie_with_key",
     insert(Movie)
     .from_select(

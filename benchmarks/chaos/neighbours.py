@@ -1,0 +1,61 @@
+"""Faults of what is beside: Redis, the mail server, PgBouncer, the clock."""
+
+import time
+
+from benchmarks.chaos.clients import Load
+from benchmarks.chaos.fault import Fault
+from benchmarks.chaos.system import Scene, System
+
+MAILS = 20
+
+
+def redis_lost(system: System, _load: Load, seconds: float) -> None:
+    """Freeze Redis for half of the time, and kill it for the other."""
+    redis = system.redis
+    assert redis  # noqa: S101
+    redis.freeze()
+    time.sleep(seconds / 2)
+    redis.thaw()
+    redis.kill()
+    time.sleep(seconds / 2)
+    redis.start()
+
+
+def mail_silent(system: System, load: Load, seconds: float) -> None:  # noqa: ARG001
+    """Ask for mails while the mail server takes connections and says nothing."""
+    client = load.clients[0]
+    for number in range(MAILS):
+        email = {"email": load.clients[number % len(load.clients)].email}
+        client.ask("forgot", "POST", "/auth/password/forgot", email, expected={202})
+        time.sleep(seconds / MAILS)
+
+
+def bouncer_lost(system: System, _load: Load, seconds: float) -> None:
+    """Kill PgBouncer, and start it after some time."""
+    assert system.bouncer  # noqa: S101
+    system.bouncer.kill()
+    time.sleep(seconds)
+    system.bouncer.start()
+
+
+def clock_off(_system: System, _load: Load, seconds: float) -> None:
+    """Do nothing: a clock is off all the time."""
+    time.sleep(seconds)
+
+
+FAULTS = {
+    "Redis lost": Fault(redis_lost, 10, scene=Scene(redis=True), flawless=True),
+    "mail server silent": Fault(
+        mail_silent,
+        5,
+        scene=Scene(silent_mail=True),
+        flawless=True,
+        complaints="A mail could not be sent",
+    ),
+    "PgBouncer lost": Fault(bouncer_lost, 5, scene=Scene(bouncer=True)),
+    "clock 5 minutes ahead": Fault(clock_off, 5, scene=Scene(clocks=("+5m",)), flawless=True),
+    "clock 5 minutes behind": Fault(clock_off, 5, scene=Scene(clocks=("-5m",)), flawless=True),
+    "one of two clocks off": Fault(
+        clock_off, 5, scene=Scene(services=2, clocks=("+5m", "+0")), flawless=True
+    ),
+}

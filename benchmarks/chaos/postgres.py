@@ -1,0 +1,121 @@
+"""Faults of PostgreSQL."""
+
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from threading import Event
+
+from benchmarks.chaos.clients import Caller, Load
+from benchmarks.chaos.database import ROLE, TERMINATE
+from benchmarks.chaos.fault import Fault
+from benchmarks.chaos.system import Scene, System
+
+CROWD = 96
+"""Requests at a time that wait for a lock: twice what both workers' pools hold."""
+
+WAITING = f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{ROLE}' AND {{}}"
+IN_A_TRANSACTION = "(wait_event_type = 'Lock' OR state = 'idle in transaction')"
+
+
+def restarted(
+    system: System, _load: Load, seconds: float, *, how: signal.Signals = signal.SIGINT
+) -> None:
+    """End it in one way or the other, and start it again after some time."""
+    system.database.end(how)
+    time.sleep(seconds)
+    system.database.start()
+
+
+def frozen(system: System, _load: Load, seconds: float) -> None:
+    """Have all its processes stand still."""
+    system.database.freeze()
+    time.sleep(seconds)
+    system.database.thaw()
+
+
+def terminated(system: System, _load: Load, seconds: float) -> None:
+    """Terminate who is in the midst of a transaction, where they wait for a lock."""
+    with system.database.holding('LOCK TABLE "Movie" IN SHARE MODE'):
+        time.sleep(seconds)
+        system.database.run(f"{TERMINATE} AND {IN_A_TRANSACTION}")
+
+
+def held(system: System, _load: Load, seconds: float, *, lock: str) -> None:
+    """Keep a lock that others need."""
+    with system.database.holding(lock):
+        time.sleep(seconds)
+
+
+def exhausted(system: System, load: Load, seconds: float) -> None:
+    """Have so many wait for a lock that no connection of the pools is left."""
+    ended = Event()
+    lock = 'LOCK TABLE "Session" IN ACCESS EXCLUSIVE MODE'
+    with ThreadPoolExecutor(CROWD) as threads, system.database.holding(lock):
+        for number in range(CROWD):
+            token = load.clients[number % len(load.clients)].token
+            threads.submit(ask_until, ended, system, load, token)
+        time.sleep(seconds)
+        ended.set()
+
+
+def ask_until(ended: Event, system: System, load: Load, token: str) -> None:
+    caller = Caller(system.front, load.samples)
+    while not ended.is_set():
+        bearer = f"Bearer {token}"
+        caller.ask("crowd", "GET", "/me", expected={200}, Authorization=bearer)
+    caller.close()
+
+
+def limited(system: System, _load: Load, seconds: float) -> None:
+    """Let the service have no more than two connections."""
+    system.database.run(f"ALTER ROLE {ROLE} CONNECTION LIMIT 2")
+    system.database.run(TERMINATE)
+    time.sleep(seconds)
+    system.database.run(f"ALTER ROLE {ROLE} CONNECTION LIMIT -1")
+
+
+def read_only(system: System, _load: Load, seconds: float) -> None:
+    """Refuse all writes, as after a failover to what is no primary yet."""
+    system.database.run(f"ALTER ROLE {ROLE} SET default_transaction_read_only = on")
+    system.database.run(TERMINATE)
+    time.sleep(seconds)
+    system.database.run(f"ALTER ROLE {ROLE} RESET default_transaction_read_only")
+    system.database.run(TERMINATE)
+
+
+def full(system: System, _load: Load, seconds: float) -> None:
+    """Fill its disk; it may end, and is started when there is space again."""
+    ballast = system.database.cluster.home / "ballast"
+    until = time.monotonic() + seconds
+    with ballast.open("wb", buffering=0) as file:
+        while time.monotonic() < until:
+            with suppress(OSError):
+                while file.write(bytes(65536)):
+                    pass
+            time.sleep(0.1)
+    ballast.unlink()
+    system.database.start()
+
+
+def locking(lock: str, seconds: float = 10) -> Fault:
+    strike: Callable[[System, Load, float], None] = partial(held, lock=lock)
+    return Fault(strike, seconds)
+
+
+FAULTS = {
+    "PostgreSQL restarted, fast": Fault(restarted),
+    "PostgreSQL restarted, immediate": Fault(partial(restarted, how=signal.SIGQUIT)),
+    "PostgreSQL killed": Fault(partial(restarted, how=signal.SIGKILL)),
+    "PostgreSQL down": Fault(restarted, 30),
+    "PostgreSQL frozen": Fault(frozen, 30),
+    "backends terminated": Fault(terminated, 0.5),
+    "connection limit": Fault(limited, 10),
+    "pools exhausted": Fault(exhausted, 10),
+    "rows locked": locking('SELECT FROM "MovieCount" FOR UPDATE'),
+    "table locked": locking('LOCK TABLE "Movie" IN ACCESS EXCLUSIVE MODE'),
+    "read-only": Fault(read_only, 10),
+    "disk full": Fault(full, 10, scene=Scene(disk=192)),
+}
