@@ -139,6 +139,17 @@ def killed(victim: Api | PgBouncer | Replica) -> Callable[[], None]:
     return fault
 
 
+def frozen(victim: Postgres) -> Callable[[], None]:
+    """Have it answer nobody for a while."""
+
+    def fault() -> None:
+        victim.freeze()
+        time.sleep(NOTICED)
+        victim.thaw()
+
+    return fault
+
+
 def lost(all_of_them: Machines) -> Callable[[], None]:
     """Kill the primary, for good."""
 
@@ -163,6 +174,7 @@ def main() -> int:
             "an instance of the API": killed(found.instances[0]),
             "a PgBouncer": killed(found.pools[0]),
             "a replica": killed(found.replicas[0]),
+            "a replica, frozen": frozen(found.replicas[1]),
         }
         crowd = Crowd(found.front)
         rows = [

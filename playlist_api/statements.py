@@ -122,6 +122,8 @@ class Query:
             # A migration has changed the type of a column since it was planned.
             FeatureNotSupported: f"DEALLOCATE {self.name};{prepare}",
         }
+        # Of many processes each message may meet one that knows what the last one did not.
+        self._anywhere = f"DEALLOCATE ALL;{prepare}"
 
     def __call__(self, **parameters: Any) -> list[tuple[Any, ...]]:
         """Send it with its parameters, and return its rows.
@@ -159,7 +161,7 @@ class Query:
                 first = self.undo + self._remedies[type(error)]
             else:
                 return
-        cursor.execute(first + execute, arguments)
+        cursor.execute(self.undo + self._anywhere + execute, arguments)
 
     def _failed(self, error: psycopg2.Error, *, lost: bool) -> BaseException:
         return DBAPIError.instance(

@@ -90,7 +90,7 @@ class PgBouncer:
         return self.cursor.fetchall()
 
 
-@pytest.mark.parametrize("way", ["new old old", "new old new new"])
+@pytest.mark.parametrize("way", ["new old old", "new old new new", "new old new old"])
 def test_a_statement_is_answered_though_its_messages_go_to_several_processes(
     url: str, way: str
 ) -> None:
