@@ -142,7 +142,8 @@ def supervised(folder: Path, settings: Mapping[str, str], *, held: bool) -> Iter
     """Run a gunicorn."""
     service = Supervised(folder, settings, held=held)
     try:
-        eventually(service.is_up, "gunicorn is up")
+        eventually(lambda: service.is_up() or service.crashes, "gunicorn is up")
+        assert not service.crashes, service.complaints()  # noqa: S101
         yield service
     finally:
         service.close()
