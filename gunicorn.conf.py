@@ -29,7 +29,8 @@ port = os.environ.get("PORT") or "3001"
 bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = server.PatientWorker
-threads = 32  # most of which may wait for a password to be hashed; the others must not
+# Some are left when all connections to the database, and all places for a hash, are taken.
+threads = 64
 # Seconds, more than deploy/nginx.conf keeps an idle connection: after gunicorn's own 2 it would
 # close one just as a request is sent on it, and a POST is not sent again.
 keepalive = 30

@@ -21,11 +21,11 @@ from sqlalchemy.exc import DBAPIError
 from playlist_api import deadline
 from playlist_api.database import is_unavailable
 
-LOCK_TIMEOUT = 2.0
-"""Seconds to wait for a lock. Calls that need the same table wait behind it meanwhile, and those
-that find no connection left behind these; both give up after 3 (`deadline.py`, `database.py`)."""
+LOCK_TIMEOUT = 0.5
+"""Seconds to wait for a lock. Calls that need the same table wait behind it meanwhile, for 2 at the
+most (`deadline.py`), and those that find no connection left behind these for 1 (`database.py`)."""
 
-TRIES = 10
+TRIES = 40
 """About a minute in all, for between two tries it rests twice as long as it waits."""
 
 LOCKED_OUT = {"55P03", "40P01"}

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 from flask.sessions import NullSession, SessionInterface
 
-from playlist_api import cli, database, mail, middleware, sentry
+from playlist_api import cli, database, mail, middleware, replica, sentry
 from playlist_api.blueprints import (
     account,
     auth,
@@ -71,6 +71,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
 
     sentry.init_app(settings)
     database.init_app(app, settings.database_url)
+    replica.init_app(app, settings.database_replica_url)
     tokens.init_app(app, secure_cookie=settings.production)
     hashing.init_app(app, settings)
     throttling.init_app(app, settings)

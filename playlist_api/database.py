@@ -22,8 +22,10 @@ from sqlalchemy.orm import DeclarativeBase, registry
 
 from playlist_api import deadline, metrics, statements
 
-POOL_TIMEOUT = 3
-"""Seconds until a pool counts as exhausted."""
+POOL_TIMEOUT = 1
+"""Seconds until a pool counts as exhausted. Its connections are back within milliseconds, unless
+the database is frozen or somebody holds a lock; then whoever waits would keep a thread from calls
+that need no database."""
 
 POOL_SIZE = 8
 """Connections that a worker keeps for single statements, each of which is back in a moment, which

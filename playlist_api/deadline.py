@@ -22,8 +22,21 @@ SILENCE = 3.0
 _patience: ContextVar[float | None] = ContextVar("patience", default=None)
 
 
+LOCK_TIMEOUT = "SET lock_timeout = '2s'"
+"""The server itself says when a lock is not to be had, before nobody waits for the answer."""
+
+
 class Punctual(connection):
-    """A connection that keeps nobody waiting."""
+    """A connection that keeps nobody waiting, but who has patience."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Connect, as psycopg2's connections do."""
+        super().__init__(*arguments, **options)
+        if _patience.get() is None:
+            self.autocommit = True
+            with self.cursor() as cursor:
+                cursor.execute(LOCK_TIMEOUT)
+            self.autocommit = False
 
 
 @contextmanager

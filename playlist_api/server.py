@@ -47,15 +47,33 @@ class PatientWorker(ThreadWorker):
             kept = super().handle(conn)
         return kept
 
+    def is_parent_alive(self) -> bool:
+        """Tell whether the master lives; without it, stop as if told to: connections are closed."""
+        self.alive = self.alive and super().is_parent_alive()
+        return self.alive
+
+    def set_accept_enabled(self, enabled: bool | None) -> None:
+        """Begin or cease to take clients; one that stops takes those who wait, and no more.
+
+        Else the kernel would go on welcoming clients for as long as the last answer takes, and
+        then drop them.
+        """
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                while readable(listener, 0):
+                    self.accept(listener)
+                listener.close()
+
     def _may_stay(self) -> bool:
         return bool(self.alive and self.nr_conns <= self.cfg.threads)
 
 
-def readable(sock: socket.socket) -> bool:
-    """Wait for bytes, or for the other side's end, at most for `PATIENCE`."""
+def readable(sock: Any, milliseconds: int = PATIENCE) -> bool:
+    """Wait for bytes, for the other side's end, or for a client, at most for so long."""
     poll = select.poll()
     poll.register(sock, select.POLLIN)
-    return bool(poll.poll(PATIENCE))
+    return bool(poll.poll(milliseconds))
 
 
 class WholeResponse(gunicorn.http.wsgi.Response):

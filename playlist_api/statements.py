@@ -101,6 +101,8 @@ class Query:
     with a part of its hash: `EXECUTE account_0123456789abcdef (…)`.
     """
 
+    begin = undo = ""
+
     def __init__(self, name: str, statement: ClauseElement) -> None:
         dialect = PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
         compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
@@ -126,32 +128,38 @@ class Query:
 
         :raises DBAPIError: as SQLAlchemy does, when the database refuses or is away.
         """
-        parameters |= self._constants
-        connections: Connections = current_app.extensions["connections"]
+        return self.on(current_app.extensions["connections"], parameters)
+
+    def on(self, connections: Connections, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Do the same on connections to another server."""
+        parameters = parameters | self._constants
         try:
             connection = connections.take()
         except psycopg2.Error as error:
             raise self._failed(error, lost=True) from error
         try:
             with connection.cursor() as cursor:
-                self._send(cursor, [parameters[name] for name in self._names])
-                rows: list[tuple[Any, ...]] = cursor.fetchall()
-                return rows
+                return self._answer(cursor, [parameters[name] for name in self._names])
         except psycopg2.Error as error:
             raise self._failed(error, lost=bool(connection.closed)) from error
         finally:
             connections.give_back(connection)
 
+    def _answer(self, cursor: Any, arguments: list[Any]) -> list[tuple[Any, ...]]:
+        self._send(cursor, arguments)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
     def _send(self, cursor: Any, arguments: list[Any]) -> None:
-        first = ""
+        first, execute = "", self.begin + self._execute
         for _ in self._remedies:
             try:
-                cursor.execute(first + self._execute, arguments)
+                cursor.execute(first + execute, arguments)
             except tuple(self._remedies) as error:
-                first = self._remedies[type(error)]
+                first = self.undo + self._remedies[type(error)]
             else:
                 return
-        cursor.execute(first + self._execute, arguments)
+        cursor.execute(first + execute, arguments)
 
     def _failed(self, error: psycopg2.Error, *, lost: bool) -> BaseException:
         return DBAPIError.instance(
@@ -162,6 +170,26 @@ class Query:
             hide_parameters=True,
             connection_invalidated=lost,
         )
+
+
+class Change(Query):
+    """A query that changes something, and is committed when its rows are here.
+
+    Sent on its own, it would be done by a server that was frozen or cut off when that comes back,
+    long after it was refused. Only of a commit that is under way nobody can say.
+    """
+
+    begin, undo = "BEGIN; ", "ROLLBACK; "
+
+    def _answer(self, cursor: Any, arguments: list[Any]) -> list[tuple[Any, ...]]:
+        try:
+            rows = super()._answer(cursor, arguments)
+        except psycopg2.Error:
+            if not cursor.connection.closed:
+                cursor.execute("ROLLBACK")
+            raise
+        cursor.execute("COMMIT")
+        return rows
 
 
 def columns_of(rows: Any, names: Iterable[str]) -> list[ColumnElement[Any]]:

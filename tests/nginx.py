@@ -52,7 +52,8 @@ class Nginx:
     def send_plain(self, method: str, path: str, **headers: str) -> Answer:
         """Send a request without TLS."""
         plain = HTTPConnection("127.0.0.1", self.plain_port, timeout=30)
-        return exchange(plain, method, path, None, headers)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return exchange(plain, method, path, None, sent)
 
     def lines(self) -> list[dict[str, Any]]:
         """Everything that it has logged; a line that is half there does not count yet."""

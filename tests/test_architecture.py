@@ -19,7 +19,7 @@ FLOORS = [
     {"schemas"},
     {"security"},
     {"models"},
-    {"database", "mail", "storage"},
+    {"database", "mail", "replica", "storage"},
     {"statements"},
     {"events"},
     {"config", "deadline", "errors", "logs", "metrics", "operations"},

@@ -73,3 +73,25 @@ def test_what_takes_its_time_may_say_so(app: Flask, monkeypatch: pytest.MonkeyPa
         for seconds in (5, float("inf")):
             with deadline.patience(seconds):
                 db.session.execute(slow)
+
+
+def test_who_waits_for_a_lock_is_told_by_the_server(app: Flask) -> None:
+    ada = sign_up(InProcess(app))
+    movie = ada.add_movie()["id"]
+    with app.app_context(), db.engine.connect() as other:
+        other.execute(text('LOCK TABLE "Movie" IN ACCESS EXCLUSIVE MODE'))
+        for method in ("GET", "DELETE"):
+            answer = ada.call(method, f"/movies/{movie}")
+            assert (answer.status, answer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
+        assert PROCESS()
+    assert ada.delete(f"/movies/{movie}").status == 204
+
+
+def test_who_has_patience_waits_for_locks_too(app: Flask) -> None:
+    shown = text("SHOW lock_timeout")
+    with app.app_context():
+        assert db.session.scalar(shown) == "2s"
+        db.session.rollback()
+        db.engine.dispose()
+        with deadline.patience():
+            assert db.session.scalar(shown) == "0"

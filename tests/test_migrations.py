@@ -49,7 +49,7 @@ def test_statements_that_are_printed_make_the_same_tables(
 ) -> None:
     upgrade(sql=True)
     printed = capsys.readouterr().out
-    assert "SET LOCAL lock_timeout = '2000ms';" in printed
+    assert "SET LOCAL lock_timeout = '500ms';" in printed
     connection = db.engine.raw_connection()
     connection.cursor().execute(printed)
     connection.close()

@@ -72,8 +72,8 @@ def test_nginx_gives_an_idle_connection_up_before_gunicorn_does() -> None:
 
 def test_everything_else_is_moved_to_tls_with_its_method(front: Nginx) -> None:
     for method, target in [("GET", "/movies?page=2"), ("POST", "/auth/login"), ("PUT", "/metrics")]:
-        answer = front.send_plain(method, target, Host="api.example.com")
-        assert answer.status == 308
+        answer = front.send_plain(method, target, Host="api.example.com", X_Request_ID="moved")
+        assert (answer.status, answer.headers["X-Request-ID"]) == (308, "moved")
         assert answer.headers["Location"] == f"https://api.example.com{target}"
         assert HSTS not in answer.headers
 

@@ -108,12 +108,27 @@ def test_nginxs_own_errors_look_as_the_services(alone: Nginx, kind: str) -> None
     check_named(answer)
 
 
+def test_who_is_still_sending_hears_why_it_is_in_vain(alone: Nginx) -> None:
+    with alone.open() as connection:
+        connection.sendall(b"GET /" + b"x" * 9000)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 414 ")
+        for _ in range(50):
+            connection.sendall(b"x" * 1000)
+
+
 @pytest.mark.parametrize("kind", NAMELESS)
 def test_so_does_what_cannot_be_read_at_all(alone: Nginx, kind: str) -> None:
     answer = exchange(alone.open(), NAMELESS[kind])
     check(answer, int(kind))
     line = line_of(alone.lines, answer.headers["X-Request-ID"])
     assert line["statusCode"] == int(kind)
+
+
+def test_the_log_has_the_request_that_failed(alone: Nginx) -> None:
+    alone.send("DELETE", "/movies/1?x", None, {"X-Request-ID": "lost"})
+    line = line_of(alone.lines, "lost")
+    assert (line["method"], line["url"]) == ("DELETE", "/movies/1")
+    assert (line["level"], line["statusCode"], line["upstreamStatus"]) == (50, 502, "502, 502")
 
 
 @pytest.mark.parametrize("kind", ["400", "405", "431", "501"])

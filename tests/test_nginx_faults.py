@@ -87,6 +87,13 @@ def test_a_dead_worker_costs_no_read_even_where_there_is_one_gunicorn() -> None:
         assert len(stub.heard) == 2
 
 
+def test_a_gunicorn_that_fails_is_asked_again_at_once() -> None:
+    with upstream(hang_up) as stub, nginx(stub.server_port) as front:
+        assert front.send("GET", "/", None, {}).status == 502
+        stub.reply = ok
+        assert front.send("GET", "/", None, {}).status == 200
+
+
 def stream(sent: list[int]) -> Callable[[Handler], None]:
     """Reply with a long answer, and tell how much of it is sent."""
 

@@ -10,15 +10,20 @@ from flask import Flask
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import (
     DBAPIError,
+    IntegrityError,
     TimeoutError,  # noqa: A004
 )
 
+from playlist_api import deadline
 from playlist_api.app import create_app
-from playlist_api.statements import Connections, Query
+from playlist_api.statements import Change, Connections, Query
 from tests.conftest import Databases
 from tests.service import environment
+from tests.test_deadline import PROCESS, frozen
+from tests.waiting import eventually
 
 ONE = Query("one", text("SELECT 1"))
+ALL = Query("processes", text("SELECT pid FROM pg_stat_activity"))
 PREPARED = Query("prepared", text("SELECT name FROM pg_prepared_statements ORDER BY 1"))
 
 
@@ -134,3 +139,32 @@ def test_who_waits_too_long_for_a_connection_is_told() -> None:
         connections.take()
     with pytest.raises(TimeoutError):
         connections.take()
+
+
+@pytest.mark.usefixtures("app")
+def test_a_change_is_undone_when_nobody_waits_for_it(
+    run: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("CREATE TABLE list (title text)")
+    added = Change("added", text("INSERT INTO list VALUES ('Heat') RETURNING title"))
+    assert added() == [("Heat",)]
+    process = PROCESS()[0][0]
+    monkeypatch.setattr(deadline, "SILENCE", 0.3)
+    with frozen(process), pytest.raises(DBAPIError):
+        added()
+    eventually(lambda: (process,) not in ALL(), "the process has noticed")
+    assert Query("count", text("SELECT count(*) FROM list"))() == [(1,)]
+
+
+@pytest.mark.usefixtures("app")
+def test_a_change_that_is_refused_leaves_its_connection_as_it_was(
+    run: Callable[[str], None],
+) -> None:
+    run("CREATE TABLE single (title text PRIMARY KEY)")
+    added = Change("single", text("INSERT INTO single VALUES ('Heat') RETURNING title"))
+    process = PROCESS()
+    assert added() == [("Heat",)]
+    with pytest.raises(IntegrityError):
+        added()
+    assert PROCESS() == process
+    assert Query("open", text("SELECT now() = statement_timestamp()"))() == [(True,)]

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, create_engine, event, make_url, text
 from playlist_api.app import create_app
 from playlist_api.database import db
 from playlist_api.security import postgres_limits
-from playlist_api.services import queries
+from playlist_api.services import pages, queries
 from playlist_api.services.sessions import MOST_SESSIONS
 from playlist_api.statements import GENERIC, Query
 from tests import large
@@ -42,6 +42,9 @@ QUERIES = {
     "one_movie": {*CALLER, "Movie_pkey"},
     "page_of_movies": PAGE,
     "page_after_cursor": PAGE,
+    "list_version": {*CALLER, "MovieCount_pkey"},
+    "page_of_version": PAGE - CALLER,
+    "page_after_of_version": PAGE - CALLER,
     "new_movie": CALLER,
     "new_movie_with_key": {*CALLER, "IdempotencyKey_pkey"},
     "movie_of_key": {*CALLER, "IdempotencyKey_pkey"},
@@ -50,6 +53,7 @@ QUERIES = {
 
 PARAMETERS = {
     "movie_id": 500_000,
+    "version": "1",
     "limit": 21,
     "offset": 0,
     "created_at": datetime(2025, 12, 25, tzinfo=UTC),
@@ -140,7 +144,7 @@ def faults(plan: Plan, sortable: int = 0) -> list[str]:
 
 
 def named_queries() -> dict[str, Query]:
-    named = {**vars(queries), **vars(postgres_limits)}
+    named = {**vars(queries), **vars(pages), **vars(postgres_limits)}
     return {name: query for name, query in named.items() if isinstance(query, Query)}
 
 

@@ -47,6 +47,7 @@ class Settings:
     argon2_parallelism: int
     backup_url: str
     cors_origins: frozenset[str]
+    database_replica_url: str
     database_url: str
     debug: bool
     docs_enabled: bool
@@ -100,6 +101,7 @@ class _SettingsSchema(Schema):
     cors_origins = Origins(
         data_key="CORS_ORIGINS", load_default=frozenset({"http://localhost:3000"})
     )
+    database_replica_url = PostgresUrl(data_key="DATABASE_REPLICA_URL", load_default="")
     database_url = PostgresUrl(
         data_key="DATABASE_URL",
         required=True,
@@ -157,13 +159,19 @@ class _SettingsSchema(Schema):
     def _no_plain_text_by_chance(
         self, data: dict[str, Any], given: dict[str, str], **_: Any
     ) -> None:
-        url = data.get("database_url")
-        if data.get("app_env") == "production" and url and is_left_to_chance(url, given):
-            raise ValidationError(
-                "names another host and must say sslmode=verify-full&sslrootcert=… (or, on a"
-                " network that nobody else hears, sslmode=disable).",
-                "DATABASE_URL",
-            )
+        if data.get("app_env") != "production":
+            return
+        fault = (
+            "names another host and must say sslmode=verify-full&sslrootcert=… (or, on a"
+            " network that nobody else hears, sslmode=disable)."
+        )
+        names = ["DATABASE_URL", "DATABASE_REPLICA_URL"]
+        urls = {name: data.get(name.lower()) for name in names}
+        faults = {
+            name: [fault] for name, url in urls.items() if url and is_left_to_chance(url, given)
+        }
+        if faults:
+            raise ValidationError(faults)
 
     @post_load
     def _settings(self, data: dict[str, Any], **_: Any) -> Settings:

@@ -15,12 +15,11 @@ from playlist_api.models import ADMIN, Movie, User
 from playlist_api.schemas.cursors import Place
 from playlist_api.security.tokens import Caller
 from playlist_api.services.idempotency import add_first
+from playlist_api.services.pages import numbered_page, page_after
 from playlist_api.services.queries import (
     as_movie,
     new_movie,
     one_movie,
-    page_after_cursor,
-    page_of_movies,
 )
 from playlist_api.services.sessions import SESSION_ENDED
 
@@ -68,14 +67,13 @@ def list_movies(
     if cursor is not None:
         return _list_after(cursor, caller, limit)
     offset = min((page - 1) * limit, LARGEST_ID)
-    total, items = _listed(page_of_movies(limit=limit, offset=offset, **caller._asdict()))
+    total, items = _listed(numbered_page(caller, limit=limit, offset=offset))
     return _page(items, page, limit, total), _end(items, total > offset + len(items))
 
 
 def _list_after(cursor: Place, caller: Caller, limit: int) -> tuple[dict[str, Any], Place | None]:
     # One more, for nothing else says whether there is.
-    rows = page_after_cursor(limit=limit + 1, **cursor._asdict(), **caller._asdict())
-    total, items = _listed(rows)
+    total, items = _listed(page_after(caller, limit=limit + 1, **cursor._asdict()))
     return _page(items[:limit], None, limit, total), _end(items[:limit], len(items) > limit)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    ColumnElement,
     DateTime,
     Interval,
     Select,
@@ -27,7 +28,7 @@ from sqlalchemy.sql.selectable import LateralFromClause
 from playlist_api.models import IdempotencyKey, Movie, MovieCount, Session, User
 from playlist_api.schemas.answers import movie_answer, user_answer
 from playlist_api.security.callers import live_user
-from playlist_api.statements import Query, columns_of
+from playlist_api.statements import Change, Query, columns_of
 
 caller = live_user.with_only_columns(User.id, User.role).cte("caller")
 
@@ -74,11 +75,11 @@ _unchanged = select(User).where(
     User.id == bindparam("user_id"), User.password_hash == bindparam("password_hash")
 )
 
-new_account = Query("new_account", _with_session(_added.returning(User).cte("owner")))
+new_account = Change("new_account", _with_session(_added.returning(User).cte("owner")))
 """Adds a user and a session, and returns the user; no row if the e-mail has an account."""
 
 # The lock lets a change of the password end this session too, or this one wait for it.
-new_session = Query("new_session", _with_session(_unchanged.with_for_update().cte("owner")))
+new_session = Change("new_session", _with_session(_unchanged.with_for_update().cte("owner")))
 """Adds a session, and returns its user; no row if the user is gone or their password another."""
 
 _live = select(Session.id).where(
@@ -102,12 +103,15 @@ one_movie = Query(
 )
 """The caller's id and role, and the movie, whosever it is; nulls if there is none."""
 
-_newest_first = (
-    select(Movie)
-    .where(Movie.owner_id == caller.c.id)
-    .order_by(Movie.created_at.desc(), Movie.id.desc())
-    .limit(bindparam("limit"))
-)
+
+def newest_first(owner_id: ColumnElement[Any]) -> Select[Any]:
+    """Choose somebody's movies in the order of their list, up to a limit."""
+    order = Movie.created_at.desc(), Movie.id.desc()
+    own = select(Movie).where(Movie.owner_id == owner_id)
+    return own.order_by(*order).limit(bindparam("limit"))
+
+
+_newest_first = newest_first(caller.c.id)
 
 
 def _with_total(page: LateralFromClause) -> Select[Any]:
@@ -123,10 +127,10 @@ page_of_movies = Query(
 """The total and a movie in each row, in the page's order; one row of nulls if it is empty."""
 
 # A comparison of rows is one range of the index, wherever in a long list it begins.
-_after = tuple_(Movie.created_at, Movie.id) < tuple_(bindparam("created_at"), bindparam("id"))
+after = tuple_(Movie.created_at, Movie.id) < tuple_(bindparam("created_at"), bindparam("id"))
 
 page_after_cursor = Query(
-    "page_after_cursor", _with_total(_newest_first.where(_after).lateral("page"))
+    "page_after_cursor", _with_total(_newest_first.where(after).lateral("page"))
 )
 """The same of a page that begins after a place in the list, wherever that is."""
 
@@ -137,7 +141,7 @@ _fields = (
 )
 _FIELDS = ["title", "year", "imageUrl", "ownerId"]
 
-new_movie = Query(
+new_movie = Change(
     "new_movie",
     insert(Movie)
     .from_select(_FIELDS, select(*_fields, caller.c.id))
@@ -167,7 +171,7 @@ _claimed = (
     .returning(IdempotencyKey.movie_id)
     .cte("claimed")
 )
-new_movie_with_key = Query(
+new_movie_with_key = Change(
     "new_movie_with_key",
     insert(Movie)
     .from_select(

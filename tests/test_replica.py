@@ -1,0 +1,245 @@
+"""Reads from a replica: nobody notices, whatever becomes of it."""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask_migrate import upgrade
+
+from playlist_api import replica as replicas
+from playlist_api.app import create_app
+from playlist_api.config.settings import SettingsError, load_settings
+from tests.replication import Postgres, Replica, replicated
+from tests.service import SECRET_KEY, Actor, InProcess, environment, log_in, sign_up
+from tests.waiting import eventually
+
+READ = """SELECT count(*) FROM pg_stat_activity
+          WHERE application_name = 'playlist_api' AND query LIKE 'EXECUTE page_%'"""
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[tuple[Postgres, Replica]]:
+    with replicated() as (primary, replica):
+        with create_app(environment(primary.url)).app_context():
+            upgrade()
+        yield primary, replica
+
+
+@pytest.fixture
+def primary(pair: tuple[Postgres, Replica]) -> Postgres:
+    return pair[0]
+
+
+@pytest.fixture
+def replica(pair: tuple[Postgres, Replica]) -> Replica:
+    """The replica, which shows all that the primary has."""
+    primary, replica = pair
+    replica.follow(primary)
+    return replica
+
+
+class Asked:
+    """An instance of the service, and what it asked of the replica."""
+
+    def __init__(self, primary: Postgres, replica: Replica) -> None:
+        self.app = create_app(environment(primary.url, DATABASE_REPLICA_URL=replica.url))
+        self.service = InProcess(self.app)
+        self.answers: list[bool] = []
+        found = self.app.extensions["replica"]
+        ask = found.ask
+
+        def noted(*query: Any, **parameters: Any) -> Any:
+            rows = ask(*query, **parameters)
+            self.answers.append(bool(rows))
+            return rows
+
+        found.ask = noted
+
+    def as_seen(self, actor: Actor) -> Actor:
+        """The same person, with the same token, who calls this instance."""
+        return Actor(self.service, actor.email, actor.password, actor.token, actor.cookie)
+
+
+@pytest.fixture
+def one(pair: tuple[Postgres, Replica]) -> Asked:
+    return Asked(*pair)
+
+
+@pytest.fixture
+def other(pair: tuple[Postgres, Replica]) -> Asked:
+    return Asked(*pair)
+
+
+@pytest.fixture
+def ada(one: Asked, primary: Postgres, replica: Replica) -> Actor:
+    """Somebody with three movies, which the replica has too."""
+    ada = sign_up(one.service)
+    for title in ("Heat", "Ronin", "Alien"):
+        ada.add_movie(title)
+    replica.follow(primary)
+    return ada
+
+
+def titles(actor: Actor, path: str = "/movies") -> list[str]:
+    answer = actor.get(path)
+    assert answer.status == 200, answer.body
+    return [movie["title"] for movie in answer.json["items"]]
+
+
+def test_pages_come_from_the_replica(one: Asked, ada: Actor, replica: Replica) -> None:
+    first = ada.get("/movies?limit=2")
+    assert [movie["title"] for movie in first.json["items"]] == ["Alien", "Ronin"]
+    assert first.json["meta"] == {"page": 1, "limit": 2, "total": 3, "totalPages": 2}
+    (following,) = first.headers["Link"].split(">")[0][1:].split()
+    assert titles(ada, following) == ["Heat"]
+    assert titles(ada, "/movies?page=9") == []
+    assert one.answers == [True] * 3
+    assert replica.ask(READ) == (1,)
+
+
+def test_an_empty_list_needs_no_replica(one: Asked) -> None:
+    ada = sign_up(one.service)
+    assert titles(ada) == []
+    assert ada.get("/movies").json["meta"]["total"] == 0
+    assert one.answers == []
+
+
+@pytest.fixture
+def paused(replica: Replica, ada: Actor) -> Iterator[Replica]:
+    """The replica, which shows nothing newer than what the actor has."""
+    assert titles(ada)
+    replica.pause()
+    yield replica
+    replica.resume()
+
+
+@pytest.mark.usefixtures("paused")
+def test_people_read_their_own_writes_on_any_instance(other: Asked, ada: Actor) -> None:
+    elsewhere = other.as_seen(ada)
+    movie = ada.add_movie("Dune")
+    assert titles(elsewhere) == ["Dune", "Alien", "Ronin", "Heat"]
+    ada.patch(f"/movies/{movie['id']}", {"title": "Dune 2"})
+    assert titles(elsewhere) == ["Dune 2", "Alien", "Ronin", "Heat"]
+    ada.delete(f"/movies/{movie['id']}")
+    assert titles(elsewhere) == ["Alien", "Ronin", "Heat"]
+    assert other.answers == [False] * 3
+
+
+def test_a_change_back_is_a_change_too(
+    primary: Postgres, replica: Replica, other: Asked, ada: Actor
+) -> None:
+    movie = ada.add_movie("Dune")
+    replica.follow(primary)
+    assert titles(other.as_seen(ada))[0] == "Dune"
+    replica.pause()
+    try:
+        primary.ask(
+            f"""UPDATE "Movie" SET title = 'Dune 2' WHERE id = {movie["id"]} RETURNING id"""
+        )
+        assert titles(other.as_seen(ada))[0] == "Dune 2"
+    finally:
+        replica.resume()
+    replica.follow(primary)
+    assert titles(other.as_seen(ada))[0] == "Dune 2"
+    assert other.answers == [True, False, True]
+
+
+@pytest.mark.usefixtures("paused")
+def test_who_wrote_nothing_is_served_by_a_replica_that_lags(
+    other: Asked, ada: Actor, one: Asked
+) -> None:
+    sign_up(one.service).add_movie()
+    assert titles(other.as_seen(ada)) == ["Alien", "Ronin", "Heat"]
+    assert other.answers == [True]
+
+
+@pytest.mark.usefixtures("paused")
+def test_an_ended_session_is_let_in_by_no_replica(other: Asked, ada: Actor) -> None:
+    assert titles(other.as_seen(ada)) == ["Alien", "Ronin", "Heat"]
+    assert ada.post("/auth/logout").status == 204
+    assert other.as_seen(ada).get("/movies").status == 401
+    assert other.answers == [True]
+
+
+@pytest.mark.usefixtures("paused")
+def test_a_new_session_is_let_in_before_the_replica_knows_it(other: Asked, ada: Actor) -> None:
+    phone = log_in(other.as_seen(ada))
+    assert titles(phone) == ["Alien", "Ronin", "Heat"]
+    assert other.answers == [True]
+
+
+@pytest.fixture
+def frozen(replica: Replica, one: Asked, ada: Actor) -> Iterator[Replica]:
+    """The replica, which has answered before and does so no more."""
+    assert titles(ada)
+    assert one.answers.pop()
+    replica.freeze()
+    yield replica
+    replica.thaw()
+
+
+@pytest.mark.usefixtures("frozen")
+def test_a_frozen_replica_is_waited_for_once(
+    one: Asked, ada: Actor, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(5):
+        assert titles(ada) == ["Alien", "Ronin", "Heat"]
+    assert one.answers == [False]
+    (told,) = [line.getMessage() for line in caplog.records if line.levelno == logging.WARNING]
+    assert told.startswith("The replica is away, and the primary is read: OperationalError: no an")
+
+
+def test_a_replica_that_dies_with_a_request_loses_none(frozen: Replica, ada: Actor) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(titles, ada) for _ in range(8)]
+        frozen.kill()
+        assert [each.result() for each in asked] == [["Alien", "Ronin", "Heat"]] * 8
+    frozen.start()
+
+
+def test_a_replica_that_comes_back_is_read_again(
+    one: Asked,
+    ada: Actor,
+    replica: Replica,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(replicas, "PAUSE", 0)
+    caplog.set_level(logging.INFO, logger="playlist_api.replica")
+    assert titles(ada)
+    replica.kill()
+    assert titles(ada) == titles(ada) == ["Alien", "Ronin", "Heat"]
+    assert one.answers == [True, False, False]
+    replica.start()
+    eventually(lambda: titles(ada) and one.answers[-1], "it is read again")
+    told = [line.getMessage() for line in caplog.records if line.name == "playlist_api.replica"]
+    assert ["is away" in line for line in told] == [True, False]
+
+
+def test_one_request_at_a_time_asks_whether_it_is_back(
+    one: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica = one.app.extensions["replica"]
+    replica._lose(OSError())
+    assert not replica.is_due()
+    due = replica._next_probe
+    monkeypatch.setattr(replicas, "monotonic", lambda: due)
+    assert [replica.is_due(), replica.is_due()] == [True, False]
+
+
+def test_a_service_without_a_replica_reads_the_primary(primary: Postgres) -> None:
+    ada = sign_up(InProcess(create_app(environment(primary.url))))
+    ada.add_movie()
+    assert titles(ada) == ["Heat"]
+
+
+def test_the_way_to_the_replica_is_not_left_to_chance(tmp_path: Path) -> None:
+    given = {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": "postgresql:///playlist"}
+    with pytest.raises(SettingsError, match=r"^Playlist API cannot start:\n  DATABASE_REPLICA_URL"):
+        load_settings({**given, "DATABASE_REPLICA_URL": "postgresql://db/playlist"}, tmp_path)
+    url = "postgresql://db/playlist?sslmode=verify-full&target_session_attrs=any"
+    settings = load_settings({**given, "DATABASE_REPLICA_URL": url}, tmp_path)
+    assert settings.database_replica_url.endswith(url.partition(":")[2])
