@@ -85,10 +85,9 @@ class Supervised:
 
     def workers(self) -> list[psutil.Process]:
         try:
-            children = psutil.Process(self.process.pid).children()
+            return [one for one in psutil.Process(self.process.pid).children() if lives(one)]
         except psutil.NoSuchProcess:
             return []
-        return [one for one in children if one.status() != psutil.STATUS_ZOMBIE]
 
     def is_up(self) -> bool:
         """Tell whether it answers, with all its workers."""
@@ -129,6 +128,14 @@ class Supervised:
         self._keeper.join(timeout=60)
         if self._socket:
             self._socket.close()
+
+
+def lives(process: psutil.Process) -> bool:
+    """Tell whether a process is there, and more than a status that nobody has asked for."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def is_answer(line: Mapping[str, Any]) -> bool:
