@@ -6,6 +6,8 @@ a promise was broken.
 """
 
 import argparse
+import os
+import platform
 import signal
 import sys
 from collections.abc import Mapping
@@ -15,9 +17,10 @@ import pytest
 from benchmarks.chaos.fault import Fault
 from benchmarks.chaos.faults import FAULTS
 from benchmarks.chaos.results import Round, line, table
-from benchmarks.chaos.rounds import play
+from benchmarks.chaos.rounds import CLIENTS, play
+from benchmarks.chaos.supervisor import WORKERS
 from benchmarks.chaos.system import LeftOut, Scene, system
-from benchmarks.speed import machine, write
+from benchmarks.speed import write
 
 
 def main() -> int:
@@ -39,7 +42,8 @@ def main() -> int:
             rounds |= played(scene, in_it, chosen.repeat, chosen.seconds)
         except (LeftOut, pytest.skip.Exception) as reason:
             left_out |= dict.fromkeys(in_it, str(reason))
-    write("", machine(), "", *table(rounds, faults), "")
+    machine = f"{os.cpu_count()} CPUs, Python {platform.python_version()}"
+    write("", f"{WORKERS} workers, {CLIENTS} clients, {machine}", "", *table(rounds, faults), "")
     write(*(f"Left out: {name}, as {reason}." for name, reason in left_out.items()))
     return int(any(any(one.broken(faults[name])) for name in rounds for one in rounds[name]))
 

@@ -30,6 +30,9 @@ MIX = (
 )
 """What a client does in turn, each beginning elsewhere in it."""
 
+PICTURE = f"https://example.com/{'picture' * 150}.jpg"
+"""Long enough that a few movies fill a page of the table, so that it grows."""
+
 FRESH = count(1)
 
 
@@ -190,7 +193,7 @@ class Client(Person):
         title, year = next(self._titles), next(self._years)
         key = {"Idempotency_Key": str(uuid4())} if self._keyed else {}
         for _ in self._tries(ended):
-            movie = {"title": title, "year": year}
+            movie = {"title": title, "year": year, "imageUrl": PICTURE}
             answer = self.call("add", "POST", "/movies", movie, expected={201}, **key)
             self.journal.note(title, year, verdict(answer.status))
             if verdict(answer.status) is Verdict.ACKNOWLEDGED:

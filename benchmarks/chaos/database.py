@@ -3,8 +3,9 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,29 @@ BUSY = f"""
 TERMINATE = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{ROLE}'"
 
 
+@dataclass(frozen=True)
+class WithVariables(Cluster):
+    """A cluster whose server is started with some variables, such as `LD_PRELOAD=…`."""
+
+    variables: Sequence[str] = ()
+
+    def command(self, tool: str, *arguments: str) -> list[str]:
+        given = ["env", *self.variables] if self.variables and tool == "postgres" else []
+        return [*given, *super().command(tool, *arguments)]
+
+
 class Database:
     """A cluster in a folder."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, variables: Sequence[str] = ()) -> None:
         prepare(home)
-        options = {"max_connections": "200"}
-        self.cluster = Cluster(home, home / "socket", throwaway=False, options=options)
+        self.cluster = WithVariables(
+            home,
+            home / "socket",
+            throwaway=False,
+            options={"max_connections": "200"},
+            variables=variables,
+        )
         self._server: subprocess.Popen[bytes] | None = None
 
     @property
@@ -121,9 +138,9 @@ class Database:
 
 
 @contextmanager
-def database(home: Path) -> Iterator[Database]:
+def database(home: Path, variables: Sequence[str] = ()) -> Iterator[Database]:
     """Make a cluster in a folder, and run it."""
-    made = Database(home)
+    made = Database(home, variables)
     os.environ.setdefault("LC_ALL", "C")
     try:
         made.make()

@@ -8,6 +8,8 @@ from contextlib import suppress
 from functools import partial
 from threading import Event
 
+import psycopg2
+
 from benchmarks.chaos.clients import Caller, Load
 from benchmarks.chaos.database import ROLE, TERMINATE
 from benchmarks.chaos.fault import Fault
@@ -87,14 +89,17 @@ def read_only(system: System, _load: Load, seconds: float) -> None:
 
 
 def full(system: System, _load: Load, seconds: float) -> None:
-    """Fill its disk; it may end, and is started when there is space again."""
+    """Fill its disk; when there is none for its log either it ends, and is started again."""
     ballast = system.database.cluster.home / "ballast"
-    until = time.monotonic() + seconds
+    middle = time.monotonic() + seconds / 2
     with ballast.open("wb", buffering=0) as file:
-        while time.monotonic() < until:
+        while (now := time.monotonic()) < middle + seconds / 2:
             with suppress(OSError):
-                while file.write(bytes(65536)):
+                while file.write(bytes(4096)):
                     pass
+            if now > middle:
+                with suppress(psycopg2.Error):
+                    system.database.run("SELECT pg_switch_wal()")
             time.sleep(0.1)
     ballast.unlink()
     system.database.start()

@@ -85,10 +85,9 @@ class Supervised:
 
     def workers(self) -> list[psutil.Process]:
         try:
-            children = psutil.Process(self.process.pid).children()
+            return [one for one in psutil.Process(self.process.pid).children() if lives(one)]
         except psutil.NoSuchProcess:
             return []
-        return [one for one in children if one.status() != psutil.STATUS_ZOMBIE]
 
     def is_up(self) -> bool:
         """Tell whether it answers, with all its workers."""
@@ -131,6 +130,14 @@ class Supervised:
             self._socket.close()
 
 
+def lives(process: psutil.Process) -> bool:
+    """Tell whether a process is there, and more than a status that nobody has asked for."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def is_answer(line: Mapping[str, Any]) -> bool:
     """Tell whether a line is that of a request that was told to come back, or says why."""
     away = str(line["msg"]).startswith("The database is away")
@@ -142,7 +149,8 @@ def supervised(folder: Path, settings: Mapping[str, str], *, held: bool) -> Iter
     """Run a gunicorn."""
     service = Supervised(folder, settings, held=held)
     try:
-        eventually(service.is_up, "gunicorn is up")
+        eventually(lambda: service.is_up() or service.crashes, "gunicorn is up")
+        assert not service.crashes, service.complaints()  # noqa: S101
         yield service
     finally:
         service.close()

@@ -22,9 +22,7 @@ from tests.service import environment
 
 LIMITS = {
     "RATELIMIT_ENABLED": "true",
-    **dict.fromkeys(
-        ("RATELIMIT_SIGNUP", "RATELIMIT_REFRESH", "RATELIMIT_FORGOT"), "1000000/minute"
-    ),
+    **dict.fromkeys(("RATELIMIT_SIGNUP", "RATELIMIT_REFRESH", "RATELIMIT_FORGOT"), "9999/second"),
 }
 
 
@@ -44,8 +42,8 @@ class Scene:
     silent_mail: bool = False
     disk: int = 0
     """Megabytes of a file system that is PostgreSQL's own."""
-    clocks: tuple[str, ...] = ()
-    """How far each gunicorn's clock is off, as libfaketime takes it."""
+    clock: str = ""
+    """How far PostgreSQL's clock is off, as libfaketime takes it."""
 
 
 @dataclass
@@ -76,12 +74,11 @@ def system(scene: Scene) -> Iterator[System]:
         home = folder / "postgres"
         if scene.disk:
             stack.enter_context(small_disk(home, scene.disk))
-        made = System(folder, stack.enter_context(database(home)))
+        variables = clock_off(scene.clock) if scene.clock else []
+        made = System(folder, stack.enter_context(database(home, variables)))
         settings = _beside(made, scene, stack)
         for number in range(scene.services):
-            clock = clock_off(scene.clocks[number]) if scene.clocks else {}
-            given = {**settings, **clock}
-            one = supervised(folder / f"gunicorn{number}", given, held=scene.held)
+            one = supervised(folder / f"gunicorn{number}", settings, held=scene.held)
             made.services.append(stack.enter_context(one))
         made.front = stack.enter_context(nginx(*(each.port for each in made.services)))
         yield made
@@ -123,10 +120,13 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def clock_off(by: str) -> dict[str, str]:
-    """Return the environment of a process whose clock is off."""
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-    found += [Path(given)] if (given := os.environ.get("LIBFAKETIME")) else []
-    if not found:
+def clock_off(by: str) -> list[str]:
+    """Return variables that have the clock of PostgreSQL be off.
+
+    The service's own cannot be: libfaketime spoils Python's `time.sleep`.
+    """
+    found = [str(path) for path in Path("/usr/lib").glob("*/faketime/libfaketime.so.1")]
+    library = os.environ.get("LIBFAKETIME") or next(iter(found), "")
+    if not library:
         raise LeftOut("libfaketime is not installed")
-    return {"LD_PRELOAD": str(found[-1]), "FAKETIME": by, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    return [f"LD_PRELOAD={library}", f"FAKETIME={by}", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
