@@ -96,7 +96,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA public
 -- needs the end of a statement whose client has hung up. pg_dump switches the first three off, and
 -- PGOPTIONS='-c statement_timeout=0' the first for a command.
 ALTER ROLE :"app" IN DATABASE :"database" SET statement_timeout = '60s';
-ALTER ROLE :"app" IN DATABASE :"database" SET lock_timeout = '10s';
+ALTER ROLE :"app" IN DATABASE :"database" SET lock_timeout = '2s';
 ALTER ROLE :"app" IN DATABASE :"database" SET idle_in_transaction_session_timeout = '60s';
 ALTER ROLE :"app" IN DATABASE :"database" SET client_connection_check_interval = '5s';
 
