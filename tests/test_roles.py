@@ -131,7 +131,7 @@ def test_what_later_migrations_make_is_the_app_s_to_use(roles: Roles, tmp_path: 
 
 def test_only_the_app_s_statements_have_bounds_and_not_even_its_dumps(roles: Roles) -> None:
     bounds = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-    assert [ask(roles.app, f"SHOW {name}") for name in bounds] == ["1min", "10s", "1min"]
+    assert [ask(roles.app, f"SHOW {name}") for name in bounds] == ["1min", "2s", "1min"]
     assert [ask(roles.owner, f"SHOW {name}") for name in bounds] == ["0", "0", "0"]
     dump = run_on(roles.app, "pg_dump")
     assert "SET statement_timeout = 0;" in dump
