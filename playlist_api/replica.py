@@ -6,8 +6,6 @@ see, and asks the primary when there is no answer (see `services.pages`).
 
 import logging
 from functools import partial
-from threading import Lock
-from time import monotonic
 from typing import Any
 
 import psycopg2
@@ -15,16 +13,13 @@ from flask import Flask, current_app
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from playlist_api.breaker import CircuitBreaker
 from playlist_api.deadline import Punctual, patience
 from playlist_api.statements import Connections, Query
 
 SILENCE = 0.5
 """Seconds for the replica's answer, or for a connection to it: a hundred times what either takes,
 and little enough for whoever is the first to find out that it is frozen."""
-
-PAUSE = 5.0
-"""Seconds until the replica is asked again after a failure, by one request, which may wait in
-vain."""
 
 POOL_SIZE = 8
 """Connections that a worker keeps, each of which is back in a moment."""
@@ -33,27 +28,19 @@ log = logging.getLogger(__name__)
 
 
 class Replica:
-    """Answers queries, or says that it cannot.
-
-    After a failure nobody waits for it for some seconds, and then one request at a time does.
-    """
+    """Answers queries, or says that it cannot."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._lock = Lock()
-        self._away = False
-        self._next_probe = 0.0
+        self._breaker = CircuitBreaker(
+            log,
+            lost="The replica is away, and the primary is read",
+            back="The replica is back, and is read again.",
+        )
 
     def is_due(self) -> bool:
         """Tell whether to ask it now: always, unless it failed a moment ago."""
-        if not self._away:
-            return True
-        with self._lock:
-            now = monotonic()
-            due = now >= self._next_probe
-            if due:
-                self._next_probe = now + PAUSE
-            return due
+        return self._breaker.is_due()
 
     def ask(self, query: Query, **parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows that it has; none if it is away."""
@@ -62,19 +49,10 @@ class Replica:
                 rows = query.on(self._connections, parameters)
         except SQLAlchemyError as error:
             # Whatever it is, the primary can be asked instead.
-            self._lose(error)
+            self._breaker.fail(reason(error))
             return []
-        if self._away:
-            self._away = False
-            log.info("The replica is back, and is read again.")
+        self._breaker.succeed()
         return rows
-
-    def _lose(self, error: Exception) -> None:
-        with self._lock:
-            self._next_probe = monotonic() + PAUSE
-            was_away, self._away = self._away, True
-        if not was_away:
-            log.warning("The replica is away, and the primary is read: %s", reason(error))
 
 
 def reason(error: Exception) -> str:
@@ -89,8 +67,8 @@ def init_app(app: Flask, url: str) -> None:
 
 
 def _replica(name: str, url: str) -> Replica:
-    dialect, address = make_url(url).get_dialect()(), make_url(url)
-    addressed = dialect.create_connect_args(address)[1]
+    address = make_url(url)
+    addressed = address.get_dialect()().create_connect_args(address)[1]
     arguments = {**addressed, "application_name": name, "connection_factory": Punctual}
     return Replica(Connections(partial(psycopg2.connect, **arguments), POOL_SIZE, SILENCE))
 

@@ -113,7 +113,7 @@ def app_of(ada: Actor) -> Flask:
 
 def wait_no_longer(ada: Actor) -> None:
     """Have the next request ask whether Redis is back."""
-    app_of(ada).extensions["redis_limits"]._next_probe = 0
+    app_of(ada).extensions["redis_limits"]._breaker._next_probe = 0
 
 
 def test_postgresql_writes_nothing_while_redis_keeps_the_limits(

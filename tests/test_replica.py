@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask_migrate import upgrade
 
-from playlist_api import replica as replicas
+from playlist_api import breaker
 from playlist_api.app import create_app
 from playlist_api.config.settings import SettingsError, load_settings
 from tests.replication import Postgres, Replica, replicated
@@ -219,7 +219,7 @@ def test_a_replica_that_comes_back_is_read_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(replicas, "PAUSE", 0)
+    monkeypatch.setattr(breaker, "PAUSE", 0)
     caplog.set_level(logging.INFO, logger="playlist_api.replica")
     assert titles(ada)
     replica.kill()
@@ -235,10 +235,10 @@ def test_one_request_at_a_time_asks_whether_it_is_back(
     one: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replica = one.app.extensions["replica"]
-    replica._lose(OSError())
+    replica._breaker.fail("OSError")
     assert not replica.is_due()
-    due = replica._next_probe
-    monkeypatch.setattr(replicas, "monotonic", lambda: due)
+    due = replica._breaker._next_probe
+    monkeypatch.setattr(breaker, "monotonic", lambda: due)
     assert [replica.is_due(), replica.is_due()] == [True, False]
 
 

@@ -7,11 +7,10 @@ Redis 6.2 or newer, or Valkey.
 
 import logging
 from datetime import timedelta
-from threading import Lock
-from time import monotonic
 
 from redis import BlockingConnectionPool, Redis
 
+from playlist_api.breaker import CircuitBreaker
 from playlist_api.config.fields import Limit
 
 PREFIX = "playlist_api:limit:"
@@ -21,9 +20,6 @@ TIMEOUT = 0.25
 """Seconds that Redis may be silent, or all connections in use: several hundred times what an answer
 within a data centre takes, enough for a busy worker to open one with TLS, and less than a person
 who logs in notices."""
-
-PAUSE = 5.0
-"""Seconds until Redis is asked again after a failure, by one request, which may wait in vain."""
 
 POOL_SIZE = 8
 """Connections that a worker opens at the most; each is back in a fraction of a millisecond."""
@@ -58,10 +54,7 @@ log = logging.getLogger(__name__)
 
 
 class RedisLimits:
-    """Counts in Redis, and says so when it cannot.
-
-    After a failure nobody waits for Redis for some seconds, and then one request at a time does.
-    """
+    """Counts in Redis, and says so when it cannot."""
 
     def __init__(self, url: str) -> None:
         """Take a value of `REDIS_URL`; nothing connects yet, so that the process may fork."""
@@ -76,9 +69,11 @@ class RedisLimits:
         )
         self._redis = Redis(connection_pool=connections)
         self._move = self._redis.register_script(MOVE)
-        self._lock = Lock()
-        self._away = False
-        self._next_probe = 0.0
+        self._breaker = CircuitBreaker(
+            log,
+            lost="Redis is away, and PostgreSQL keeps the limits",
+            back="Redis is back, and keeps the limits again.",
+        )
 
     def charge(self, key: str, limit: Limit) -> int | None:
         """Count a try and return 0, or return in how many seconds there may be another.
@@ -92,8 +87,8 @@ class RedisLimits:
         self._ask(key, -limit.cost, limit.period)
 
     def _ask(self, key: str, cost: timedelta, period: timedelta) -> int | None:
-        probing = self._away
-        if probing and not self._may_probe():
+        probing = self._breaker.away
+        if not self._breaker.is_due():
             return None
         try:
             if probing:
@@ -104,25 +99,8 @@ class RedisLimits:
         except Exception as error:
             # Whatever it is, and redis-py raises many kinds of what no Redis answers, a login must
             # not fail for it.
-            self._lose(error)
+            self._breaker.fail(f"{type(error).__name__}: {error}")
             return None
         if probing:
-            self._away = False
-            log.info("Redis is back, and keeps the limits again.")
+            self._breaker.succeed()
         return seconds
-
-    def _may_probe(self) -> bool:
-        with self._lock:
-            now = monotonic()
-            due = now >= self._next_probe
-            if due:
-                self._next_probe = now + PAUSE
-            return due
-
-    def _lose(self, error: Exception) -> None:
-        with self._lock:
-            self._next_probe = monotonic() + PAUSE
-            was_away, self._away = self._away, True
-        if not was_away:
-            kind = type(error).__name__
-            log.warning("Redis is away, and PostgreSQL keeps the limits: %s: %s", kind, error)
