@@ -8,8 +8,10 @@ CLIENTS := $(patsubst %,clients/%/node_modules/.package-lock.json,postman typesc
 URL = http://localhost:3001
 OF = speed
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm
+# With extras, for pip takes a release that is not pinned for one that is asked for by another name.
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(OPTIONS)
+	--no-strip-extras --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command 'make lock' $(OPTIONS)
 
 .PHONY: help run test isolation fuzz postman typescript bench chaos attacks lint format tour openapi lock clean
 
