@@ -102,7 +102,7 @@ FAILURES = {
         (),
     ),
     413: ("The body has more than 1 MiB.", None, ()),
-    414: ("The address has more than 4,094 bytes.", None, ()),
+    414: ("The address has more than about 8,000 bytes.", None, ()),
     415: (
         "The body is something else than JSON.",
         "The body must be JSON, with Content-Type: application/json.",

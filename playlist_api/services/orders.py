@@ -124,18 +124,18 @@ def _numbered(source: Source, sort: str) -> Select[Any]:
         return _with_total(source, _offset > literal_column("0"), page)
     # What is in front of the page is in the index; and of each movie in it, PostgreSQL would think
     # that it is one of many, and read all of them.
-    key, movie_id = _key(sort)
-    chosen = _own(source, sort, movie_id, key.label("key")).offset(_offset).lateral("chosen")
+    chosen = _own(source, sort, Movie.id).offset(_offset).lateral("chosen")
     whole = select(Movie).where(Movie.id == chosen.c.id).limit(literal_column("1")).lateral("page")
-    rows = _with_total(source, _offset > literal_column("0"), whole, chosen)
-    return _ordered(rows, sort, chosen.c.key, chosen.c.id)
+    return _with_total(source, _offset > literal_column("0"), whole, chosen)
 
 
 def _onwards(source: Source, sort: str) -> Select[Any]:
     page = _own(source, sort, Movie).where(_beyond(sort, *_key(sort))).lateral("page")
-    # Of the owner by their id as it is given, so that it is looked up once, and not for each row.
-    behind = select(Movie.id).where(Movie.owner_id == _owner, ~_beyond(sort, *_key(sort)))
-    return _with_total(source, behind.exists(), page)
+    # Of the owner by their id as it is given, so that it is looked up once, and not for each row;
+    # and the nearest one, for which there is nothing but the index.
+    others = select(Movie.id).where(Movie.owner_id == _owner, ~_beyond(sort, *_key(sort)))
+    nearest = _ordered(others, turned(sort), *_key(sort)).limit(literal_column("1"))
+    return _with_total(source, nearest.scalar_subquery().is_not(None), page)
 
 
 def _with_total(source: Source, behind: ColumnElement[bool], *rows: FromClause) -> Select[Any]:
