@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import parse_qs
 
 from flask import request
 from gunicorn.http.errors import ParseException
@@ -26,6 +27,9 @@ IDEMPOTENCY_KEY = re.compile(r"[!-+\--~]{1,255}")
 """Visible ASCII characters, as in UUIDs and in the quoted strings of the IETF's draft (RFC 8941,
 section 3.3.3); 255 is the longest that services in wide use take. A comma would stand between the
 keys of two headers."""
+
+UNDECODED = "surrogateescape"
+"""Makes surrogates of such bytes, which no clean text has."""
 
 T = TypeVar("T")
 
@@ -88,7 +92,9 @@ def _handing(load: Callable[[], Any], view: Callable[..., T]) -> Callable[..., T
 
 
 def _parameters() -> dict[str, Any]:
-    given = request.args.to_dict(flat=False).items()
+    # Flask would show bytes that are no UTF-8 as if their percent signs had been meant.
+    query = request.query_string.decode(errors=UNDECODED)
+    given = parse_qs(query, keep_blank_values=True, errors=UNDECODED).items()
     return {name: values if len(values) > 1 else values[0] for name, values in given}
 
 
