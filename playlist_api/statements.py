@@ -186,13 +186,14 @@ class Search(Query):
     A parameter that is NULL costs nothing: what it makes true is left out of the plan.
     """
 
-    # Most of a table may be one list; then it would be read as a whole, which is no quicker.
-    begin = SIMPLE.format("LOCAL ", "LOCAL ") + " SET LOCAL enable_seqscan = off; "
     paramstyle = "format"
 
     def __init__(self, name: str, statement: ClauseElement) -> None:
         super().__init__(name, statement)
-        self._execute = f"/* {self.name} */ {self.text}"
+        self._execute = self.text
+        # Most of a table may be one list; then it would be read as a whole, which is no quicker.
+        simple = SIMPLE.format("LOCAL ", "LOCAL ") + " SET LOCAL enable_seqscan = off;"
+        self.begin = f"/* {self.name} */ {simple} "
 
     def _send(self, cursor: Any, arguments: list[Any]) -> None:
         cursor.execute(self.begin + self._execute, arguments)

@@ -100,9 +100,26 @@ def test_pages_come_from_the_replica(one: Asked, ada: Actor, replica: Replica) -
     assert replica.ask(READ) == (1,)
 
 
+def test_sorted_and_searched_pages_come_from_the_replica_too(one: Asked, ada: Actor) -> None:
+    first = ada.get("/movies?sort=title&limit=2")
+    assert [movie["title"] for movie in first.json["items"]] == ["Alien", "Heat"]
+    assert titles(ada, f"/movies?cursor={first.json['meta']['next']}") == ["Ronin"]
+    assert titles(ada, "/movies?search=RON") == ["Ronin"]
+    assert titles(ada, "/movies?search=nothing") == []
+    assert one.answers == [True] * 4
+
+
+@pytest.mark.usefixtures("paused")
+@pytest.mark.parametrize("path", ["/movies?sort=-title", "/movies?search=d"])
+def test_people_find_what_they_have_just_added(other: Asked, ada: Actor, path: str) -> None:
+    ada.post("/movies", {"title": "Zulu Dawn"})
+    assert titles(other.as_seen(ada), path)[0] == "Zulu Dawn"
+    assert other.answers == [False]
+
+
 def test_an_empty_list_needs_no_replica(one: Asked) -> None:
     ada = sign_up(one.service)
-    assert titles(ada) == []
+    assert titles(ada) == titles(ada, "/movies?sort=title") == titles(ada, "/movies?search=x") == []
     assert ada.get("/movies").json["meta"]["total"] == 0
     assert one.answers == []
 
