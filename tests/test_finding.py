@@ -49,7 +49,7 @@ def collector(app: Flask, service: Any) -> Actor:
 
 def asked(actor: Actor, **parameters: Any) -> Answer:
     query = "&".join(f"{name}={quote(str(value))}" for name, value in parameters.items())
-    answer = actor.get(f"/movies?{query}")
+    answer: Answer = actor.get(f"/movies?{query}")
     assert answer.status == 200, answer.body
     return answer
 

@@ -317,7 +317,7 @@ def test_a_page_is_planned_once(analyzed: str) -> None:
 
 @pytest.mark.parametrize("sort", SORTS)
 def test_a_page_by_cursor_reads_as_little_wherever_it_is(analyzed: str, sort: str) -> None:
-    places = {
+    places: dict[str, list[Any]] = {
         "createdAt": [large.moment_of(number) for number in (100, 500_000, 999_900)],
         "updatedAt": [large.moment_of(number) for number in (1, 2000, 4000)],
         "title": ["Movie 1", "Movie 500", "Movie 995"],
@@ -347,8 +347,8 @@ def test_a_page_deep_in_a_list_reads_no_movie_in_front_of_it(analyzed: str, sort
 
 def found_plans(database_url: str, terms: str, owner: str) -> Iterator[tuple[str, Plan]]:
     """The plans of a search in all orders: of its first page, one deep in it, and by a cursor."""
-    key = {"key": None, "id": None}
-    given = {"search": None, "first": None, "last": None, **TERMS[terms]}
+    key: dict[str, Any] = {"key": None, "id": None}
+    given: dict[str, Any] = {"search": None, "first": None, "last": None, **TERMS[terms]}
     with planning(database_url, "auto").app_context():
         for sort in SORTS:
             for query in (pages.newest.found[sort], pages.of_version.found[sort]):
