@@ -108,6 +108,8 @@ class Query:
 
     begin = undo = ""
     paramstyle = "numeric_dollar"
+    is_quick = True
+    """Whether a server that does not answer in a moment must be away."""
 
     def __init__(self, name: str, statement: ClauseElement) -> None:
         dialect = PGDialect(paramstyle=self.paramstyle)  # type: ignore[no-untyped-call]
@@ -187,6 +189,7 @@ class Search(Query):
     """
 
     paramstyle = "format"
+    is_quick = False
 
     def __init__(self, name: str, statement: ClauseElement) -> None:
         super().__init__(name, statement)

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from flask_migrate import upgrade
+from sqlalchemy import text
 
 from playlist_api import breaker
 from playlist_api.app import create_app
 from playlist_api.config.settings import SettingsError, load_settings
+from playlist_api.statements import Query, Search
 from tests.replication import Postgres, Replica, replicated
 from tests.service import SECRET_KEY, Actor, Answer, InProcess, environment, log_in, sign_up
 from tests.waiting import eventually
@@ -219,6 +221,15 @@ def test_a_frozen_replica_is_waited_for_once(
     (told,) = [line.getMessage() for line in caplog.records if line.levelno == logging.WARNING]
     assert told.startswith("The replica is away, and the primary is read: OperationalError: ")
     assert told.endswith("no answer from the server in 0.5 s")
+
+
+def test_a_search_that_takes_longer_than_a_page_is_waited_for(
+    one: Asked,
+) -> None:
+    found = one.app.extensions["replica"]
+    slow = Search("slow", text("SELECT :user_id ::text FROM pg_sleep(0.7)"))
+    assert found.ask(slow, user_id="x") == [("x",)]
+    assert found.ask(Query("quick", text("SELECT 1 FROM pg_sleep(0.7)"))) == []
 
 
 def test_a_replica_that_dies_with_a_request_loses_none(frozen: Replica, ada: Actor) -> None:
