@@ -140,6 +140,11 @@ class Query:
         """
         return self.on(current_app.extensions["connections"], parameters)
 
+    def afterwards(self) -> Callable[..., list[tuple[Any, ...]]]:
+        """Return what sends it when the request is over, while its answer is being sent."""
+        connections = current_app.extensions["connections"]
+        return lambda **parameters: self.on(connections, parameters)
+
     def on(self, connections: Connections, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Do the same on connections to another server."""
         parameters = parameters | self._constants

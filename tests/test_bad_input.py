@@ -597,6 +597,8 @@ def test_an_id_of_any_size_is_looked_for_like_any_other(witness: Actor, number: 
         ("DELETE", "/auth/logout", {"POST", "OPTIONS"}),
         ("POST", "/me", {"GET", "HEAD", "PATCH", "DELETE", "OPTIONS"}),
         ("DELETE", "/movies", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("GET", "/movies/import", {"POST", "OPTIONS"}),
+        ("POST", "/movies/export", {"GET", "HEAD", "OPTIONS"}),
         ("POST", "/movies/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}),
         ("POST", "/health", {"GET", "HEAD", "OPTIONS"}),
         ("TRACE", "/movies", {"GET", "HEAD", "POST", "OPTIONS"}),

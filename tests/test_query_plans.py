@@ -20,6 +20,8 @@ from playlist_api.database import db
 from playlist_api.schemas.cursors import NEWEST_FIRST, SORTS
 from playlist_api.security import postgres_limits
 from playlist_api.services import pages, queries
+from playlist_api.services.imports import lists
+from playlist_api.services.imports import queries as imports
 from playlist_api.services.sessions import MOST_SESSIONS
 from playlist_api.statements import GENERIC, Query, Search
 from tests import large
@@ -29,6 +31,7 @@ from tests.test_isolation import MATRIX, ask
 
 CALLER = {"Session_pkey", "User_pkey"}
 SIGNED_IN = {"Session_pkey", "Session_userId_idx"}
+SAME = "Movie_ownerId_same_title_year_idx"
 ORDERS = {
     "createdAt": "Movie_ownerId_createdAt_id_idx",
     "updatedAt": "Movie_ownerId_updatedAt_id_idx",
@@ -73,6 +76,7 @@ QUERIES = {
     "surplus_sessions": SIGNED_IN,
     "account": CALLER,
     "one_movie": {*CALLER, "Movie_pkey"},
+    "next_oldest": {ORDERS["createdAt"]},
     "list_version": {*CALLER, "MovieCount_pkey"},
     "new_movie": CALLER,
     "new_movie_with_key": {*CALLER, "IdempotencyKey_pkey"},
@@ -102,6 +106,7 @@ PARAMETERS = {
     "version": "1",
     "limit": 21,
     "offset": 0,
+    "created_at": datetime(2025, 12, 25, tzinfo=UTC),
     "id": 500_000,
     "title": "Heat",
     "year": "1995",
@@ -145,8 +150,10 @@ CALLS: dict[str, set[str]] = {
     "DELETE /me": CALLER,
     "GET /me/export": {
         *(*CALLER, "Session_userId_idx", "PasswordReset_userId_idx"),
-        *("IdempotencyKey_userId_idx", "Movie_ownerId_createdAt_id_idx"),
+        "IdempotencyKey_userId_idx",
     },
+    "POST /movies/import": {*CALLER, SAME},
+    "GET /movies/export": CALLER,
     "PUT /movies/{id}": {*CALLER, "Movie_pkey"},
     "PATCH /movies/{id}": {*CALLER, "Movie_pkey"},
     "DELETE /movies/{id}": {*CALLER, "Movie_pkey"},
@@ -165,7 +172,7 @@ COMMANDS = {
     },
     "users promote {email}": {"User_email_key", "User_pkey"},
     "users end-sessions {email}": {"User_email_key", "Session_userId_idx"},
-    "movies import {file} --email {email}": {"User_email_key"},
+    "movies import {file} --email {email}": {"User_email_key", SAME},
     "users delete --yes {email}": {"User_email_key", "User_pkey"},
 }
 """The same of operators' commands, but for `users list`, which reads all users."""
@@ -400,7 +407,7 @@ def sent(analyzed: str, tmp_path_factory: pytest.TempPathFactory) -> Sent:
         doing = route
         assert ask(route, actor, actor).status < 300
     file = tmp_path_factory.mktemp("csv") / "movies.csv"
-    file.write_text("title\nHeat\n")
+    file.write_text("title\nThe Last Movie\n")
     for doing in COMMANDS:
         arguments = doing.format(email="ada4@example.com", file=file).split()
         assert app.test_cli_runner().invoke(args=arguments).exit_code == 0
@@ -437,7 +444,19 @@ def test_every_call_reads_by_its_indexes(
     assert used == {**CALLS, **COMMANDS}.get(doing, set())
 
 
-UNUSED = {"Movie_ownerId_same_title_year_idx"}
+@pytest.mark.parametrize("owner", large.OWNERS)
+def test_a_batch_of_a_file_is_compared_row_by_row_by_the_index(
+    connection: Connection, owner: str
+) -> None:
+    rows = [f"Movie {number}" for number in range(lists.BATCH)]
+    given = {"title": rows, "year": rows, "owner_id": large.id_of("user", large.OWNERS[owner])}
+    compiled = imports.compared.compile(dialect=connection.dialect)
+    explain = connection.exec_driver_sql(
+        f"EXPLAIN (FORMAT JSON) {compiled}", {**compiled.params, **given}
+    )
+    plan = explain.scalar_one()[0]["Plan"]
+    assert indexes(plan) == {SAME}
+    assert faults(plan, sortable=lists.BATCH) == []
 
 
 def test_every_index_serves_a_statement(connection: Connection) -> None:
@@ -447,7 +466,7 @@ def test_every_index_serves_a_statement(connection: Connection) -> None:
     )
     searches = {"Movie_title_words_idx"}
     tables = [*QUERIES.values(), *CALLS.values(), *COMMANDS.values()]
-    assert set(there) - UNUSED == searches.union(*tables)
+    assert set(there) == searches.union(*tables)
 
 
 def test_every_foreign_key_is_looked_up_by_an_index(connection: Connection) -> None:
@@ -471,7 +490,8 @@ def test_an_import_has_plans_made_anew_that_its_movies_have_outdated(
         for _ in range(7):
             outdated = plan_of(DEFAULT_PAGE)
     assert "Seq Scan Movie" in faults(outdated)  # quite right, for one that is empty
-    (tmp_path / "movies.csv").write_text("title\n" + "Heat\n" * 3000)
+    rows = "".join(f"Heat {number}\n" for number in range(3000))
+    (tmp_path / "movies.csv").write_text(f"title\n{rows}")
     command = ["movies", "import", str(tmp_path / "movies.csv"), "--email", ada.email]
     assert app.test_cli_runner().invoke(args=command).exit_code == 0
     with app.app_context():

@@ -1,10 +1,8 @@
 """A user's list of movies."""
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api import events
@@ -19,9 +17,6 @@ from playlist_api.services.queries import (
     one_movie,
 )
 from playlist_api.services.sessions import SESSION_ENDED
-
-BATCH = 1000
-"""Rows that an import sends at a time."""
 
 Check = Callable[[Movie], None]
 """Looks at a movie that is about to be changed, and raises to prevent it."""
@@ -107,16 +102,3 @@ def delete_movie(user: User, movie_id: int, check: Check) -> None:
     check(movie)
     db.session.delete(movie)
     db.session.commit()
-
-
-def import_movies(user: User, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Put many movies on the user's list, all or none of them; return how many."""
-    remaining, imported = iter(rows), 0
-    while batch := [{"owner_id": user.id, **row} for row in islice(remaining, BATCH)]:
-        db.session.execute(insert(Movie), batch)
-        imported += len(batch)
-    db.session.commit()
-    # Plans that were made while the table was small would be kept until autovacuum comes by.
-    db.session.execute(text('ANALYZE "Movie", "MovieCount"'))
-    db.session.commit()
-    return imported

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     DateTime,
     Interval,
     Select,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     func,
     select,
     true,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert
 
@@ -75,8 +77,11 @@ _unchanged = select(User).where(
 new_account = Change("new_account", _with_session(_added.returning(User).cte("owner")))
 """Adds a user and a session, and returns the user; no row if the e-mail has an account."""
 
-# The lock lets a change of the password end this session too, or this one wait for it.
-new_session = Change("new_session", _with_session(_unchanged.with_for_update().cte("owner")))
+# The lock lets a change of the password end this session too, or this one wait for it; it is of
+# the kind that who adds movies is not held up by, nor holds up.
+new_session = Change(
+    "new_session", _with_session(_unchanged.with_for_update(key_share=True).cte("owner"))
+)
 """Adds a session, and returns its user; no row if the user is gone or their password another."""
 
 _live = select(Session.id).where(
@@ -100,6 +105,22 @@ one_movie = Query(
 )
 """The caller's id and role, and the movie, whosever it is; nulls if there is none."""
 
+
+next_oldest = Query(
+    "next_oldest",
+    select(*columns_of(Movie, movie_answer.names))
+    .where(
+        Movie.owner_id == bindparam("user_id", type_=Uuid),
+        tuple_(Movie.created_at, Movie.id)
+        > tuple_(
+            bindparam("created_at", type_=DateTime(timezone=True)),
+            bindparam("id", type_=BigInteger),
+        ),
+    )
+    .order_by(Movie.created_at, Movie.id)
+    .limit(bindparam("limit")),
+)
+"""Somebody's movies from a place in their list on, the oldest first."""
 
 _fields = (
     bindparam("title", type_=String),
