@@ -16,6 +16,7 @@ from playlist_api.blueprints import (
     auth,
     documentation,
     health,
+    lists,
     metrics,
     movies,
     passwords,
@@ -76,7 +77,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     hashing.init_app(app, settings)
     throttling.init_app(app, settings)
     mail.init_app(app, settings)
-    for module in (auth, sessions, passwords, account, movies, health, metrics):
+    for module in (auth, sessions, passwords, account, movies, lists, health, metrics):
         app.register_blueprint(module.blueprint)
     documentation.init_app(app, with_page=settings.docs_enabled)
     middleware.init_app(app, settings)

@@ -4,6 +4,7 @@ The same matrix holds for any running server: see `make isolation` in CONTRIBUTI
 """
 
 import re
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -29,6 +30,8 @@ MATRIX = {
     "GET /me/export": (200, 200, 200, 401, 401),
     "GET /movies": (200, 200, 200, 401, 401),
     "POST /movies": (201, 201, 201, 401, 401),
+    "POST /movies/import": (200, 200, 200, 401, 401),
+    "GET /movies/export": (200, 200, 200, 401, 401),
     "GET /movies/{id}": (200, 403, 200, 401, 401),
     "PUT /movies/{id}": (200, 403, 200, 401, 401),
     "PATCH /movies/{id}": (200, 403, 200, 401, 401),
@@ -41,16 +44,17 @@ MATRIX = {
     "GET /health/live": (200, 200, 200, 200, 200),
 }
 
-BODIES = {
+BODIES: dict[str, dict[str, Any]] = {
     "POST /auth/password/reset": {"token": "x", "newPassword": PASSWORD},
     "PATCH /me": {"name": "Ada"},
     "POST /movies": {"title": "Ronin"},
+    "POST /movies/import": {"movies": [{"title": "Ronin"}]},
     "PUT /movies/{id}": {"title": "Ronin"},
     "PATCH /movies/{id}": {"title": "Ronin"},
 }
 
 
-def body_of(route: str, owner: Actor, caller: Actor | None) -> dict[str, str] | None:
+def body_of(route: str, owner: Actor, caller: Actor | None) -> dict[str, Any] | None:
     password = caller.password if caller else PASSWORD
     if route == "POST /auth/signup":
         return {"name": "Ada", "email": new_email(), "password": PASSWORD}

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from playlist_api.app import LONGEST_BODY
+from playlist_api.blueprints.uploads import LONGEST_FILE, LONGEST_FRAME
 from tests.nginx import SHIPPED, Nginx, certify, command, install, nginx
 from tests.service import (
     PASSWORD,
@@ -197,6 +198,14 @@ def test_a_body_may_be_as_long_as_the_service_takes(front: Nginx, behind: Gunico
     assert call(front, "POST", "/auth/login", longest + b" ", X_Request_ID="long").status == 413
     assert line_of(front.lines, "long")["upstream"] == ""
     assert not [line for line in behind.lines() if line.get("reqId") == "long"]
+
+
+def test_a_file_may_be_longer_than_other_bodies(front: Nginx, behind: Gunicorn) -> None:
+    longest = b" " * (LONGEST_FILE + LONGEST_FRAME)
+    assert call(front, "POST", "/movies/import", longest, X_Request_ID="file").status == 401
+    assert line_of(behind.lines, "file")["statusCode"] == 401
+    assert call(front, "POST", "/movies/import", longest + b" ").status == 413
+    assert not [line for line in behind.lines() if line.get("statusCode") == 413]
 
 
 DOORS = [

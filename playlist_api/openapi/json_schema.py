@@ -10,6 +10,7 @@ from marshmallow.validate import Regexp
 from playlist_api.schemas.cursors import Cursor
 from playlist_api.schemas.fields import (
     EmailAddress,
+    Flag,
     Text,
     Timestamp,
     Trimmed,
@@ -67,7 +68,12 @@ class Plugin(MarshmallowPlugin):
     def init_spec(self, spec: Any) -> None:
         """Map the fields that marshmallow does not know."""
         super().init_spec(spec)
-        known = {Cursor: fields.String, Timestamp: fields.DateTime, WholeNumber: fields.Integer}
+        known = {
+            Cursor: fields.String,
+            Flag: fields.Boolean,
+            Timestamp: fields.DateTime,
+            WholeNumber: fields.Integer,
+        }
         for field, kind in known.items():
             self.map_to_openapi_type(field, kind)  # type: ignore[no-untyped-call]
 
