@@ -18,8 +18,8 @@ from playlist_api.services import lists, movies
 blueprint = Blueprint("movies", __name__, url_prefix="/movies")
 
 
-KEPT = ("limit", "search", "year", "sort")
-"""The parameters that a link to another page has as well."""
+KEPT = ("search", "year", "sort")
+"""The parameters that a link to another page has as well, besides the limit."""
 
 RELATIONS = {"next": "next", "previous": "prev"}
 """What https://www.iana.org/assignments/link-relations calls them."""
@@ -55,10 +55,11 @@ def list_movies(wanted: dict[str, Any]) -> Any:
 
 def _links(wanted: dict[str, Any], cursors: lists.Cursors) -> dict[str, str]:
     kept = {name: wanted[name] for name in KEPT if name in wanted}
+    query = f"limit={wanted['limit']}" + (f"&{urlencode(kept, quote_via=quote)}" if kept else "")
     links = [
-        f'</movies?{urlencode({"cursor": cursor, **kept}, quote_via=quote)}>; rel="{relation}"'
-        for name, relation in RELATIONS.items()
-        if (cursor := cursors.get(name))
+        f'</movies?cursor={cursor}&{query}>; rel="{RELATIONS[name]}"'
+        for name, cursor in cursors.items()
+        if cursor
     ]
     return {"Link": ", ".join(links)} if links else {}
 

@@ -200,11 +200,6 @@ class PageQuery(CamelCase):
         },
     )
 
-    @validates_schema(skip_on_field_errors=True)
-    def _is_in_one_order(self, asked: dict[str, Any], **_: Any) -> None:
-        if "cursor" in asked and asked["cursor"].sort != asked.get("sort", asked["cursor"].sort):
-            raise ValidationError("Must be a cursor of the same sort.", "cursor")
-
 
 sign_up_body = SignUp()
 log_in_body = LogIn()

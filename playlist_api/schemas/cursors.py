@@ -89,6 +89,7 @@ class Cursor(fields.Field[Place]):
     default_error_messages = {
         "invalid": "Must be a cursor that this list has given.",
         "page": "Must not be given together with a page.",
+        "sort": "Must be a cursor of the same sort.",
     }
 
     def _deserialize(self, value: Any, *context: Any, **_: Any) -> Place:
@@ -99,6 +100,10 @@ class Cursor(fields.Field[Place]):
         if "page" in parameters:
             raise self.make_error("page")
         try:
-            return place_at(value)
+            place = place_at(value)
         except (ValueError, IndexError, OverflowError, struct.error) as error:
             raise self.make_error("invalid") from error
+        # One that is no sort at all is told by its own name, and may be a list.
+        if parameters.get("sort", place.sort) in [sort for sort in SORTS if sort != place.sort]:
+            raise self.make_error("sort")
+        return place
