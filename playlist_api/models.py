@@ -81,6 +81,27 @@ class Movie(Timestamped, Base):
 # A page of a list, newest first, is read from here with no sort; so is a user's deletion.
 Index("Movie_ownerId_createdAt_id_idx", Movie.owner_id, Movie.created_at.desc(), Movie.id.desc())
 
+sort_title = func.sort_title(Movie.title)
+"""What titles are sorted by, under COLLATE "C": their letters and digits, whatever their case and
+accents. This and the other functions are of migration 0006."""
+sort_year = func.coalesce(Movie.year, "")
+"""What years are sorted by: a movie without one is older than all others."""
+title_words = func.title_words(Movie.owner_id, Movie.title)
+"""What searches look in."""
+same_title = func.same_title(Movie.title)
+"""What spellings of one title have in common, under COLLATE "C"."""
+
+Index("Movie_ownerId_updatedAt_id_idx", Movie.owner_id, Movie.updated_at, Movie.id)
+Index("Movie_ownerId_sort_title_id_idx", Movie.owner_id, sort_title, Movie.id)
+Index("Movie_ownerId_year_id_idx", Movie.owner_id, sort_year, Movie.id)
+Index("Movie_ownerId_same_title_year_idx", Movie.owner_id, same_title, sort_year)
+Index(
+    "Movie_title_words_idx",
+    title_words,
+    postgresql_using="gin",
+    postgresql_with={"fastupdate": "off"},
+)
+
 
 picture_shown = func.substring(
     Movie.image_url, literal_column("'([0-9a-f]{64}[.](png|jpg|webp|gif))$'"), type_=String
