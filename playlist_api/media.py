@@ -23,7 +23,7 @@ SMALL_WIDTH = 400
 SUFFIXES = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif"}
 TYPES = {suffix: f"image/{name.lower()}" for name, suffix in SUFFIXES.items()}
 
-NAME = re.compile(rf"[0-9a-f]{{64}}\.({'|'.join(TYPES)})")
+NAME = re.compile(rf"([0-9a-f]{{64}})\.({'|'.join(TYPES)})")
 SMALL_NAME = re.compile(r"([0-9a-f]{64})-400\.webp")
 
 HEADERS = {

@@ -102,9 +102,8 @@ Index(
     postgresql_with={"fastupdate": "off"},
 )
 
-
-picture_shown = func.substring(
-    Movie.image_url, literal_column("'([0-9a-f]{64}[.](png|jpg|webp|gif))$'"), type_=String
+picture_shown = func.regexp_substr(
+    Movie.image_url, literal_column("'[0-9a-f]{64}[.](png|jpg|webp|gif)$'"), type_=String
 )
 """The name of the picture that a movie shows, if it is one of `media`, wherever that is served."""
 

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from tests.waiting import eventually
 ROOT = Path(__file__).parents[1]
 PASSWORD = "correct horse battery"
 SECRET_KEY = "a key for tests that is long enough"
+MEDIA = Path(tempfile.gettempdir(), f"playlist-media-{os.getpid()}")
+"""Where pictures are kept, unless a test says otherwise."""
 JSON = "application/json"
 
 _numbers = itertools.count(1)
@@ -238,6 +241,7 @@ def environment(database_url: str, **settings: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "SECRET_KEY": SECRET_KEY,
         "RATELIMIT_ENABLED": "false",
+        "MEDIA_STORAGE": str(MEDIA),
         **settings,
     }
 

@@ -8,7 +8,8 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-SHOWN = """substring("imageUrl" from '([0-9a-f]{64}[.](png|jpg|webp|gif))$')"""
+SHOWN = "Movie_picture_ownerId_idx"
+PICTURE = """regexp_substr("imageUrl", '[0-9a-f]{64}[.](png|jpg|webp|gif)$')"""
 
 
 def upgrade() -> None:
@@ -27,16 +28,18 @@ def upgrade() -> None:
         ),
     )
     op.create_index("Picture_name_idx", "Picture", ["name"])
-    # Nobody waits meanwhile, however many movies there are. One that was interrupted is left behind
-    # without being of use.
     with op.get_context().autocommit_block():
-        op.execute('DROP INDEX CONCURRENTLY IF EXISTS "Movie_picture_ownerId_idx"')
-        op.execute(
-            'CREATE INDEX CONCURRENTLY "Movie_picture_ownerId_idx" ON "Movie"'
-            f' ({SHOWN}, "ownerId") WHERE {SHOWN} IS NOT NULL'
+        # What an upgrade that was interrupted left is there, but not whole.
+        op.drop_index(SHOWN, if_exists=True, postgresql_concurrently=True)
+        op.create_index(
+            SHOWN,
+            "Movie",
+            [sa.text(PICTURE), "ownerId"],
+            postgresql_where=sa.text(f"{PICTURE} IS NOT NULL"),
+            postgresql_concurrently=True,
         )
 
 
 def downgrade() -> None:
-    op.drop_index("Movie_picture_ownerId_idx", "Movie")
+    op.drop_index(SHOWN, "Movie")
     op.drop_table("Picture")

@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from marshmallow import ValidationError
 
 from playlist_api.cli.common import operating, user_of
-from playlist_api.schemas.bodies import movie_body
+from playlist_api.schemas.bodies import imported_movie
 from playlist_api.schemas.fields import problems
 from playlist_api.services.movies import import_movies
 
@@ -64,6 +64,6 @@ def _accepted(
     for line, row in rows:
         try:
             # CSV has no null: an empty cell is a field left out.
-            yield movie_body.load({name: value for name, value in row.items() if value})
+            yield imported_movie.load({name: value for name, value in row.items() if value})
         except ValidationError as error:
             refused.append((line, error))

@@ -55,7 +55,9 @@ def is_more_than(picture_format: str, content: bytes) -> bool:
 
 def _is_something_else(content: bytes) -> bool:
     # Whoever reads ZIP looks at the end, whoever reads PDF or HTML at the beginning.
-    return is_zipfile(BytesIO(content)) or b"%PDF-" in content[:1024] or bool(MARKUP.search(content))
+    return (
+        is_zipfile(BytesIO(content)) or b"%PDF-" in content[:1024] or bool(MARKUP.search(content))
+    )
 
 
 def _end_of_png(content: bytes) -> int:

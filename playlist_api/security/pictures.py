@@ -24,7 +24,7 @@ from PIL import (
 
 from playlist_api import metrics
 from playlist_api.media import SMALL_WIDTH, SUFFIXES, small_of
-from playlist_api.security.containers import Truncated, format_of, is_more_than
+from playlist_api.security.containers import format_of, is_more_than
 from playlist_api.turns import Turns
 
 PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
@@ -56,7 +56,7 @@ HOW: dict[str, dict[str, Any]] = {
     "WEBP": {"quality": 90, "method": 2},
     "small": {"quality": 80},
 }
-"""How they are written. The quality of a JPEG is its own, if possible."""
+"""How they are written. A JPEG has its own quality, unless it is one for printers (CMYK)."""
 
 # Ours is stricter, and does not depend on how warnings are treated.
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS
@@ -76,9 +76,14 @@ class Picture:
     small: bytes
 
     @cached_property
+    def hash(self) -> str:
+        """The SHA-256 of its content."""
+        return sha256(self.content).hexdigest()
+
+    @property
     def name(self) -> str:
         """The name of its file, which is the same for the same picture."""
-        return f"{sha256(self.content).hexdigest()}.{self.suffix}"
+        return f"{self.hash}.{self.suffix}"
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -124,7 +129,7 @@ def redrawn(content: bytes, picture_format: str) -> Picture:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Unusable(TOO_MANY_PIXELS) from error
-    except (Exception, Truncated) as error:
+    except Exception as error:
         # Decoders that are given nonsense raise whatever they stumble over.
         raise Unusable(BROKEN) from error
 
@@ -147,7 +152,7 @@ def _quality(sent: Image.Image, content: bytes) -> dict[str, Any]:
     """Tell how it was written, so that it loses nothing, or next to nothing."""
     if isinstance(sent, JpegImagePlugin.JpegImageFile) and sent.mode != "CMYK":
         sampling = JpegImagePlugin.get_sampling(sent)
-        return {"qtables": sent.quantization, "subsampling": sampling}
+        return {"qtables": sent.quantization, "subsampling": sampling, "quality": -1}
     return {"lossless": True} if b"VP8L" in (content[12:16], content[30:34]) else {}
 
 
@@ -169,7 +174,9 @@ def _in_srgb(image: Image.Image) -> Image.Image:
     result = "RGB" if mode == "CMYK" else mode
     target = ImageCms.createProfile("sRGB")
     try:
-        return cast(Image.Image, ImageCms.profileToProfile(image, source, target, outputMode=result))
+        return cast(
+            Image.Image, ImageCms.profileToProfile(image, source, target, outputMode=result)
+        )
     except ImageCms.PyCMSError:
         return image.convert(result)
 
