@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 CHUNK = 8 * 1024 * 1024
@@ -169,7 +169,7 @@ class Bucket:
             yield content.write
 
     def has(self, name: str) -> bool:
-        with self._telling(), suppress(NotFoundError):
+        with self._telling(), suppress(FileNotFoundError):
             obstore.head(self.store, name)
             return True
         return False

@@ -1,19 +1,21 @@
 """Pictures of all kinds, made by Pillow."""
 
-import os
 from base64 import b64encode
 from io import BytesIO
 from typing import Any
 
 from PIL import Image
 
-TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
+FORMATS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif"}
+"""Pillow's names of what is taken, and the suffixes of files."""
 
 
 def image(width: int = 600, height: int = 900, mode: str = "RGB") -> Image.Image:
     """Draw something with soft edges, as photographs have them."""
-    noise = Image.frombytes("RGB", (16, 16), b"".join(bytes([n, 255 - n, n // 2]) for n in range(256)))
-    return noise.resize((width, height), Image.Resampling.BICUBIC).convert(mode)
+    colours = b"".join(bytes([n, 255 - n, n // 2]) for n in range(256))
+    soft = Image.frombytes("RGB", (16, 16), colours)
+    soft = soft.resize((width, height), Image.Resampling.BICUBIC)
+    return soft.convert("L").convert(mode) if mode == "LA" else soft.convert(mode)
 
 
 def written(drawn: Image.Image, picture_format: str, **how: Any) -> bytes:
@@ -29,18 +31,6 @@ def file_of(picture_format: str, width: int = 600, height: int = 900, **how: Any
     return written(image(width, height, mode), picture_format, **how)
 
 
-def data_url(content: bytes, media_type: str = "") -> str:
-    """Write a file as a browser's `FileReader` does; the type is its own unless another is given."""
-    own = next((TYPES[f] for f in TYPES if opened_format(content) == f), "image/png")
-    return f"data:{media_type or own};base64,{b64encode(content).decode()}"
-
-
-def opened_format(content: bytes) -> str:
-    """Tell a format by its first bytes."""
-    heads = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"RIFF": "WEBP"}
-    return next((name for head, name in heads.items() if content.startswith(head)), "")
-
-
 def opened(content: bytes) -> Image.Image:
     """Read a picture."""
     read = Image.open(BytesIO(content))
@@ -48,18 +38,26 @@ def opened(content: bytes) -> Image.Image:
     return read
 
 
-def noise(size: int) -> bytes:
-    """Make a JPEG of just so many bytes: with a comment that nothing compresses."""
+def commented(*comments: bytes) -> bytes:
+    """Make a JPEG with comments behind its first bytes."""
     small = file_of("JPEG", 40, 60)
-    rest = size - len(small)
-    comments = b""
-    while rest:
-        length = min(rest, 60_000)
-        if 0 < rest - length < 4:
-            length -= 4
-        comments += b"\xff\xfe" + (length - 2).to_bytes(2, "big") + os.urandom(length - 4).replace(b"<", b" ")
-        rest -= length
-    return small[:2] + comments + small[2:]
+    segments = [b"\xff\xfe" + (len(each) + 2).to_bytes(2, "big") + each for each in comments]
+    return b"".join([small[:2], *segments, small[2:]])
+
+
+def padded(size: int) -> bytes:
+    """Make a JPEG of just so many bytes, most of which are comments."""
+    left, comments = size - len(commented()), []
+    while left:
+        length = min(left, 60_000) if left < 60_000 or left > 60_010 else 50_000
+        comments.append(b" " * (length - 4))
+        left -= length
+    return commented(*comments)
+
+
+def data_url(content: bytes, media_type: str = "image/jpeg") -> str:
+    """Write a file as a browser's `FileReader` does."""
+    return f"data:{media_type};base64,{b64encode(content).decode()}"
 
 
 POSTER = data_url(file_of("JPEG", 500, 750))

@@ -48,7 +48,7 @@ BODIES = {
     "PATCH /me": {"name": "Ada"},
     "POST /movies": {"title": "Ronin"},
     "PUT /movies/{id}": {"title": "Ronin"},
-    "PATCH /movies/{id}": {"title": "Ronin"},
+    "PATCH /movies/{id}": {"title": "Ronin", "imageUrl": POSTER},
 }
 
 

@@ -90,12 +90,13 @@ CALLS: dict[str, set[str]] = {
     },
     "PATCH /me": CALLER,
     "DELETE /me": CALLER,
+    "GET /media/{id}": {*CALLER, "Picture_pkey"},  # having sent one
     "GET /me/export": {
         *(*CALLER, "Session_userId_idx", "PasswordReset_userId_idx"),
-        *("IdempotencyKey_userId_idx", "Movie_ownerId_createdAt_id_idx"),
+        *("IdempotencyKey_userId_idx", "Movie_ownerId_createdAt_id_idx", "Picture_pkey"),
     },
     "PUT /movies/{id}": {*CALLER, "Movie_pkey"},
-    "PATCH /movies/{id}": {*CALLER, "Movie_pkey"},
+    "PATCH /movies/{id}": {*CALLER, "Movie_pkey", "Picture_pkey"},
     "DELETE /movies/{id}": {*CALLER, "Movie_pkey"},
 }
 """The indexes of each call's statements, its queries left out; no other call has any."""
@@ -107,6 +108,7 @@ COMMANDS = {
         *("IdempotencyKey_expiresAt_idx", "IdempotencyKey_pkey"),
         *("RateLimit_usedUntil_idx", "RateLimit_pkey"),
     },
+    "media prune": {"Picture_pkey", "Picture_name_idx", "Movie_picture_ownerId_idx"},
     "users show {email}": {
         *("User_email_key", "Movie_ownerId_createdAt_id_idx", "Session_userId_idx"),
     },
@@ -258,7 +260,8 @@ def test_a_page_by_cursor_reads_as_little_wherever_it_is(analyzed: str) -> None:
 @pytest.fixture(scope="module")
 def sent(analyzed: str, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     """What each call and command sends besides its queries: statements with their parameters."""
-    app = create_app(environment(analyzed, RATELIMIT_ENABLED="true"))
+    media = str(tmp_path_factory.mktemp("media"))
+    app = create_app(environment(analyzed, RATELIMIT_ENABLED="true", MEDIA_STORAGE=media))
     app.extensions["mailer"].later = lambda job, *arguments: job(*arguments)
     sent: Sent = defaultdict(list)
     doing = ""

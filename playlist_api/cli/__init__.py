@@ -1,4 +1,4 @@
-"""Operators' and developers' commands of `flask`: `movies`, `users`, `sessions`, `media` and others."""
+"""Operators' and developers' commands: `flask movies`, `users`, `sessions`, `media` and others."""
 
 from flask import Flask
 

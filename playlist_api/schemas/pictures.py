@@ -25,9 +25,7 @@ DATA_URL = re.compile(rf"data:({'|'.join(FORMATS)});base64,", re.IGNORECASE)
 OF_A_PICTURE = re.compile(rf"data:({'|'.join(FORMATS)})[;,]", re.IGNORECASE)
 
 NO_MEDIA = "Must be an http or https URL: pictures are not kept here."
-NO_BASE64 = (
-    "Must go on, after the type, with ;base64, and then in base64 (RFC 4648) without spaces."
-)
+NO_BASE64 = "Must be data:, the type, and ;base64, and go on in base64 (RFC 4648) without spaces."
 TOO_LARGE = "Must have at most 2 MiB."
 
 

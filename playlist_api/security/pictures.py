@@ -170,15 +170,15 @@ def _in_srgb(image: Image.Image) -> Image.Image:
     profile, mode = image.info.get("icc_profile"), _mode_of_colours(image)
     if not profile or image.mode in {"1", "L", "LA"}:
         return image.convert("RGB") if image.mode == "CMYK" else image
-    source, image = ImageCms.ImageCmsProfile(BytesIO(profile)), image.convert(mode)
-    result = "RGB" if mode == "CMYK" else mode
+    image, result = image.convert(mode), "RGB" if mode == "CMYK" else mode
     target = ImageCms.createProfile("sRGB")
     try:
-        return cast(
-            Image.Image, ImageCms.profileToProfile(image, source, target, outputMode=result)
-        )
-    except ImageCms.PyCMSError:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        shown = ImageCms.profileToProfile(image, source, target, outputMode=result)
+    except (ImageCms.PyCMSError, OSError):
+        # Browsers pass over what is no profile, too.
         return image.convert(result)
+    return cast(Image.Image, shown)
 
 
 def _mode_of_colours(image: Image.Image) -> str:

@@ -15,7 +15,7 @@ from playlist_api import events
 from playlist_api.database import db, violates
 from playlist_api.deadline import patience
 from playlist_api.errors import Conflict, Unauthorized
-from playlist_api.models import IdempotencyKey, Movie, PasswordReset, Session, User
+from playlist_api.models import IdempotencyKey, Movie, PasswordReset, Session, StoredPicture, User
 from playlist_api.security.passwords import hasher, weakness
 from playlist_api.security.tokens import Caller
 from playlist_api.services.auth import EMAIL_TAKEN, confirmed, locked
@@ -41,6 +41,7 @@ class Export:
     sessions: Iterable[ListedSession]
     password_resets: Iterable[PasswordReset]
     idempotency_keys: Iterable[IdempotencyKey]
+    pictures: Iterable[StoredPicture]
     movies: Iterable[Movie]
 
 
@@ -134,6 +135,7 @@ def export(user: User, current: UUID) -> Export:
     """Gather everything that the service holds on the user, who asks in the current session."""
     resets = select(PasswordReset).where(PasswordReset.user_id == user.id)
     keys = select(IdempotencyKey).where(IdempotencyKey.user_id == user.id)
+    pictures = select(StoredPicture).where(StoredPicture.owner_id == user.id)
     events.record("account_exported", userId=user.id)
     return Export(
         datetime.now(UTC),
@@ -141,6 +143,7 @@ def export(user: User, current: UUID) -> Export:
         list_sessions(user, current).items,
         db.session.scalars(resets).all(),
         db.session.scalars(keys).all(),
+        db.session.scalars(pictures).all(),
         _movies(db.engine, user.id),
     )
 

@@ -32,7 +32,7 @@ def kept_for_caller(fields: Mapping[str, Any], caller: Caller) -> Mapping[str, A
     :raises ValidationError: when the caller's pictures would take too much room.
     :raises ServiceUnavailable: when pictures cannot be kept at the moment.
     """
-    picture = fields["image_url"]
+    picture = fields.get("image_url")
     if not isinstance(picture, Picture):
         return fields
     address = _kept(picture, live_user, **caller._asdict())
