@@ -24,7 +24,7 @@ from playlist_api.models import Movie, StoredPicture, picture_shown
 from playlist_api.services.pictures import lock
 from playlist_api.storage import PARTIAL, Storage
 
-BATCH = 1000
+BATCH = 200
 """Rows, or files, that are looked at in one transaction."""
 
 GRACE = timedelta(days=1)
