@@ -24,6 +24,8 @@ Sha256 = Annotated[str, mapped_column(String(64))]
 NAME_LENGTH = 100
 EMAIL_LENGTH = 254
 """Characters in the longest e-mail address: RFC 5321, section 4.5.3.1.3, as corrected."""
+LARGEST_ID = 2**63 - 1
+"""PostgreSQL's largest bigint, beyond which a comparison would be an error."""
 TITLE_LENGTH = 255
 URL_LENGTH = 2048
 USER_AGENT_LENGTH = 255
@@ -84,7 +86,7 @@ Index("Movie_ownerId_createdAt_id_idx", Movie.owner_id, Movie.created_at.desc(),
 sort_title = func.sort_title(Movie.title)
 """What titles are sorted by, under COLLATE "C": their letters and digits, whatever their case and
 accents. This and the other functions are of migration 0006."""
-sort_year = func.coalesce(Movie.year, "")
+sort_year = func.coalesce(Movie.year, literal_column("''"))
 """What years are sorted by: a movie without one is older than all others."""
 title_words = func.title_words(Movie.owner_id, Movie.title)
 """What searches look in."""
@@ -92,8 +94,16 @@ same_title = func.same_title(Movie.title)
 """What spellings of one title have in common, under COLLATE "C"."""
 
 Index("Movie_ownerId_updatedAt_id_idx", Movie.owner_id, Movie.updated_at, Movie.id)
-Index("Movie_ownerId_sort_title_id_idx", Movie.owner_id, sort_title, Movie.id)
-Index("Movie_ownerId_year_id_idx", Movie.owner_id, sort_year, Movie.id)
+Index(
+    "Movie_ownerId_sort_title_id_idx",
+    *(Movie.owner_id, sort_title, Movie.id),
+    postgresql_include=["title", "year"],
+)
+Index(
+    "Movie_ownerId_year_id_idx",
+    *(Movie.owner_id, sort_year, Movie.id),
+    postgresql_include=["year"],
+)
 Index("Movie_ownerId_same_title_year_idx", Movie.owner_id, same_title, sort_year)
 Index(
     "Movie_title_words_idx",

@@ -30,6 +30,11 @@ GENERIC = "SET plan_cache_mode = force_generic_plan;"
 a list (https://www.postgresql.org/docs/current/sql-prepare.html, Notes), and finds that dear."""
 
 
+SIMPLE = "SET {}jit = off; SET {}max_parallel_workers_per_gather = 0;"
+"""Compiling a plan, or starting processes for it, takes longer than what these plans have to do;
+but of a long list PostgreSQL expects otherwise, for it cannot know how short a page is."""
+
+
 class Connections:
     """A pool of psycopg2's connections that begin no transactions.
 
@@ -102,9 +107,10 @@ class Query:
     """
 
     begin = undo = ""
+    paramstyle = "numeric_dollar"
 
     def __init__(self, name: str, statement: ClauseElement) -> None:
-        dialect = PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+        dialect = PGDialect(paramstyle=self.paramstyle)  # type: ignore[no-untyped-call]
         compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
         self.text = str(compiled)
         self.name = f"{name}_{sha256(self.text.encode()).hexdigest()[:16]}"
@@ -113,7 +119,7 @@ class Query:
         arguments = ", ".join(["%s"] * len(self._names))
         self._execute = f"EXECUTE {self.name}" + f" ({arguments})" * bool(arguments)
         literal = self.text.replace("%", "%%")  # as psycopg2 puts the arguments where a % is
-        prepare = f"{GENERIC} PREPARE {self.name} AS {literal};"
+        prepare = f"{SIMPLE.format('', '')} {GENERIC} PREPARE {self.name} AS {literal};"
         self._remedies = {
             # This process of the server has not met the statement.
             InvalidSqlStatementName: prepare,
@@ -172,6 +178,24 @@ class Query:
             hide_parameters=True,
             connection_invalidated=lost,
         )
+
+
+class Search(Query):
+    """A query whose best plan depends on its parameters: it is planned each time, with them.
+
+    A parameter that is NULL costs nothing: what it makes true is left out of the plan.
+    """
+
+    # Most of a table may be one list; then it would be read as a whole, which is no quicker.
+    begin = SIMPLE.format("LOCAL ", "LOCAL ") + " SET LOCAL enable_seqscan = off; "
+    paramstyle = "format"
+
+    def __init__(self, name: str, statement: ClauseElement) -> None:
+        super().__init__(name, statement)
+        self._execute = f"/* {self.name} */ {self.text}"
+
+    def _send(self, cursor: Any, arguments: list[Any]) -> None:
+        cursor.execute(self.begin + self._execute, arguments)
 
 
 class Change(Query):

@@ -17,7 +17,7 @@ from playlist_api.app import create_app
 from playlist_api.database import db
 from playlist_api.media import Media
 from playlist_api.security.pictures import redrawn
-from playlist_api.services import picture_pruning
+from playlist_api.services import picture_pruning, pictures
 from playlist_api.storage import Folder
 from tests.backups import Place, bucket_of, folder_of
 from tests.pictures import POSTER, data_url, written
@@ -213,7 +213,7 @@ def test_a_picture_that_is_sent_just_before_its_file_would_be_deleted_stays(
     movie = in_folder.add()
     in_folder.drop(movie)
     in_folder.forget()
-    lock = picture_pruning.lock
+    lock = pictures.lock
 
     def late(hashed: str) -> None:
         elsewhere(in_folder.add)

@@ -7,12 +7,14 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable
 from io import BytesIO
+from typing import Any
 
 import pytest
 from flask import Flask
-from PIL import Image, ImageChops, ImageCms, ImageFile
+from PIL import Image, ImageChops, ImageCms, ImageFile, PngImagePlugin
 
 from playlist_api.security import pictures
+from playlist_api.security.containers import format_of
 from playlist_api.security.pictures import (
     AND_MORE,
     BROKEN,
@@ -32,7 +34,7 @@ HIDDEN = b"canary of 52 degrees north"
 
 
 def drawn(content: bytes, picture_format: str = "") -> Picture:
-    return redrawn(content, picture_format or pictures.format_of(content) or "")
+    return redrawn(content, picture_format or format_of(content) or "")
 
 
 def refusal(content: bytes) -> str:
@@ -121,7 +123,7 @@ def test_colours_are_right_without_their_profile() -> None:
             kept = opened(drawn(written(sent, picture_format, icc_profile=bytes(profile))).content)
             assert "icc_profile" not in kept.info
             channels = kept.convert("RGB").getpixel((250, 250))
-            assert max(channels) - min(channels) < 12, channels  # type: ignore[arg-type,type-var]
+            assert max(channels) - min(channels) < 12, channels  # type: ignore[arg-type]
 
 
 def test_a_profile_that_is_none_is_passed_over() -> None:
@@ -144,12 +146,12 @@ def _with_everything(picture_format: str) -> bytes:
     exif = Image.Exif()
     exif[CAMERA] = HIDDEN.decode()
     exif.get_ifd(GPS)[1] = "N"
-    how = {"exif": exif, "xmp": b"<x:xmpmeta>%s</x:xmpmeta>" % HIDDEN}
+    how: dict[str, Any] = {"exif": exif, "xmp": b"<x:xmpmeta>%s</x:xmpmeta>" % HIDDEN}
     if picture_format == "PNG":
-        pnginfo = pictures.PngImagePlugin.PngInfo()
+        pnginfo = PngImagePlugin.PngInfo()
         pnginfo.add_text("Author", HIDDEN.decode())
         pnginfo.add_text("Comment", HIDDEN.decode(), zip=True)
-        how = {"exif": exif, "pnginfo": pnginfo}
+        how: dict[str, Any] = {"exif": exif, "pnginfo": pnginfo}
     if picture_format == "GIF":
         how = {"comment": HIDDEN}
     if picture_format == "JPEG":

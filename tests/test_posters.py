@@ -20,7 +20,7 @@ from playlist_api.blueprints.movies import LONGEST_MOVIE
 from playlist_api.database import db
 from playlist_api.schemas.pictures import NO_BASE64, TOO_LARGE
 from playlist_api.security.pictures import BROKEN, BUSY, MISNAMED, NO_PICTURE
-from playlist_api.services import movies
+from playlist_api.services import movies, pictures
 from playlist_api.turns import Turns
 from tests.pictures import FORMATS, POSTER, data_url, file_of, opened, padded, written
 from tests.service import MEDIA, PASSWORD, Actor, Answer, InProcess, elsewhere, environment, sign_up
@@ -50,7 +50,8 @@ def held(app: Flask, actor: Actor) -> list[str]:
 
 def fetched(actor: Actor, url: str) -> Answer:
     assert url.startswith(MEDIA_URL)
-    return actor.get(urlsplit(url).path, token=None)
+    answer: Answer = actor.get(urlsplit(url).path, token=None)
+    return answer
 
 
 def small(url: str) -> str:
@@ -274,7 +275,8 @@ def test_a_user_has_a_quota(poor: Actor) -> None:
 
 def test_racing_calls_pass_no_quota(poor: Actor) -> None:
     def send(number: int) -> int:
-        return poor.post("/movies", {"title": "Heat", "imageUrl": big(number)}).status
+        answer: Answer = poor.post("/movies", {"title": "Heat", "imageUrl": big(number)})
+        return answer.status
 
     with ThreadPoolExecutor(6) as threads:
         statuses = sorted(threads.map(send, range(6)))
@@ -341,7 +343,7 @@ def test_an_owner_who_leaves_meanwhile_gets_no_picture(
 ) -> None:
     admin, movie = sign_up(InProcess(app)), eve.add_movie()
     app.test_cli_runner().invoke(args=["users", "promote", admin.email])
-    kept = movies.kept_for_owner
+    kept = pictures.kept_for_owner
 
     def leaving(*arguments: Any) -> Any:
         assert elsewhere(eve.delete, "/me", {"currentPassword": PASSWORD}).status == 204

@@ -110,7 +110,7 @@ COMMANDS = {
     },
     "media prune": {"Picture_pkey", "Picture_name_idx", "Movie_picture_ownerId_idx"},
     "users show {email}": {
-        *("User_email_key", "Movie_ownerId_createdAt_id_idx", "Session_userId_idx"),
+        *("User_email_key", "MovieCount_pkey", "Session_userId_idx"),
     },
     "users promote {email}": {"User_email_key", "User_pkey"},
     "users end-sessions {email}": {"User_email_key", "Session_userId_idx"},

@@ -81,6 +81,9 @@ SORT_TITLE = f"""
         spelled text COLLATE "C" := title;
         words text COLLATE "C";
     BEGIN
+        IF spelled ~ '^[A-Za-z0-9]+( [A-Za-z0-9]+)*$' THEN
+            RETURN lower(spelled);  -- as most are, and at a third of the cost
+        END IF;
         IF spelled !~ '^[ -~]*$' THEN
             spelled := regexp_replace(spelled, '[{FRACTIONS}]', ' \\&', 'g');
             spelled := normalize(spelled, NFKD);
@@ -139,12 +142,15 @@ FUNCTIONS = {
 OWN = '"ownerId"'
 SORTED = 'sort_title(title) COLLATE "C"'
 YEAR = "coalesce(year, '')"
-INDEXES: dict[str, list[str]] = {
-    "Movie_ownerId_updatedAt_id_idx": [OWN, '"updatedAt"', "id"],
-    "Movie_ownerId_sort_title_id_idx": [OWN, SORTED, "id"],
-    "Movie_ownerId_year_id_idx": [OWN, YEAR, "id"],
-    "Movie_ownerId_same_title_year_idx": [OWN, 'same_title(title) COLLATE "C"', YEAR],
+INDEXES: dict[str, tuple[list[str], list[str]]] = {
+    "Movie_ownerId_updatedAt_id_idx": ([OWN, '"updatedAt"', "id"], []),
+    "Movie_ownerId_sort_title_id_idx": ([OWN, SORTED, "id"], ["title", "year"]),
+    "Movie_ownerId_year_id_idx": ([OWN, YEAR, "id"], ["year"]),
+    "Movie_ownerId_same_title_year_idx": ([OWN, 'same_title(title) COLLATE "C"', YEAR], []),
 }
+"""What each has besides its order is what that is made of: without, PostgreSQL would look up each
+movie in front of a page deep in a long list, and fold its title anew."""
+
 WORDS = "Movie_title_words_idx"
 
 
@@ -155,9 +161,14 @@ def upgrade() -> None:
         # What an upgrade that was interrupted left is there, but not whole.
         for name in (*INDEXES, WORDS):
             op.drop_index(name, if_exists=True, postgresql_concurrently=True)
-        for name, columns in INDEXES.items():
-            expressions = [sa.text(column) for column in columns]
-            op.create_index(name, "Movie", expressions, postgresql_concurrently=True)
+        for name, (columns, included) in INDEXES.items():
+            op.create_index(
+                name,
+                "Movie",
+                [sa.text(column) for column in columns],
+                postgresql_include=included,
+                postgresql_concurrently=True,
+            )
         op.create_index(
             WORDS,
             "Movie",

@@ -59,8 +59,8 @@ ANSWER_HEADERS = {
     "Cache-Control": ("Nothing is to be kept by caches.", "no-store"),
     "ETag": ("Names this state of what was read or changed.", ETAG),
     "Link": (
-        "Where the next page is, if there is one (RFC 8288).",
-        '</movies?cursor=AAZg7u-vdAEAAAAAAAAAKg&limit=20>; rel="next"',
+        "Where the next page is, and the one before, if there are such (RFC 8288).",
+        '</movies?cursor=AgAAAAAAAAAqAAZg7u-vdAE&limit=20>; rel="next"',
     ),
     "Location": ("Where the new movie is.", "/movies/42"),
     "Set-Cookie": ("Sets, or clears, the refresh token.", COOKIE),

@@ -171,8 +171,20 @@ class PageMetaAnswer(Answer):
         allow_none=True, metadata={"description": "Null where a `cursor` was asked for instead."}
     )
     limit = fields.Integer()
-    total = fields.Integer()
+    total = fields.Integer(metadata={"description": "Movies in the list, or those found."})
     total_pages = fields.Integer()
+    next = fields.String(
+        allow_none=True,
+        metadata={
+            "always": False,
+            "description": "The `cursor` of what follows, if there is more; given with a `search`,"
+            " `year`, `sort` or `cursor`.",
+        },
+    )
+    previous = fields.String(
+        allow_none=True,
+        metadata={"always": False, "description": "The same of what comes before."},
+    )
 
 
 class MoviePageAnswer(Answer):

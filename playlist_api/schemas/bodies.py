@@ -5,11 +5,11 @@ The class's docstring and `example` are what the OpenAPI document says of it.
 
 from typing import Any
 
-from marshmallow import ValidationError, validates_schema
-from marshmallow.validate import Length, Regexp
+from marshmallow import ValidationError, fields, validates_schema
+from marshmallow.validate import Length, OneOf, Regexp
 
 from playlist_api.models import NAME_LENGTH, TITLE_LENGTH, URL_LENGTH
-from playlist_api.schemas.cursors import Cursor
+from playlist_api.schemas.cursors import NEWEST_FIRST, SORTS, Cursor
 from playlist_api.schemas.fields import (
     CamelCase,
     EmailAddress,
@@ -163,8 +163,15 @@ class MovieChanges(NewMovie):
     example = {"year": "1996", "imageUrl": None}
 
 
+def in_order(years: str) -> None:
+    """Refuse a range of years that ends before it begins."""
+    first, _, last = years.partition("..")
+    if last and last < first:
+        raise ValidationError("Must begin with the earlier year.")
+
+
 class PageQuery(CamelCase):
-    """Which part of a list is asked for."""
+    """Which part of a list is asked for, and in which order."""
 
     page = WholeNumber(
         1,
@@ -179,10 +186,41 @@ class PageQuery(CamelCase):
     )
     cursor = Cursor(
         metadata={
-            "description": "Where the page begins, as a `Link` says it; not together with `page`.",
-            "examples": ["AAZg7u-vdAEAAAAAAAAAKg"],
+            "description": "Where the page begins or ends, as a `Link` or `meta` says it; not"
+            " together with `page`, nor with a `sort` that is not its own.",
+            "examples": ["AgAAAAAAAAAqAAZg7u-vdAE"],
         },
     )
+    search = Text(
+        at_most(TITLE_LENGTH),
+        metadata={
+            "description": "Words of the title, whatever their order, case and accents; the last"
+            " one may be the beginning of a word.",
+            "examples": ["redemption shaw"],
+        },
+    )
+    year = Text(
+        Regexp(r"[0-9]{4}(\.\.[0-9]{4})?\Z", error="Must be like 1999 or 1990..1999."),
+        in_order,
+        metadata={
+            "description": "A year, or the first and the last one.",
+            "examples": ["1999", "1990..1999"],
+        },
+    )
+    sort = fields.String(
+        validate=OneOf(SORTS, error=f"Must be one of {', '.join(SORTS)}."),
+        error_messages={"invalid": "Must be a string."},
+        metadata={
+            "description": "The order; a `-` turns it around. By default it is that of the"
+            f" `cursor`, or `{NEWEST_FIRST}`. A movie without a year is older than all others.",
+            "examples": ["title"],
+        },
+    )
+
+    @validates_schema(skip_on_field_errors=True)
+    def _is_in_one_order(self, asked: dict[str, Any], **_: Any) -> None:
+        if "cursor" in asked and asked["cursor"].sort != asked.get("sort", asked["cursor"].sort):
+            raise ValidationError("Must be a cursor of the same sort.", "cursor")
 
 
 sign_up_body = SignUp()

@@ -1,7 +1,6 @@
 """A user's list of movies."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC
 from itertools import islice
 from typing import Any, cast
 
@@ -11,12 +10,10 @@ from sqlalchemy.exc import IntegrityError
 from playlist_api import events
 from playlist_api.database import db, violates
 from playlist_api.errors import Forbidden, NotFound, Unauthorized
-from playlist_api.models import ADMIN, Movie, User
-from playlist_api.schemas.cursors import Place
+from playlist_api.models import ADMIN, LARGEST_ID, Movie, User
 from playlist_api.security.pictures import Picture
 from playlist_api.security.tokens import Caller
 from playlist_api.services.idempotency import add_first
-from playlist_api.services.pages import numbered_page, page_after
 from playlist_api.services.pictures import kept_for_caller, kept_for_owner
 from playlist_api.services.queries import (
     as_movie,
@@ -24,9 +21,6 @@ from playlist_api.services.queries import (
     one_movie,
 )
 from playlist_api.services.sessions import SESSION_ENDED
-
-LARGEST_ID = 2**63 - 1
-"""PostgreSQL's largest bigint, beyond which a comparison would be an error."""
 
 BATCH = 1000
 """Rows that an import sends at a time."""
@@ -55,45 +49,6 @@ def _check_access(movie_id: int, owner_id: Any, user_id: Any, role: str) -> None
     if owner_id != user_id and role != ADMIN:
         events.record("denied", userId=user_id, movieId=movie_id)
         raise Forbidden("This movie is on somebody else's list.")
-
-
-def list_movies(
-    caller: Caller, page: int, limit: int, cursor: Place | None = None
-) -> tuple[dict[str, Any], Place | None]:
-    """Return a page of the caller's list, newest first, and after which place there is more.
-
-    A page past the end is empty. With a cursor it is what follows that place, and has no number.
-
-    :raises Unauthorized: when the caller's session has ended.
-    """
-    if cursor is not None:
-        return _list_after(cursor, caller, limit)
-    offset = min((page - 1) * limit, LARGEST_ID)
-    total, items = _listed(numbered_page(caller, limit=limit, offset=offset))
-    return _page(items, page, limit, total), _end(items, total > offset + len(items))
-
-
-def _list_after(cursor: Place, caller: Caller, limit: int) -> tuple[dict[str, Any], Place | None]:
-    # One more, for nothing else says whether there is.
-    total, items = _listed(page_after(caller, limit=limit + 1, **cursor._asdict()))
-    return _page(items[:limit], None, limit, total), _end(items[:limit], len(items) > limit)
-
-
-def _listed(rows: list[tuple[Any, ...]]) -> tuple[int, list[dict[str, Any]]]:
-    if not rows:
-        raise Unauthorized(SESSION_ENDED)
-    return rows[0][0], [as_movie(row) for _, *row in rows if row[0] is not None]
-
-
-def _page(items: Any, page: int | None, limit: int, total: int) -> dict[str, Any]:
-    meta = {"page": page, "limit": limit, "total": total, "totalPages": -(-total // limit)}
-    return {"items": items, "meta": meta}
-
-
-def _end(items: list[dict[str, Any]], more: bool) -> Place | None:
-    if not (items and more):
-        return None
-    return Place(items[-1]["createdAt"].replace(tzinfo=UTC), items[-1]["id"])
 
 
 def add_movie(caller: Caller, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
-    ColumnElement,
     DateTime,
     Interval,
     Select,
@@ -20,12 +19,10 @@ from sqlalchemy import (
     func,
     select,
     true,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.sql.selectable import LateralFromClause
 
-from playlist_api.models import IdempotencyKey, Movie, MovieCount, Session, User
+from playlist_api.models import IdempotencyKey, Movie, Session, User
 from playlist_api.schemas.answers import movie_answer, user_answer
 from playlist_api.security.callers import live_user
 from playlist_api.statements import Change, Query, columns_of
@@ -103,36 +100,6 @@ one_movie = Query(
 )
 """The caller's id and role, and the movie, whosever it is; nulls if there is none."""
 
-
-def newest_first(owner_id: ColumnElement[Any]) -> Select[Any]:
-    """Choose somebody's movies in the order of their list, up to a limit."""
-    order = Movie.created_at.desc(), Movie.id.desc()
-    own = select(Movie).where(Movie.owner_id == owner_id)
-    return own.order_by(*order).limit(bindparam("limit"))
-
-
-_newest_first = newest_first(caller.c.id)
-
-
-def _with_total(page: LateralFromClause) -> Select[Any]:
-    # Joined before the page, the total is looked up once, and not for each of its rows.
-    counted = caller.outerjoin(MovieCount, MovieCount.owner_id == caller.c.id)
-    columns = func.coalesce(MovieCount.movies, 0), *columns_of(page, movie_answer.names)
-    return select(*columns).select_from(counted.outerjoin(page, true()))
-
-
-page_of_movies = Query(
-    "page_of_movies", _with_total(_newest_first.offset(bindparam("offset")).lateral("page"))
-)
-"""The total and a movie in each row, in the page's order; one row of nulls if it is empty."""
-
-# A comparison of rows is one range of the index, wherever in a long list it begins.
-after = tuple_(Movie.created_at, Movie.id) < tuple_(bindparam("created_at"), bindparam("id"))
-
-page_after_cursor = Query(
-    "page_after_cursor", _with_total(_newest_first.where(after).lateral("page"))
-)
-"""The same of a page that begins after a place in the list, wherever that is."""
 
 _fields = (
     bindparam("title", type_=String),
