@@ -85,7 +85,7 @@ def without_indexes_and_foreign_key(connection: Connection) -> Iterator[None]:
         SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
         WHERE indrelid = '"Movie"'::regclass AND NOT indisprimary""")
     ((foreign_key, constraint),) = connection.execute(definitions).all()
-    indexes_again: dict[str, str] = dict(connection.execute(indexes).tuples().all())
+    indexes_again = {row[0]: row[1] for row in connection.execute(indexes)}
     connection.execute(text(f'ALTER TABLE "Movie" DROP CONSTRAINT "{foreign_key}"'))
     connection.execute(text(f"DROP INDEX {', '.join(indexes_again)}"))
     yield

@@ -151,7 +151,7 @@ def _with_everything(picture_format: str) -> bytes:
         pnginfo = PngImagePlugin.PngInfo()
         pnginfo.add_text("Author", HIDDEN.decode())
         pnginfo.add_text("Comment", HIDDEN.decode(), zip=True)
-        how: dict[str, Any] = {"exif": exif, "pnginfo": pnginfo}
+        how = {"exif": exif, "pnginfo": pnginfo}
     if picture_format == "GIF":
         how = {"comment": HIDDEN}
     if picture_format == "JPEG":
