@@ -121,7 +121,7 @@ COMMANDS = {
 """The same of operators' commands, but for `users list`, which reads all users."""
 
 SORTABLE = {"media prune": BATCH}
-"""How many rows may be sorted: the last batch of pictures, where sessions are the most elsewhere."""
+"""How many rows may be sorted: a batch of pictures; elsewhere somebody's sessions."""
 
 Plan = dict[str, Any]
 Sent = dict[str, list[tuple[str, Any]]]

@@ -101,7 +101,7 @@ FAILURES = {
         "This was changed since you read it. Please read it again.",
         (),
     ),
-    413: ("The body has more than 1 MiB.", None, ()),
+    413: ("The body has more than 1 MiB; for a movie, with which a picture may come, 4.", None, ()),
     414: ("The address has more than 4,094 bytes.", None, ()),
     415: (
         "The body is something else than JSON.",

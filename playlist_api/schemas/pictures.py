@@ -16,6 +16,7 @@ LONGEST_PICTURE = 2 * 1024 * 1024
 """Bytes."""
 
 LONGEST_BASE64 = (LONGEST_PICTURE + 2) // 3 * 4
+LONGEST_DATA_URL = len("data:image/jpeg;base64,") + LONGEST_BASE64
 
 SCHEME = "data:"
 FORMATS = {media_type: media_type.rpartition("/")[2].upper() for media_type in TYPES.values()}
