@@ -38,7 +38,7 @@ MOST_BYTES = 4 * 1024 * 1024
 """What a picture may take when it is written anew: twice what may be sent."""
 
 DRAWING, WAITING, PATIENCE = 1, 8, 10.0
-"""In each worker, how many threads read and write pictures, which takes 200 MB of memory at the
+"""In each worker, how many threads read and write pictures, which takes 260 MB of memory at the
 most, and how many requests, each with a picture in hand, wait for that so many seconds."""
 
 BUSY = "Too many pictures are coming in. Please try again in a moment."
