@@ -57,7 +57,7 @@ def _kept(picture: Picture, owner: Select[Any], **parameters: Any) -> str | None
     """Keep a picture for a user, and return its URL; None if there is no such user."""
     place = cast(Media, media())
     # The user's pictures take turns; what only refers to the user need not wait.
-    user = db.session.scalar(owner.with_for_update(key_share=True), parameters)
+    user = db.session.scalar(owner.with_for_update(key_share=True, of=User), parameters)
     if user is None:
         return None
     _note(picture, user.id, place.quota)
