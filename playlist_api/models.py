@@ -29,6 +29,8 @@ LARGEST_ID = 2**63 - 1
 TITLE_LENGTH = 255
 URL_LENGTH = 2048
 USER_AGENT_LENGTH = 255
+PICTURE_LENGTH = 69
+"""Characters of a SHA-256 in hexadecimal digits, a dot, and the longest suffix."""
 ROLES = ("user", "admin")
 ADMIN = "admin"
 """The role of those who may read, change and delete any user's movie."""
@@ -110,6 +112,18 @@ Index(
     postgresql_with={"fastupdate": "off"},
 )
 
+picture_shown = func.regexp_substr(
+    Movie.image_url, literal_column("'[0-9a-f]{64}[.](png|jpg|webp|gif)$'"), type_=String
+)
+"""The name of the picture that a movie shows, if it is one of `media`, wherever that is served."""
+
+Index(
+    "Movie_picture_ownerId_idx",
+    picture_shown,
+    Movie.owner_id,
+    postgresql_where=picture_shown.is_not(None),
+)
+
 
 class MovieCount(Base):
     """How many movies a user has: counting them for each page would take as long as the list is.
@@ -121,6 +135,22 @@ class MovieCount(Base):
 
     owner_id: Mapped[UserId] = mapped_column("ownerId", primary_key=True)
     movies: Mapped[int] = mapped_column(BigInteger)
+
+
+class StoredPicture(Base):
+    """That a user has sent a picture, which `media` keeps; others may have sent the same.
+
+    The row is there before the files are, and goes a day after the last of the owner's movies has
+    ceased to show it.
+    """
+
+    __tablename__ = "Picture"
+
+    owner_id: Mapped[UserId] = mapped_column("ownerId", primary_key=True)
+    name: Mapped[str] = mapped_column(String(PICTURE_LENGTH), primary_key=True, index=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column("createdAt", server_default=func.now())
+    unused_since: Mapped[datetime | None] = mapped_column("unusedSince")
 
 
 class Session(Timestamped, Base):

@@ -43,10 +43,16 @@ ROWS = {
         INSERT INTO "RateLimit" (key, "usedUntil")
         SELECT md5(n::text), now() + (n - 10) * interval '1 minute'
         FROM generate_series(1, 30000) n""",
+    "Picture": """
+        INSERT INTO "Picture" ("ownerId", name, bytes, "unusedSince")
+        SELECT md5('user ' || 1 + n % :users)::uuid, repeat(md5(n::text), 2) || '.jpg', 1,
+               CASE WHEN n % 100 = 0 THEN now() END
+        FROM generate_series(1, 30000) n""",
     "Movie": """
-        INSERT INTO "Movie" (title, year, "ownerId", "createdAt", "updatedAt")
+        INSERT INTO "Movie" (title, year, "imageUrl", "ownerId", "createdAt", "updatedAt")
         SELECT 'Movie ' || n % 997 || CASE n % 5003 WHEN 0 THEN ' Rare' ELSE '' END,
             CASE WHEN n % 9 > 0 THEN 1900 + n % 127 END,
+            CASE WHEN n <= 30000 THEN 'https://x/' || repeat(md5(n::text), 2) || '.jpg' END,
             md5('user ' || CASE
                 WHEN n % 11 > 0 THEN 1 WHEN n % 110 = 0 THEN 2 ELSE 3 + n / 11 % (:users - 2)
             END)::uuid, timestamptz '2026-01-01 00:00Z' - n * interval '1 second',

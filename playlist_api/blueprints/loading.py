@@ -34,11 +34,14 @@ UNDECODED = "surrogateescape"
 T = TypeVar("T")
 
 
-def body(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
+def body(
+    schema: Schema, longest: int | None = None
+) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Hand the view the request's JSON object, loaded by the schema.
 
     :raises UnsupportedMediaType: when the body says that it is something else.
-    :raises RequestEntityTooLarge: when it is longer than `MAX_CONTENT_LENGTH`.
+    :raises RequestEntityTooLarge: when it has more than the `longest` bytes, by default those of
+        `MAX_CONTENT_LENGTH`.
     :raises ValidationError: when it is no JSON, or not what the schema asks for.
     """
 
@@ -46,7 +49,7 @@ def body(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
         operation = operation_of(view)
         operation.body = schema
         operation.failures |= {400, 413, 415}
-        return handing(lambda: schema.load(_load_json()), view)
+        return handing(lambda: schema.load(_load_json(longest)), view)
 
     return decorate
 
@@ -110,7 +113,9 @@ def _idempotency_key() -> str | None:
     return key
 
 
-def _load_json() -> Any:
+def _load_json(longest: int | None) -> Any:
+    if longest is not None:
+        request.max_content_length = longest
     content = read_body()
     if not request.is_json and (content or request.mimetype):
         raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json.")

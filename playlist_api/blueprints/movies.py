@@ -17,6 +17,9 @@ from playlist_api.services import lists, movies
 
 blueprint = Blueprint("movies", __name__, url_prefix="/movies")
 
+LONGEST_MOVIE = 4 * 1024 * 1024
+"""Bytes: a picture of 2 MiB in base64, and more than the 1 MiB that all other calls have."""
+
 
 KEPT = ("search", "year", "sort")
 """The parameters that a link to another page has as well, besides the limit."""
@@ -66,7 +69,7 @@ def _links(wanted: dict[str, Any], cursors: lists.Cursors) -> dict[str, str]:
 
 @blueprint.post("")
 @access_token_required
-@body(movie_body)
+@body(movie_body, LONGEST_MOVIE)
 @idempotency_key
 @answer(movie_answer, HTTPStatus.CREATED, etag=True, headers=("Location",))
 def add_movie(fields: dict[str, Any], key: str | None) -> Any:
@@ -74,6 +77,7 @@ def add_movie(fields: dict[str, Any], key: str | None) -> Any:
 
     With an `Idempotency-Key` the call is safe to repeat for a day: the same key and movie get the
     first answer again, and the list gets no second movie. Another movie with that key is a 409.
+    A picture that comes as a `data:` URL in `imageUrl` is kept, and the answer has its URL.
     """
     movie = movies.add_movie(caller(), fields, key)
     return movie, {"Location": f"/movies/{movie['id']}"}
@@ -90,7 +94,7 @@ def get_movie(movie_id: int) -> Any:
 
 @blueprint.route("/<movie_id:movie_id>", methods=["PUT", "PATCH"])
 @access_token_required
-@body(movie_changes)
+@body(movie_changes, LONGEST_MOVIE)
 @preconditions(movie_answer)
 @answer(movie_answer, etag=True)
 @failures(NotFound, Forbidden)
@@ -98,7 +102,8 @@ def change_movie(changes: dict[str, Any], check: movies.Check, movie_id: int) ->
     """Change a movie.
 
     `PUT` and `PATCH` are the same: fields left out keep their value, and `null` clears `year` and
-    `imageUrl`. A fetched movie can be put back whole.
+    `imageUrl`. A fetched movie can be put back whole. A picture that comes as a `data:` URL in
+    `imageUrl` is kept, and the answer has its URL.
     """
     return movies.change_movie(current_user(), movie_id, changes, check)
 

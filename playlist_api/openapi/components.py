@@ -101,7 +101,12 @@ FAILURES = {
         "This was changed since you read it. Please read it again.",
         (),
     ),
-    413: ("The body has more than 1 MiB, or the file more than 10 MiB.", None, ()),
+    413: (
+        "The body has more than 1 MiB; of a movie, with which a picture may come, more than 4; of a"
+        " file of movies, more than 10.",
+        None,
+        (),
+    ),
     414: ("The address has more than about 8,000 bytes.", None, ()),
     415: (
         "The body is something else than JSON.",

@@ -7,6 +7,7 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema, fields
 from marshmallow.validate import Regexp
 
+from playlist_api.models import URL_LENGTH
 from playlist_api.schemas.cursors import Cursor
 from playlist_api.schemas.fields import (
     EmailAddress,
@@ -15,8 +16,8 @@ from playlist_api.schemas.fields import (
     Timestamp,
     Trimmed,
     WholeNumber,
-    web_address,
 )
+from playlist_api.schemas.pictures import FORMATS, LONGEST_DATA_URL, ImageUrl
 
 CONTROL = r"\u0000-\u001f\u007f-\u009f"
 CLEAN = f"^[^{CONTROL}]*$"
@@ -27,6 +28,8 @@ ANCHOR = r"\Z"
 """Python's end of a text; in JavaScript's regular expressions it is `$`."""
 
 WEB_ADDRESS = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\\]+$"
+PICTURE = rf"^data:({'|'.join(FORMATS)});base64,[A-Za-z0-9+/]+={{0,2}}$"
+"""As browsers write it."""
 
 
 class Converter(OpenAPIConverter):
@@ -42,13 +45,20 @@ class Converter(OpenAPIConverter):
         default = dict(super().field2default(field, **kwargs))
         return default if default.get("default") is not None else {}
 
+    def field2length(self, field: fields.Field[Any], **kwargs: Any) -> dict[str, Any]:
+        """Leave the length to what the text is."""
+        if isinstance(field, ImageUrl):
+            return {}
+        return dict(super().field2length(field, **kwargs))
+
     def field2pattern(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
         """Tell of text what its field and its checks let pass."""
         told: dict[str, Any] = {}
         if isinstance(field, EmailAddress):
             return {"format": "idn-email"}
-        if web_address in field.validators:
-            return {"format": "uri", "pattern": WEB_ADDRESS}
+        if isinstance(field, ImageUrl):
+            address = {"format": "uri", "pattern": WEB_ADDRESS, "maxLength": URL_LENGTH}
+            return {"anyOf": [address, {"pattern": PICTURE, "maxLength": LONGEST_DATA_URL}]}
         if isinstance(field, Text):
             told["pattern"] = TRIMMED if isinstance(field, Trimmed) else CLEAN
         for check in field.validators:

@@ -20,6 +20,7 @@ from playlist_api.schemas.fields import (
     not_blank,
     web_address,
 )
+from playlist_api.schemas.pictures import ImageUrl
 from playlist_api.security.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, weakness
 
 PAGE_SIZE = 20
@@ -115,8 +116,8 @@ class PasswordReset(CamelCase):
     new_password = NewPassword()
 
 
-class NewMovie(CamelCase):
-    """A movie to be put on a list; what is left out is null."""
+class ImportedMovie(CamelCase):
+    """A movie as files have it; what is left out is null."""
 
     example: dict[str, Any] = {
         "title": "Heat",
@@ -137,6 +138,22 @@ class NewMovie(CamelCase):
         allow_none=True,
         load_default=None,
         metadata={"description": "An absolute http or https URL, without credentials."},
+    )
+
+
+class NewMovie(ImportedMovie):
+    """A movie to be put on a list; what is left out is null."""
+
+    image_url = ImageUrl(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": (
+                "An absolute http or https URL, without credentials; or the picture itself, a PNG,"
+                " JPEG, WebP or GIF of at most 2 MiB, as a `data:` URL in base64. The answer then"
+                " has the URL where it is kept."
+            )
+        },
     )
 
 
@@ -208,6 +225,7 @@ password_change = PasswordChange()
 confirmation = Confirmation()
 forgotten_password = ForgottenPassword()
 password_reset = PasswordReset()
+imported_movie = ImportedMovie()
 movie_body = NewMovie()
 movie_changes = MovieChanges(partial=True)
 page_query = PageQuery()

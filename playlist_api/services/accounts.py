@@ -14,7 +14,7 @@ from playlist_api import events
 from playlist_api.database import db, violates
 from playlist_api.deadline import patience
 from playlist_api.errors import Conflict, Unauthorized
-from playlist_api.models import IdempotencyKey, PasswordReset, Session, User
+from playlist_api.models import IdempotencyKey, PasswordReset, Session, StoredPicture, User
 from playlist_api.security.passwords import hasher, weakness
 from playlist_api.security.tokens import Caller
 from playlist_api.services.auth import EMAIL_TAKEN, confirmed, locked
@@ -38,6 +38,7 @@ class Export:
     sessions: Iterable[ListedSession]
     password_resets: Iterable[PasswordReset]
     idempotency_keys: Iterable[IdempotencyKey]
+    pictures: Iterable[StoredPicture]
     movies: Iterable[dict[str, Any]]
 
 
@@ -131,6 +132,7 @@ def export(user: User, current: UUID) -> Export:
     """Gather everything that the service holds on the user, who asks in the current session."""
     resets = select(PasswordReset).where(PasswordReset.user_id == user.id)
     keys = select(IdempotencyKey).where(IdempotencyKey.user_id == user.id)
+    pictures = select(StoredPicture).where(StoredPicture.owner_id == user.id)
     events.record("account_exported", userId=user.id)
     return Export(
         datetime.now(UTC),
@@ -138,5 +140,6 @@ def export(user: User, current: UUID) -> Export:
         list_sessions(user, current).items,
         db.session.scalars(resets).all(),
         db.session.scalars(keys).all(),
+        db.session.scalars(pictures).all(),
         movies_of(user.id),
     )

@@ -9,8 +9,10 @@ from playlist_api import events
 from playlist_api.database import db, violates
 from playlist_api.errors import Forbidden, NotFound, Unauthorized
 from playlist_api.models import ADMIN, LARGEST_ID, Movie, User
+from playlist_api.security.pictures import Picture
 from playlist_api.security.tokens import Caller
 from playlist_api.services.idempotency import add_first
+from playlist_api.services.pictures import kept_for_caller, kept_for_owner
 from playlist_api.services.queries import (
     as_movie,
     new_movie,
@@ -47,11 +49,15 @@ def _check_access(movie_id: int, owner_id: Any, user_id: Any, role: str) -> None
 def add_movie(caller: Caller, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
     """Put a movie on the caller's list; with an idempotency key, at most once.
 
-    Whoever repeats the call with the key gets the movie as it was when it was added.
+    Whoever repeats the call with the key gets the movie as it was when it was added. A picture
+    among the fields is kept, and the movie has its URL.
 
     :raises Conflict: when the key was used for a movie with other fields.
     :raises Unauthorized: when the caller's session has ended.
+    :raises ValidationError: when the caller's pictures would take too much room.
+    :raises ServiceUnavailable: when pictures cannot be kept at the moment.
     """
+    fields = kept_for_caller(fields, caller)
     try:
         if key is not None:
             return add_first(caller, fields, key)
@@ -68,23 +74,30 @@ def find_movie(user: User, movie_id: int) -> Movie:
 
     :raises NotFound, Forbidden: as `read_movie` does.
     """
-    movie = _movie(movie_id)
-    _check_access(movie_id, movie and movie.owner_id, user.id, user.role)
+    _movie(user, movie_id)
     # Locked only now, so that nobody holds up what is not theirs.
-    movie = _movie(movie_id, with_for_update=True, populate_existing=True)
+    return _movie(user, movie_id, with_for_update=True, populate_existing=True)
+
+
+def _movie(user: User, movie_id: int, **how: Any) -> Movie:
+    movie = db.session.get(Movie, movie_id, **how) if movie_id <= LARGEST_ID else None
     _check_access(movie_id, movie and movie.owner_id, user.id, user.role)
     return cast(Movie, movie)
-
-
-def _movie(movie_id: int, **how: Any) -> Movie | None:
-    return db.session.get(Movie, movie_id, **how) if movie_id <= LARGEST_ID else None
 
 
 def change_movie(user: User, movie_id: int, changes: Mapping[str, Any], check: Check) -> Movie:
     """Set the given fields of a movie, if the check lets it pass, and keep the others.
 
+    A picture among them is kept for the movie's owner, and the movie gets its URL.
+
     :raises NotFound, Forbidden: as `read_movie` does.
+    :raises ValidationError, ServiceUnavailable: as `add_movie` does.
     """
+    if isinstance(changes.get("image_url"), Picture):
+        # Before the movie is locked, for keeping one takes a while.
+        movie = _movie(user, movie_id)
+        check(movie)
+        changes = kept_for_owner(changes, movie.owner_id)
     movie = find_movie(user, movie_id)
     check(movie)
     for name, value in changes.items():

@@ -18,6 +18,8 @@ from schemathesis.wfc.escalation import EscalatingAuthProvider
 from playlist_api.openapi.calls import PATH_PARAMETERS
 from playlist_api.openapi.components import REQUEST_HEADERS
 from playlist_api.schemas.bodies import NewMovie, SignUp
+from playlist_api.schemas.pictures import NO_BASE64
+from playlist_api.security.pictures import AND_MORE, BROKEN, MISNAMED, NO_PICTURE
 from tests.service import Actor, Remote, call, log_in, new_email, sign_up
 
 CALLS_OF_ONE = 500
@@ -34,6 +36,7 @@ UNFORESEEABLE = {
     ("currentPassword", "Is not your password."),
     ("currentPassword", "Must be given to change the e-mail."),
     ("token", "Is not valid any more. Please ask for a new link."),
+    *(("imageUrl", problem) for problem in (NO_PICTURE, NO_BASE64, BROKEN, MISNAMED, AND_MORE)),
     ("cursor", "Must be a cursor that this list has given."),
 }
 """Problems of fields that are as the document asks: it cannot tell, or only the database knows."""

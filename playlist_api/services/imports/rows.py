@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from playlist_api.models import TITLE_LENGTH
-from playlist_api.schemas.bodies import movie_body
+from playlist_api.schemas.bodies import imported_movie
 from playlist_api.schemas.fields import CONTROL_OR_SURROGATE, problems
 from playlist_api.schemas.files import Outcome
 
@@ -50,7 +50,7 @@ def loaded(line: int, fields: Mapping[str, Any]) -> Row:
     """Load a movie as a client's would be; what no client could have sent is refused."""
     cleaned = {**fields, "year": cleaned_year(fields.get("year"))}
     try:
-        return Row(line, **movie_body.load(cleaned))
+        return Row(line, **imported_movie.load(cleaned))
     except ValidationError as error:
         reasons = [f"{problem['field']}: {problem['message']}" for problem in problems(error)]
         return undone(line, fields, Outcome.REFUSED, " ".join(reasons))
