@@ -92,10 +92,10 @@ def refresh(user: User, session_id: UUID, presented: str, user_agent: str) -> Si
     :raises Unauthorized: when the session has ended, by this call or before it.
     """
     # The lock makes racing calls take turns, so that only the first of them rotates.
-    session = db.session.get(Session, session_id, with_for_update=True, populate_existing=True)
-    if session is None:
+    row = db.session.execute(_locked(session_id)).one_or_none()
+    if row is None:
         raise Unauthorized(SESSION_ENDED)
-    now = datetime.now(UTC)
+    session, now = row
     presented_hash = tokens.token_hash(presented)
     if presented_hash == session.refresh_token_hash:
         session.user_agent = user_agent
@@ -136,6 +136,12 @@ def end_other_sessions(user: User, kept: UUID) -> None:
     db.session.execute(_ending(Session.user_id == user.id, Session.id != kept))
     db.session.commit()
     events.record("other_sessions_ended", userId=user.id, sessionId=kept)
+
+
+def _locked(session_id: UUID) -> Select[Session, datetime]:
+    # The database's time, for the clock of the instance that refreshed last may be another.
+    locked = select(Session, func.clock_timestamp()).where(Session.id == session_id)
+    return locked.with_for_update().execution_options(populate_existing=True)
 
 
 def _live(user: User) -> Select[Session]:
