@@ -29,8 +29,9 @@ port = os.environ.get("PORT") or "3001"
 bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = server.PatientWorker
-# Some are left when all connections to the database, and all places for a hash, are taken.
-threads = 64
+# 8 use a connection for a statement and 16 for a transaction, 8 one to the replica; for each of the
+# three 16 wait; 1 hashes a password, and 20 wait for that. 27 are left for all other calls.
+threads = 128
 # Seconds, more than deploy/nginx.conf keeps an idle connection: after gunicorn's own 2 it would
 # close one just as a request is sent on it, and a POST is not sent again.
 keepalive = 30

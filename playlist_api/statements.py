@@ -5,8 +5,8 @@ What a call does most is one statement, which needs no session of the ORM and no
 
 import select
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from hashlib import sha256
-from threading import BoundedSemaphore
 from typing import Any, cast
 
 import psycopg2
@@ -15,15 +15,16 @@ from psycopg2.errors import (
     DuplicatePreparedStatement,
     FeatureNotSupported,
     InvalidSqlStatementName,
+    ReadOnlySqlTransaction,
 )
 from sqlalchemy import ClauseElement, ColumnElement, DateTime, Text, Uuid, func
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from playlist_api import metrics
+from playlist_api.pools import Places
 
 GENERIC = "SET plan_cache_mode = force_generic_plan;"
 """Else a page is planned each time: its limit is a parameter, so that PostgreSQL expects a tenth of
@@ -43,9 +44,8 @@ class Connections:
         Nothing connects yet.
         """
         self._connect = connect
-        self._timeout = timeout
         self._idle: list[Any] = []
-        self._places = BoundedSemaphore(size)
+        self._places = Places(size, timeout)
 
     def take(self) -> Any:
         """Return a connection, the one that was used last if it is not lost.
@@ -53,20 +53,13 @@ class Connections:
         :raises sqlalchemy.exc.TimeoutError: when none is given back in time.
         :raises psycopg2.Error: when the database is away.
         """
-        if not self._places.acquire(timeout=self._timeout):
-            raise PoolTimeoutError
+        self._places.take()
         metrics.statements.inc()
         try:
-            while self._idle:
-                connection = self._idle.pop()
-                if not is_lost(connection):
-                    return connection
-            connection = self._connect()
-            connection.autocommit = True
+            return self._one()
         except BaseException:
             self._leave()
             raise
-        return connection
 
     def give_back(self, connection: Any) -> None:
         """Let others have it, unless it is lost."""
@@ -74,9 +67,25 @@ class Connections:
             self._idle.append(connection)
         self._leave()
 
+    def discard(self, connection: Any) -> None:
+        """Close it, and those that idle: they lead where it led."""
+        connection.close()
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+    def _one(self) -> Any:
+        try:
+            while is_lost(connection := self._idle.pop()):
+                pass
+        except IndexError:
+            connection = self._connect()
+            connection.autocommit = True
+        return connection
+
     def _leave(self) -> None:
         metrics.statements.dec()
-        self._places.release()
+        self._places.give_back()
 
 
 def init_app(app: Flask, connections: Connections) -> None:
@@ -143,6 +152,9 @@ class Query:
             with connection.cursor() as cursor:
                 return self._answer(cursor, [parameters[name] for name in self._names])
         except psycopg2.Error as error:
+            if isinstance(error, ReadOnlySqlTransaction):
+                # It would stay so on a server that is no longer, or was not yet, the primary.
+                connections.discard(connection)
             raise self._failed(error, lost=bool(connection.closed)) from error
         finally:
             connections.give_back(connection)

@@ -22,7 +22,7 @@ FLOORS = [
     {"database", "mail", "replica", "storage"},
     {"statements"},
     {"events"},
-    {"breaker", "config", "deadline", "errors", "logs", "metrics", "operations"},
+    {"breaker", "config", "deadline", "errors", "logs", "metrics", "operations", "pools"},
 ]
 PACKAGE = ROOT / "playlist_api"
 MODULES = sorted(PACKAGE.rglob("*.py"))

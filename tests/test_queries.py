@@ -135,10 +135,11 @@ def test_statements_of_one_name_are_told_apart() -> None:
 
 def test_who_waits_too_long_for_a_connection_is_told() -> None:
     connections = Connections(MagicMock(), size=2, timeout=0.01)
-    for _ in range(2):
-        connections.take()
+    held = [connections.take() for _ in range(2)]
     with pytest.raises(TimeoutError):
         connections.take()
+    for connection in held:
+        connections.give_back(connection)
 
 
 @pytest.mark.usefixtures("app")
