@@ -96,7 +96,7 @@ REPLICATED = Scene(replica=True)
 APART = {"5 minutes ahead": 300, "5 minutes behind": -300}
 
 FAULTS = {
-    "Redis lost": Fault(redis_lost, 10, scene=Scene(redis=True), flawless=True),
+    "Redis lost": Fault(redis_lost, 8, scene=Scene(redis=True), flawless=True),
     "mail server silent": Fault(
         mail_silent,
         5,

@@ -113,7 +113,7 @@ def full(system: System, _load: Load, seconds: float) -> None:
     system.database.start()
 
 
-def locking(lock: str, seconds: float = 10) -> Fault:
+def locking(lock: str, seconds: float = 6) -> Fault:
     strike: Callable[[System, Load, float], None] = partial(held, lock=lock)
     return Fault(strike, seconds)
 
@@ -125,10 +125,10 @@ FAULTS = {
     "PostgreSQL down": Fault(restarted, 30),
     "PostgreSQL frozen": Fault(frozen, 30),
     "backends terminated": Fault(terminated, 0.5),
-    "connection limit": Fault(limited, 10),
+    "connection limit": Fault(limited, 6),
     "pools exhausted": Fault(exhausted, 10),
     "rows locked": locking('SELECT FROM "MovieCount" FOR UPDATE'),
     "table locked": locking('LOCK TABLE "Movie" IN ACCESS EXCLUSIVE MODE'),
-    "read-only": Fault(read_only, 10),
-    "disk full": Fault(full, 10, scene=Scene(disk=192)),
+    "read-only": Fault(read_only, 6),
+    "disk full": Fault(full, 8, scene=Scene(disk=192)),
 }
