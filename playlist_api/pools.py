@@ -65,6 +65,8 @@ class Places:
 class Pool(QueuePool):
     """SQLAlchemy's pool, where waiting is bounded; `pool_size` of its connections are kept."""
 
+    _sqla_logger_namespace = "sqlalchemy.pool.Pool"  # else what it does would be logged as ours
+
     def __init__(
         self, creator: Any, *, pool_size: int, max_overflow: int, timeout: float, **options: Any
     ) -> None:

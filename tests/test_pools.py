@@ -1,5 +1,6 @@
 """Connections of a pool: who waits for one, and which are kept."""
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -107,6 +108,13 @@ def test_transactions_have_so_many_connections_and_keep_fewer(
     assert pool().checkedin() == POOL_SIZE
     with db.engine.connect() as connection:
         assert connection.scalar(text("SELECT 1")) == 1
+
+
+@pytest.mark.usefixtures("app")
+def test_what_the_pool_does_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    db.engine.dispose()
+    assert caplog.records == []
 
 
 def test_a_server_that_is_away_takes_no_place() -> None:
