@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from playlist_api import metrics
+from playlist_api.deadline import committing
 from playlist_api.pools import Places
 
 GENERIC = "SET plan_cache_mode = force_generic_plan;"
@@ -190,7 +191,7 @@ class Change(Query):
     """A query that changes something, and is committed when its rows are here.
 
     Sent on its own, it would be done by a server that was frozen or cut off when that comes back,
-    long after it was refused. Only of a commit that is under way nobody can say.
+    long after it was refused. Of a commit that is under way nobody can say, and so it is told.
     """
 
     begin, undo = "BEGIN; ", "ROLLBACK; "
@@ -202,7 +203,8 @@ class Change(Query):
             if not cursor.connection.closed:
                 cursor.execute("ROLLBACK")
             raise
-        cursor.execute("COMMIT")
+        with committing(cursor.connection):
+            cursor.execute("COMMIT")
         return rows
 
 

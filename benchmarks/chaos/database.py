@@ -26,6 +26,9 @@ ROLE = "service"
 
 OPTIONS = {"max_connections": "200"}
 
+ON_A_SMALL_DISK = {**OPTIONS, "min_wal_size": "32MB", "max_wal_size": "48MB"}
+"""Else its own log would fill the disk, and leave it no room to recover in."""
+
 MAKE_ROLE = f"CREATE ROLE {ROLE} LOGIN IN ROLE pg_read_all_data, pg_write_all_data"
 
 BUSY = f"""
@@ -50,13 +53,15 @@ class WithVariables(Cluster):
 class Database:
     """A cluster in a folder."""
 
-    def __init__(self, home: Path, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, home: Path, variables: Mapping[str, str], options: Mapping[str, str]
+    ) -> None:
         prepare(home)
         self.cluster = WithVariables(
             home,
             home / "socket",
             throwaway=False,
-            options=OPTIONS,
+            options=options,
             variables=variables,
         )
         self._server: subprocess.Popen[bytes] | None = None
@@ -141,9 +146,11 @@ class Database:
 
 
 @contextmanager
-def database(home: Path, variables: Mapping[str, str]) -> Iterator[Database]:
+def database(
+    home: Path, variables: Mapping[str, str], options: Mapping[str, str]
+) -> Iterator[Database]:
     """Make a cluster in a folder, and run it."""
-    made = Database(home, variables)
+    made = Database(home, variables, options)
     os.environ.setdefault("LC_ALL", "C")
     try:
         made.make()

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import make_url
 
 from benchmarks.chaos.clock import clock_off
-from benchmarks.chaos.database import OPTIONS, ROLE, Database, database
+from benchmarks.chaos.database import ON_A_SMALL_DISK, OPTIONS, ROLE, Database, database
 from benchmarks.chaos.pgbouncer import Bouncer, pgbouncer
 from benchmarks.chaos.relay import Relay, relay
 from benchmarks.chaos.supervisor import Supervised, supervised
@@ -81,8 +81,9 @@ def system(scene: Scene) -> Iterator[System]:
         home = folder / "postgres"
         if scene.disk:
             stack.enter_context(small_disk(home, scene.disk))
+        options = ON_A_SMALL_DISK if scene.disk else OPTIONS
         variables = _clock(scene.database_clock, folder)
-        made = System(folder, stack.enter_context(database(home, variables)))
+        made = System(folder, stack.enter_context(database(home, variables, options)))
         settings = _beside(made, scene, stack)
         for number in range(scene.services):
             own = {} if number else _clock(scene.instance_clock, folder)

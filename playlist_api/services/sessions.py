@@ -55,8 +55,6 @@ class SessionList:
 def start_session(adding: Query, user_agent: str, **user: Any) -> SignedIn | None:
     """Add a session, by a query that takes these parameters of its user and returns them.
 
-    Beyond `MOST_SESSIONS`, the oldest end.
-
     :return: the session's first tokens; None if the query found that there can be no session.
     """
     session = Session(id=uuid4(), user_id=user["user_id"], user_agent=user_agent)
@@ -70,10 +68,16 @@ def start_session(adding: Query, user_agent: str, **user: Any) -> SignedIn | Non
         **user,
     )
     for row in rows:
-        # Counted only now, so that racing sign-ins count each other.
-        surplus_sessions(user_id=user["user_id"], kept=MOST_SESSIONS)
         return SignedIn(as_account(row), tokens.access_token(session), refresh_token)
     return None
+
+
+def end_surplus_sessions(user_id: UUID) -> None:
+    """End the oldest of a user's sessions beyond `MOST_SESSIONS`.
+
+    It comes after a new one, so that racing logins count each other.
+    """
+    surplus_sessions(user_id=user_id, kept=MOST_SESSIONS)
 
 
 def list_sessions(user: User, current: UUID) -> SessionList:
