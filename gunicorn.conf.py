@@ -49,8 +49,11 @@ forwarder_headers = ""  # SCRIPT_NAME and PATH_INFO are not a client's to say
 secure_scheme_headers: dict[str, str] = {}
 
 
-def when_ready(_: object) -> None:
-    """Have the workers share what is imported: collecting garbage would have each copy it."""
+def on_starting(_: object) -> None:
+    """Have the workers share what is imported: collecting garbage would have each copy it.
+
+    It takes a while, in which nobody can have connected yet, and so nobody waits.
+    """
     gc.collect()
     gc.freeze()
 
