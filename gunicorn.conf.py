@@ -29,8 +29,9 @@ port = os.environ.get("PORT") or "3001"
 bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = server.PatientWorker
-# 8 use a connection for a statement and 16 for a transaction, 8 one to the replica; for each of the
-# three 16 wait; 1 hashes a password, and 20 wait for that. 27 are left for all other calls.
+# 8 use a connection for a statement, 16 for a transaction, 8 to the replica, and for each of the
+# three 16 wait; 1 hashes a password, 1 draws a picture, 2 read a file, and 20, 8 and 6 wait for
+# that. 10 are left for all other calls.
 threads = 128
 # Seconds, more than deploy/nginx.conf keeps an idle connection: after gunicorn's own 2 it would
 # close one just as a request is sent on it, and a POST is not sent again.
@@ -44,6 +45,9 @@ logconfig_dict = logging_config(os.environ.get("LOG_FORMAT", "json"))
 loglevel = os.environ.get("LOG_LEVEL") or "info"
 logger_class = server.ErrorsOnly
 control_socket_disable = True  # it would be a file in the user's home
+# The most that gunicorn can: with the longest search and a cursor at the longest title, in scripts
+# of four bytes a letter, a link to the next page has some 4,500 characters.
+limit_request_line = 8190
 forwarder_headers = ""  # SCRIPT_NAME and PATH_INFO are not a client's to say
 # Nor is the scheme: TRUSTED_PROXIES tells whom to believe.
 secure_scheme_headers: dict[str, str] = {}

@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, registry
 
 from playlist_api import deadline, metrics, statements
-from playlist_api.pools import Pool
+from playlist_api.pools import Connections, Pool, is_lost
 
 POOL_TIMEOUT = 1
 """Seconds until a pool counts as exhausted. Its connections are back within milliseconds, unless
@@ -86,7 +86,7 @@ def init_app(app: Flask, database_url: str) -> None:
         event.listen(db.engine, "checkin", lambda *_: metrics.transactions.dec())
         addressed = db.engine.dialect.create_connect_args(db.engine.url)[1]
     connect = partial(psycopg2.connect, **{**addressed, **arguments})
-    statements.init_app(app, statements.Connections(connect, POOL_SIZE, POOL_TIMEOUT))
+    statements.init_app(app, Connections(connect, POOL_SIZE, POOL_TIMEOUT))
     migrate.init_app(app, db)
     app.teardown_appcontext(release_connection)
 
@@ -105,7 +105,7 @@ def release_connection(_: BaseException | None) -> None:
 
 def replace_if_lost(connection: Any, *_: Any) -> None:
     """Have the pool replace a connection that is lost, which SQLAlchemy would ask the server."""
-    if statements.is_lost(connection):
+    if is_lost(connection):
         raise InvalidatePoolError
 
 

@@ -3,9 +3,7 @@
 What a call does most is one statement, which needs no session of the ORM and no transaction.
 """
 
-import select
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from hashlib import sha256
 from typing import Any, cast
 
@@ -23,85 +21,22 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from playlist_api import metrics
 from playlist_api.deadline import committing
-from playlist_api.pools import Places
+from playlist_api.pools import Connections
 
 GENERIC = "SET plan_cache_mode = force_generic_plan;"
 """Else a page is planned each time: its limit is a parameter, so that PostgreSQL expects a tenth of
 a list (https://www.postgresql.org/docs/current/sql-prepare.html, Notes), and finds that dear."""
 
 
-class Connections:
-    """A pool of psycopg2's connections that begin no transactions.
-
-    SQLAlchemy's pool keeps a record and an event for each use, which here would be a tenth of
-    what a request takes.
-    """
-
-    def __init__(self, connect: Callable[[], Any], size: int, timeout: float) -> None:
-        """Take what connects, how many there may be, and how many seconds anybody waits for one.
-
-        Nothing connects yet.
-        """
-        self._connect = connect
-        self._idle: list[Any] = []
-        self._places = Places(size, timeout)
-
-    def take(self) -> Any:
-        """Return a connection, the one that was used last if it is not lost.
-
-        :raises sqlalchemy.exc.TimeoutError: when none is given back in time.
-        :raises psycopg2.Error: when the database is away.
-        """
-        self._places.take()
-        metrics.statements.inc()
-        try:
-            return self._one()
-        except BaseException:
-            self._leave()
-            raise
-
-    def give_back(self, connection: Any) -> None:
-        """Let others have it, unless it is lost."""
-        if not connection.closed:
-            self._idle.append(connection)
-        self._leave()
-
-    def discard(self, connection: Any) -> None:
-        """Close it, and those that idle: they lead where it led."""
-        connection.close()
-        with suppress(IndexError):
-            while True:
-                self._idle.pop().close()
-
-    def _one(self) -> Any:
-        try:
-            while is_lost(connection := self._idle.pop()):
-                pass
-        except IndexError:
-            connection = self._connect()
-            connection.autocommit = True
-        return connection
-
-    def _leave(self) -> None:
-        metrics.statements.dec()
-        self._places.give_back()
+SIMPLE = "SET {}jit = off; SET {}max_parallel_workers_per_gather = 0;"
+"""Compiling a plan, or starting processes for it, takes longer than what these plans have to do;
+but of a long list PostgreSQL expects otherwise, for it cannot know how short a page is."""
 
 
 def init_app(app: Flask, connections: Connections) -> None:
     """Give the application the connections that its queries are sent on."""
     app.extensions["connections"] = connections
-
-
-def is_lost(connection: Any) -> bool:
-    """Tell whether the server has closed a connection, without asking the server.
-
-    An idle connection has nothing to read, unless the server said good-bye.
-    """
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
 
 
 class Query:
@@ -112,9 +47,12 @@ class Query:
     """
 
     begin = undo = ""
+    paramstyle = "numeric_dollar"
+    is_quick = True
+    """Whether a server that does not answer in a moment must be away."""
 
     def __init__(self, name: str, statement: ClauseElement) -> None:
-        dialect = PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+        dialect = PGDialect(paramstyle=self.paramstyle)  # type: ignore[no-untyped-call]
         compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
         self.text = str(compiled)
         self.name = f"{name}_{sha256(self.text.encode()).hexdigest()[:16]}"
@@ -123,7 +61,7 @@ class Query:
         arguments = ", ".join(["%s"] * len(self._names))
         self._execute = f"EXECUTE {self.name}" + f" ({arguments})" * bool(arguments)
         literal = self.text.replace("%", "%%")  # as psycopg2 puts the arguments where a % is
-        prepare = f"{GENERIC} PREPARE {self.name} AS {literal};"
+        prepare = f"{SIMPLE.format('', '')} {GENERIC} PREPARE {self.name} AS {literal};"
         self._remedies = {
             # This process of the server has not met the statement.
             InvalidSqlStatementName: prepare,
@@ -141,6 +79,11 @@ class Query:
         :raises DBAPIError: as SQLAlchemy does, when the database refuses or is away.
         """
         return self.on(current_app.extensions["connections"], parameters)
+
+    def afterwards(self) -> Callable[..., list[tuple[Any, ...]]]:
+        """Return what sends it when the request is over, while its answer is being sent."""
+        connections = current_app.extensions["connections"]
+        return lambda **parameters: self.on(connections, parameters)
 
     def on(self, connections: Connections, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Do the same on connections to another server."""
@@ -185,6 +128,26 @@ class Query:
             hide_parameters=True,
             connection_invalidated=lost,
         )
+
+
+class Search(Query):
+    """A query whose best plan depends on its parameters: it is planned each time, with them.
+
+    A parameter that is NULL costs nothing: what it makes true is left out of the plan.
+    """
+
+    paramstyle = "format"
+    is_quick = False
+
+    def __init__(self, name: str, statement: ClauseElement) -> None:
+        super().__init__(name, statement)
+        self._execute = self.text
+        # Most of a table may be one list; then it would be read as a whole, which is no quicker.
+        simple = SIMPLE.format("LOCAL ", "LOCAL ") + " SET LOCAL enable_seqscan = off;"
+        self.begin = f"/* {self.name} */ {simple} "
+
+    def _send(self, cursor: Any, arguments: list[Any]) -> None:
+        cursor.execute(self.begin + self._execute, arguments)
 
 
 class Change(Query):

@@ -19,10 +19,11 @@ FLOORS = [
     {"schemas"},
     {"security"},
     {"models"},
+    {"media"},
     {"database", "mail", "replica", "storage"},
     {"statements"},
-    {"events"},
-    {"breaker", "config", "deadline", "errors", "logs", "metrics", "operations", "pools"},
+    {"events", "pools", "turns"},
+    {"breaker", "config", "deadline", "errors", "logs", "metrics", "operations"},
 ]
 PACKAGE = ROOT / "playlist_api"
 MODULES = sorted(PACKAGE.rglob("*.py"))
