@@ -102,7 +102,7 @@ FAULTS = {
         5,
         scene=Scene(silent_mail=True),
         flawless=True,
-        complaints="A mail could not be sent",
+        complaints="A mail could not be sent|Mail is dropped",  # no more than 100 wait
     ),
     "PgBouncer lost": Fault(bouncer_lost, 5, scene=Scene(bouncer=True)),
     "replica lost": Fault(replica_lost, 5, scene=REPLICATED, flawless=True),
