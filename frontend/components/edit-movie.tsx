@@ -1,7 +1,7 @@
 "use client";
 
 import Link from "next/link";
-import { useSearchParams } from "next/navigation";
+import { useRouter, useSearchParams } from "next/navigation";
 import { Suspense, useRef, useState } from "react";
 import { DeleteDialog } from "@/components/delete-dialog";
 import { Icon } from "@/components/icons";
@@ -10,7 +10,6 @@ import { Trouble } from "@/components/trouble";
 import { answer, api, ask, type Movie, Problem } from "@/lib/api";
 import { dropDraft } from "@/lib/draft";
 import { useLoad } from "@/lib/load";
-import { useRouter } from "next/navigation";
 
 const LABELS = { save: "Save the changes", doing: "Saving …", done: "is changed." };
 
@@ -39,9 +38,13 @@ function Waiting() {
 }
 
 function Chosen() {
-  const id = Number(useSearchParams().get("id"));
+  const text = useSearchParams().get("id") ?? "";
+  return /^[0-9]{1,18}$/.test(text) ? <Found id={Number(text)} /> : <Gone />;
+}
+
+function Found({ id }: { id: number }) {
   const { data, problem, reload } = useLoad(`movie ${id}`, () => read(id));
-  if (problem && [400, 403, 404].includes(problem.status)) return <Gone />;
+  if (problem && [403, 404].includes(problem.status)) return <Gone />;
   if (data) return <Editor key={id} read={data} />;
   return problem ? <Trouble problem={problem} onRetry={reload} /> : <Waiting />;
 }

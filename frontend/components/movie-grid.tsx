@@ -20,8 +20,8 @@ export function MovieGrid({ movies, onDelete }: MovieGridProps) {
         <li key={movie.id} className="card">
           <Link className="card-link" href={`/edit?id=${movie.id}`} prefetch={false}>
             <Poster title={movie.title} imageUrl={movie.imageUrl} eager={index < IN_VIEW} />
+            <span className="unseen">Edit </span>
             <span className="card-title" dir="auto">
-              <span className="unseen">Edit </span>
               {movie.title}
             </span>
             <span className="card-year">{movie.year ?? "\u00a0"}</span>

@@ -1,6 +1,6 @@
 "use client";
 
-import { useRouter } from "next/navigation";
+import { usePathname, useRouter } from "next/navigation";
 import { type ReactNode, useEffect } from "react";
 import { Logo } from "@/components/icons";
 import { Drawing } from "@/components/poster";
@@ -43,13 +43,17 @@ export function Welcome({ children }: { children: ReactNode }) {
   );
 }
 
-/** Leads whoever is signed in, here or just now in another tab, to where they wanted to go. */
+/**
+ * Leads whoever is signed in, here or just now in another tab, to where they wanted to go. A mailed
+ * link is followed whoever is signed in.
+ */
 function useWayIn(): void {
   const router = useRouter();
+  const path = usePathname();
   const { state } = session.use();
   useEffect(followOtherTabs, []);
   useEffect(() => {
     if (state === "unknown" && api().isSignedIn()) findOut().catch(() => undefined);
-    if (state === "in") router.replace(comeBackAddress());
-  }, [state, router]);
+    if (state === "in" && path.startsWith("/sign-")) router.replace(comeBackAddress());
+  }, [state, path, router]);
 }

@@ -18,8 +18,8 @@ export function useSubmission(act: () => Promise<void>): Submission {
 
   useEffect(() => {
     if (!state.problem) return;
-    const wrong = form.current?.querySelector<HTMLElement>("[aria-invalid=true], [role=alert]");
-    wrong?.focus();
+    const find = (what: string) => form.current?.querySelector<HTMLElement>(what);
+    (find("[aria-invalid=true]") ?? find("[role=alert]"))?.focus();
   }, [state.problem]);
 
   function submit(event: FormEvent) {
