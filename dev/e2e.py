@@ -25,10 +25,11 @@ def main(arguments: list[str]) -> int:
     exit_on_signals()
     try:
         browser = find_browser()
-        with tempfile.TemporaryDirectory(prefix="playlist-e2e-") as folder:
-            # The cluster removes its own folder, as a throwaway one.
-            with running(Path(folder, "postgres"), throwaway=True) as url:
-                return test(url, Path(folder), browser, arguments)
+        with (
+            tempfile.TemporaryDirectory(prefix="playlist-e2e-") as folder,
+            running(Path(folder, "postgres"), throwaway=True) as url,
+        ):
+            return test(url, Path(folder), browser, arguments)
     except (StartError, PostgresError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

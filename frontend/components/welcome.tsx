@@ -17,7 +17,7 @@ export function Welcome({ children }: { children: ReactNode }) {
   useWayIn();
   return (
     <div className="welcome">
-      <div className="stage">
+      <header className="stage">
         <div className="stage-head">
           <p className="brand">
             <Logo />
@@ -35,7 +35,7 @@ export function Welcome({ children }: { children: ReactNode }) {
             </div>
           ))}
         </div>
-      </div>
+      </header>
       <main id="main">
         <div className="panel">{children}</div>
       </main>

@@ -1,4 +1,5 @@
 import AxeBuilder from "@axe-core/playwright";
+import type { Locator } from "@playwright/test";
 import { expect, type Page, type Person, test } from "./world.ts";
 
 const OUTSIDE = ["/sign-in", "/sign-up?why=ended", "/forgot-password", "/reset-password", "/nowhere"];
@@ -116,45 +117,34 @@ test("the keyboard alone adds, changes and deletes a movie", async ({ ada }) => 
   const page = await open(ada, "/playlist");
   await page.keyboard.press("Tab");
   await expect(page.getByRole("link", { name: "Skip to content" })).toBeFocused();
-  await press(page, "Tab", "Add movie");
+  await reach(page.getByRole("link", { name: "Add movie" }));
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL("/add");
-  await tabTo(page, "title");
+  await reach(page.getByLabel("Title"));
   await page.keyboard.type("Haet");
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("link", { name: "Edit Haet" })).toBeVisible();
-  await press(page, "Tab", "Edit Haet");
+  await reach(page.getByRole("link", { name: "Edit Haet" }));
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/edit/);
   await expect(page.getByLabel("Title")).toHaveValue("Haet");
-  await tabTo(page, "title");
+  await reach(page.getByLabel("Title"));
   await page.keyboard.press("Control+a");
   await page.keyboard.type("Heat");
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("button", { name: "Delete Heat" })).toBeVisible();
-  await press(page, "Tab", "Delete Heat");
+  await reach(page.getByRole("button", { name: "Delete Heat" }));
   await page.keyboard.press("Enter");
-  await press(page, "Tab", "Delete");
+  await reach(page.getByRole("dialog").getByRole("button", { name: "Delete" }));
   await page.keyboard.press("Enter");
   await expect(page.getByText("Your playlist is empty")).toBeVisible();
 });
 
 const FAR = 40; // presses of a key, after which something must be out of reach
 
-async function press(page: Page, key: string, wanted: string): Promise<void> {
+async function reach(wanted: Locator): Promise<void> {
+  await expect(wanted).toBeVisible();
   for (let times = 0; times < FAR; times += 1) {
-    await page.keyboard.press(key);
-    const name = await page.evaluate(() => document.activeElement?.textContent?.trim());
-    if (name === wanted) return;
+    await wanted.page().keyboard.press("Tab");
+    if (await wanted.evaluate((element) => element === document.activeElement)) return;
   }
-  throw new Error(`${wanted} is not reached by ${key}.`);
-}
-
-async function tabTo(page: Page, input: string): Promise<void> {
-  for (let times = 0; times < FAR; times += 1) {
-    await page.keyboard.press("Tab");
-    const name = await page.evaluate(() => document.activeElement?.getAttribute("name"));
-    if (name === input) return;
-  }
-  throw new Error(`${input} is not reached by Tab.`);
+  throw new Error("It is not reached by Tab.");
 }

@@ -1,12 +1,16 @@
 import { createPlaylistClient, type PlaylistClient, type Schemas } from "playlist-api-client";
 import { forgetUser, signedOut } from "@/lib/session";
 import { storage } from "@/lib/storage";
+import { upload } from "@/lib/upload";
 
 export type Movie = Schemas["Movie"];
 export type User = Schemas["User"];
 
 /** Where the service is: the one setting, made part of the build. Empty: where the pages are. */
 const API_URL = process.env.NEXT_PUBLIC_API_URL ?? "http://localhost:3001";
+
+/** What a call with a file says that its body is; the service looks for itself. */
+export const FILE = "application/octet-stream";
 
 const PATIENCE = { reading: 20_000, writing: 120_000 }; // milliseconds, uploads included
 
@@ -27,7 +31,8 @@ export function api(): PlaylistClient {
 function patiently(request: Request): Promise<Response> {
   const patience = request.method === "GET" ? PATIENCE.reading : PATIENCE.writing;
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(patience)]);
-  return fetch(new Request(request, { signal }));
+  const patient = new Request(request, { signal });
+  return request.headers.get("Content-Type") === FILE ? upload(patient) : fetch(patient);
 }
 
 /** Ends the session on this browser, in all its tabs. */
