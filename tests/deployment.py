@@ -20,15 +20,15 @@ SECRET = re.compile("PASSWORD|SECRET|KEY|AUTH|_DSN|DATABASE_URL|REDIS_URL")
 """Names of what nobody may know or guess."""
 
 
-def instructions(name: str) -> list[str]:
-    """Return the arguments of each such instruction of the Dockerfile."""
-    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+def instructions(name: str, dockerfile: str = "Dockerfile") -> list[str]:
+    """Return the arguments of each such instruction of the API's Dockerfile, or of another."""
+    text = (ROOT / dockerfile).read_text().replace("\\\n", " ")
     return re.findall(rf"^{name} +(.+)", text, re.MULTILINE)
 
 
-def copied() -> Iterator[tuple[list[str], str]]:
-    """Yield what the Dockerfile copies from the repository at a time, and where to."""
-    for arguments in map(shlex.split, instructions("COPY")):
+def copied(dockerfile: str = "Dockerfile") -> Iterator[tuple[list[str], str]]:
+    """Yield what a Dockerfile copies from the repository at a time, and where to."""
+    for arguments in map(shlex.split, instructions("COPY", dockerfile)):
         if not arguments[0].startswith("--from"):
             yield arguments[:-1], arguments[-1]
 
@@ -58,5 +58,7 @@ def given(value: Any) -> str | None:
     """Fill in what one is asked for, and leave to its default what has one, or nothing."""
     if value is None:
         return None
-    asked = re.sub(r"\$\{\w+:\?[^}]+\}", "0123456789abcdef" * 4, str(value))
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", asked)
+    text = re.sub(r"\$\{\w+:\?[^}]+\}", "0123456789abcdef" * 4, str(value))
+    while (filled := re.sub(r"\$\{\w+:-([^${}]*)\}", r"\1", text)) != text:
+        text = filled
+    return text
