@@ -38,7 +38,7 @@ RUN echo 'deb [signed-by=/usr/share/keyrings/apt.postgresql.org.asc]' \
 # The image has the standard library without bytecode, which nobody could write later.
 RUN pip uninstall --yes pip \
     && python -m compileall -q /usr/local/lib/python3.13 \
-    && install --directory --owner=10001 --group=10001 /backups
+    && install --directory --owner=10001 --group=10001 /backups /media
 
 COPY --from=build /venv /venv
 COPY --from=build /app /app

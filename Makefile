@@ -57,7 +57,7 @@ postman: $(CLIENTS) ## run the Postman collection against the service at URL=…
 typescript: $(CLIENTS) ## build the TypeScript client, and test it against the service at URL=…
 	@PLAYLIST_API_URL=$(URL) $(NPM) test --prefix clients/typescript
 
-bench: .venv/installed ## measure each call's speed (OPTIONS='--compare REV'), or OF=layers, OF=memory
+bench: .venv/installed ## measure each call's speed (OPTIONS='--compare REV'), or OF=layers, OF=memory, OF=lists
 	@exec $(VENV) -m benchmarks.$(OF) $(OPTIONS)
 
 chaos: .venv/installed ## break everything under load, and see what is lost (OPTIONS='--repeat 1')

@@ -43,6 +43,9 @@ logconfig_dict = logging_config(os.environ.get("LOG_FORMAT", "json"))
 loglevel = os.environ.get("LOG_LEVEL") or "info"
 logger_class = server.ErrorsOnly
 control_socket_disable = True  # it would be a file in the user's home
+# The most that gunicorn can: with the longest search and a cursor at the longest title, in scripts
+# of four bytes a letter, a link to the next page has some 4,500 characters.
+limit_request_line = 8190
 forwarder_headers = ""  # SCRIPT_NAME and PATH_INFO are not a client's to say
 # Nor is the scheme: TRUSTED_PROXIES tells whom to believe.
 secure_scheme_headers: dict[str, str] = {}

@@ -43,6 +43,9 @@ HELLO = (
 WARM_UP = 1.0
 """Seconds of each case that are not counted: connections are opened and statements planned."""
 
+SEARCH = "search=number%20777"
+"""Words of which one stands in all titles, and one begins a thousandth of them."""
+
 Requests = list[bytes]
 Runs = dict[tuple[str, str], list[Run]]
 
@@ -60,6 +63,16 @@ class Case:
 def reading(owner: int, path: str) -> Callable[[Subject], Requests]:
     """Have an owner read."""
     return lambda on: [request("GET", path, on.owners[owner].token)]
+
+
+def finding(owner: int, path: str) -> Callable[[Subject], Requests]:
+    """Have an owner find movies; nothing where that cannot be done, and the whole list comes."""
+
+    def requests(on: Subject) -> Requests:
+        found = on.get(path, owner).json
+        return reading(owner, path)(on) if "next" in found["meta"] else []
+
+    return requests
 
 
 def one_movie(on: Subject) -> Requests:
@@ -93,6 +106,11 @@ CASES = [
     Case("GET /movies, 1,000,000 own", 6, reading(LARGE, "/movies?page=1&limit=20")),
     Case("GET /movies?page=500, 10,000 own", None, reading(MIDDLE, "/movies?page=500&limit=20")),
     Case("GET /movies?cursor=…, 1,000,000 own", 6, deep_page),
+    Case("GET /movies?sort=title, 1,000,000 own", None, finding(LARGE, "/movies?sort=title")),
+    Case("GET /movies?search=…, 42 own", None, finding(SMALL, "/movies?search=movie")),
+    Case("GET /movies?search=…, 10,000 own", None, finding(MIDDLE, f"/movies?{SEARCH}")),
+    Case("GET /movies?search=…, 1,000,000 own", None, finding(LARGE, f"/movies?{SEARCH}")),
+    Case("GET /movies?year=…, 10,000 own", None, finding(MIDDLE, "/movies?year=1995")),
     Case("GET /movies/{id}", 3, one_movie),
     Case("GET /me", 3, reading(SMALL, "/me")),
     Case("POST /movies", 4.5, post),

@@ -11,10 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy import Connection, NullPool, create_engine, make_url, text
 
 from benchmarks.load import CLIENTS
 from benchmarks.servers import Server, gunicorn
+from tests.large import without_indexes_and_foreign_key
 from tests.service import JSON, PASSWORD, ROOT, Answer, Remote, environment
 
 SMALL, MIDDLE, LARGE, OTHERS = 42, 10_000, 1_000_000, 990_000
@@ -92,20 +93,33 @@ def subject(
         owners = {movies: Person(f"owner{movies}@example.com") for movies in lists}
         made = Subject(server, database, owners)
         made.enter("/auth/signup")
-        for movies, owner in owners.items():
-            run(database, MOVIES, owner=owner.id, movies=movies)
-        run(database, OTHER_USERS)
-        run(database, OTHER_MOVIES, movies=others)
-        run(database, "VACUUM ANALYZE")
-        run(database, "CHECKPOINT")
+        fill(database, owners, others)
         yield made
+
+
+def fill(database: str, owners: Mapping[int, Person], others: int) -> None:
+    """Give owners and others their movies."""
+    with connected(database) as connection, without_indexes_and_foreign_key(connection):
+        for movies, owner in owners.items():
+            connection.execute(text(MOVIES), {"owner": owner.id, "movies": movies})
+        connection.execute(text(OTHER_USERS))
+        connection.execute(text(OTHER_MOVIES), {"movies": others})
+    run(database, "VACUUM ANALYZE")
+    run(database, "CHECKPOINT")
 
 
 def run(database: str, statement: str, **parameters: Any) -> None:
     """Run a statement in a connection of its own."""
+    with connected(database) as connection:
+        connection.execute(text(statement), parameters)
+
+
+@contextmanager
+def connected(database: str) -> Iterator[Connection]:
+    """Connect, for statements that are transactions of their own."""
     engine = create_engine(database, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
-        connection.execute(text(statement), parameters)
+        yield connection
 
 
 @contextmanager

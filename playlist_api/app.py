@@ -10,19 +10,22 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 from flask.sessions import NullSession, SessionInterface
 
-from playlist_api import cli, database, mail, middleware, replica, sentry
+from playlist_api import cli, database, mail, media, middleware, replica, sentry
 from playlist_api.blueprints import (
     account,
     auth,
     documentation,
     health,
+    lists,
     metrics,
     movies,
     passwords,
+    pictures,
     sessions,
 )
 from playlist_api.config.settings import load_settings
 from playlist_api.security import passwords as hashing
+from playlist_api.security import pictures as drawing
 from playlist_api.security import throttling, tokens
 
 NO_SESSION = NullSession()
@@ -74,10 +77,13 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     replica.init_app(app, settings.database_replica_url)
     tokens.init_app(app, secure_cookie=settings.production)
     hashing.init_app(app, settings)
+    drawing.init_app(app)
+    media.init_app(app, settings)
     throttling.init_app(app, settings)
     mail.init_app(app, settings)
-    for module in (auth, sessions, passwords, account, movies, health, metrics):
+    for module in (auth, sessions, passwords, account, movies, lists, health, metrics):
         app.register_blueprint(module.blueprint)
+    pictures.init_app(app, settings)
     documentation.init_app(app, with_page=settings.docs_enabled)
     middleware.init_app(app, settings)
     cli.init_app(app)

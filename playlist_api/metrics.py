@@ -48,6 +48,12 @@ hashing = Gauge(
     registry=registry,
     multiprocess_mode="livesum",
 )
+drawing = Gauge(
+    "picture_queue",
+    "Pictures being checked and written anew, or waiting for that.",
+    registry=registry,
+    multiprocess_mode="livesum",
+)
 events = Counter(
     "auth_events",
     "Security events, by the names that they have in the log.",

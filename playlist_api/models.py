@@ -4,7 +4,16 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, func
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    String,
+    func,
+    literal_column,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from playlist_api.database import Base
@@ -15,9 +24,13 @@ Sha256 = Annotated[str, mapped_column(String(64))]
 NAME_LENGTH = 100
 EMAIL_LENGTH = 254
 """Characters in the longest e-mail address: RFC 5321, section 4.5.3.1.3, as corrected."""
+LARGEST_ID = 2**63 - 1
+"""PostgreSQL's largest bigint, beyond which a comparison would be an error."""
 TITLE_LENGTH = 255
 URL_LENGTH = 2048
 USER_AGENT_LENGTH = 255
+PICTURE_LENGTH = 69
+"""Characters of a SHA-256 in hexadecimal digits, a dot, and the longest suffix."""
 ROLES = ("user", "admin")
 ADMIN = "admin"
 """The role of those who may read, change and delete any user's movie."""
@@ -70,6 +83,47 @@ class Movie(Timestamped, Base):
 # A page of a list, newest first, is read from here with no sort; so is a user's deletion.
 Index("Movie_ownerId_createdAt_id_idx", Movie.owner_id, Movie.created_at.desc(), Movie.id.desc())
 
+sort_title = func.sort_title(Movie.title)
+"""What titles are sorted by, under COLLATE "C": their letters and digits, whatever their case and
+accents. This and the other functions are of migration 0006."""
+sort_year = func.coalesce(Movie.year, literal_column("''"))
+"""What years are sorted by: a movie without one is older than all others."""
+title_words = func.title_words(Movie.owner_id, Movie.title)
+"""What searches look in."""
+same_title = func.same_title(Movie.title)
+"""What spellings of one title have in common, under COLLATE "C"."""
+
+Index("Movie_ownerId_updatedAt_id_idx", Movie.owner_id, Movie.updated_at, Movie.id)
+Index(
+    "Movie_ownerId_sort_title_id_idx",
+    *(Movie.owner_id, sort_title, Movie.id),
+    postgresql_include=["title", "year"],
+)
+Index(
+    "Movie_ownerId_year_id_idx",
+    *(Movie.owner_id, sort_year, Movie.id),
+    postgresql_include=["year"],
+)
+Index("Movie_ownerId_same_title_year_idx", Movie.owner_id, same_title, sort_year)
+Index(
+    "Movie_title_words_idx",
+    title_words,
+    postgresql_using="gin",
+    postgresql_with={"fastupdate": "off"},
+)
+
+picture_shown = func.regexp_substr(
+    Movie.image_url, literal_column("'[0-9a-f]{64}[.](png|jpg|webp|gif)$'"), type_=String
+)
+"""The name of the picture that a movie shows, if it is one of `media`, wherever that is served."""
+
+Index(
+    "Movie_picture_ownerId_idx",
+    picture_shown,
+    Movie.owner_id,
+    postgresql_where=picture_shown.is_not(None),
+)
+
 
 class MovieCount(Base):
     """How many movies a user has: counting them for each page would take as long as the list is.
@@ -81,6 +135,22 @@ class MovieCount(Base):
 
     owner_id: Mapped[UserId] = mapped_column("ownerId", primary_key=True)
     movies: Mapped[int] = mapped_column(BigInteger)
+
+
+class StoredPicture(Base):
+    """That a user has sent a picture, which `media` keeps; others may have sent the same.
+
+    The row is there before the files are, and goes a day after the last of the owner's movies has
+    ceased to show it.
+    """
+
+    __tablename__ = "Picture"
+
+    owner_id: Mapped[UserId] = mapped_column("ownerId", primary_key=True)
+    name: Mapped[str] = mapped_column(String(PICTURE_LENGTH), primary_key=True, index=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column("createdAt", server_default=func.now())
+    unused_since: Mapped[datetime | None] = mapped_column("unusedSince")
 
 
 class Session(Timestamped, Base):

@@ -20,6 +20,8 @@ class Answer:
 
     schema: Schema | None
     headers: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    """The types of text that it can be, besides JSON."""
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Operation:
     """What is known of a view; headers are named as in `openapi.components`."""
 
     body: Schema | None = None
+    upload: Schema | None = None
     query: Schema | None = None
     headers: list[str] = field(default_factory=list)
     security: list[str] = field(default_factory=list)

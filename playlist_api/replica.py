@@ -13,13 +13,15 @@ from flask import Flask, current_app
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from playlist_api import deadline
 from playlist_api.breaker import CircuitBreaker
 from playlist_api.deadline import Punctual, patience
 from playlist_api.statements import Connections, Query
 
 SILENCE = 0.5
 """Seconds for the replica's answer, or for a connection to it: a hundred times what either takes,
-and little enough for whoever is the first to find out that it is frozen."""
+and little enough for whoever is the first to find out that it is frozen. A search in a list of
+millions may take longer, and has as long as on the primary."""
 
 POOL_SIZE = 8
 """Connections that a worker keeps, each of which is back in a moment."""
@@ -45,7 +47,7 @@ class Replica:
     def ask(self, query: Query, **parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows that it has; none if it is away."""
         try:
-            with patience(SILENCE):
+            with patience(SILENCE if query.is_quick else deadline.SILENCE):
                 rows = query.on(self._connections, parameters)
         except SQLAlchemyError as error:
             # Whatever it is, the primary can be asked instead.

@@ -30,6 +30,11 @@ GENERIC = "SET plan_cache_mode = force_generic_plan;"
 a list (https://www.postgresql.org/docs/current/sql-prepare.html, Notes), and finds that dear."""
 
 
+SIMPLE = "SET {}jit = off; SET {}max_parallel_workers_per_gather = 0;"
+"""Compiling a plan, or starting processes for it, takes longer than what these plans have to do;
+but of a long list PostgreSQL expects otherwise, for it cannot know how short a page is."""
+
+
 class Connections:
     """A pool of psycopg2's connections that begin no transactions.
 
@@ -102,9 +107,12 @@ class Query:
     """
 
     begin = undo = ""
+    paramstyle = "numeric_dollar"
+    is_quick = True
+    """Whether a server that does not answer in a moment must be away."""
 
     def __init__(self, name: str, statement: ClauseElement) -> None:
-        dialect = PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+        dialect = PGDialect(paramstyle=self.paramstyle)  # type: ignore[no-untyped-call]
         compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
         self.text = str(compiled)
         self.name = f"{name}_{sha256(self.text.encode()).hexdigest()[:16]}"
@@ -113,7 +121,7 @@ class Query:
         arguments = ", ".join(["%s"] * len(self._names))
         self._execute = f"EXECUTE {self.name}" + f" ({arguments})" * bool(arguments)
         literal = self.text.replace("%", "%%")  # as psycopg2 puts the arguments where a % is
-        prepare = f"{GENERIC} PREPARE {self.name} AS {literal};"
+        prepare = f"{SIMPLE.format('', '')} {GENERIC} PREPARE {self.name} AS {literal};"
         self._remedies = {
             # This process of the server has not met the statement.
             InvalidSqlStatementName: prepare,
@@ -131,6 +139,11 @@ class Query:
         :raises DBAPIError: as SQLAlchemy does, when the database refuses or is away.
         """
         return self.on(current_app.extensions["connections"], parameters)
+
+    def afterwards(self) -> Callable[..., list[tuple[Any, ...]]]:
+        """Return what sends it when the request is over, while its answer is being sent."""
+        connections = current_app.extensions["connections"]
+        return lambda **parameters: self.on(connections, parameters)
 
     def on(self, connections: Connections, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Do the same on connections to another server."""
@@ -172,6 +185,26 @@ class Query:
             hide_parameters=True,
             connection_invalidated=lost,
         )
+
+
+class Search(Query):
+    """A query whose best plan depends on its parameters: it is planned each time, with them.
+
+    A parameter that is NULL costs nothing: what it makes true is left out of the plan.
+    """
+
+    paramstyle = "format"
+    is_quick = False
+
+    def __init__(self, name: str, statement: ClauseElement) -> None:
+        super().__init__(name, statement)
+        self._execute = self.text
+        # Most of a table may be one list; then it would be read as a whole, which is no quicker.
+        simple = SIMPLE.format("LOCAL ", "LOCAL ") + " SET LOCAL enable_seqscan = off;"
+        self.begin = f"/* {self.name} */ {simple} "
+
+    def _send(self, cursor: Any, arguments: list[Any]) -> None:
+        cursor.execute(self.begin + self._execute, arguments)
 
 
 class Change(Query):

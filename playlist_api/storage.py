@@ -2,11 +2,13 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
+from types import MappingProxyType
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -21,8 +23,14 @@ PARTS = 10_000
 RETRY: Any = {}
 """Patience with a store that fails: obstore's own, ten times within three minutes."""
 
+HASTE: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=5)}
+HASTY: Any = {"connect_timeout": "1s", "timeout": "5s"}
+"""Patience where somebody waits for the answer to a request: once more, and then no more."""
+
 PARTIAL = ".partial"
 """The end of a file's name in a folder while it is being written."""
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class StorageError(Exception):
@@ -47,11 +55,16 @@ class Storage(Protocol):
     def read(self, file: File) -> Iterator[bytes]:
         """Read a file in pieces, however long each takes to be used."""
 
-    def write(self, name: str, size: int = 0) -> AbstractContextManager[Callable[[bytes], object]]:
+    def write(
+        self, name: str, size: int = 0, headers: Mapping[str, str] = NO_HEADERS
+    ) -> AbstractContextManager[Callable[[bytes], object]]:
         """Make a file of what is written; it appears whole, at the end, or not at all.
 
-        A size known beforehand need only be roughly right.
+        A size known beforehand need only be roughly right. A bucket serves it with the headers.
         """
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is such a file."""
 
     def delete(self, name: str) -> None:
         """Delete a file; it may be gone already."""
@@ -59,12 +72,13 @@ class Storage(Protocol):
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder, of whose files only this user can read any."""
+    """A folder, of whose files only this user can read any, or everybody if they are public."""
 
     path: Path
+    public: bool = False
 
     def files(self) -> list[File]:
-        with self._telling(), os.scandir(self.path) as entries:
+        with self._telling(), os.scandir(self._made()) as entries:
             found = [(entry.name, entry.stat()) for entry in entries if entry.is_file()]
         return [
             File(name, stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
@@ -77,11 +91,20 @@ class Folder:
                 yield chunk
 
     @contextmanager
-    def write(self, name: str, size: int = 0) -> Iterator[Callable[[bytes], object]]:  # noqa: ARG002 - a bucket's
-        partial = self.path / (name + PARTIAL)
+    def write(
+        self,
+        name: str,
+        size: int = 0,  # noqa: ARG002 - a bucket's
+        headers: Mapping[str, str] = NO_HEADERS,  # noqa: ARG002 - a bucket's
+    ) -> Iterator[Callable[[bytes], object]]:
+        # Of a name of its own, for the same file may be written twice at once.
+        partial = self.path / f"{name}.{token_hex(4)}{PARTIAL}"
         with self._telling():
+            self._made()
             try:
                 partial.touch(mode=0o600, exist_ok=False)
+                if self.public:
+                    partial.chmod(0o644)  # whatever the umask
                 with partial.open("wb") as content:
                     yield content.write
                     content.flush()
@@ -92,9 +115,18 @@ class Folder:
                 raise
             _keep_names(self.path)
 
+    def has(self, name: str) -> bool:
+        with self._telling():
+            return (self.path / name).exists()
+
     def delete(self, name: str) -> None:
         with self._telling():
             (self.path / name).unlink(missing_ok=True)
+
+    def _made(self) -> Path:
+        if self.public:
+            self.path.mkdir(exist_ok=True)
+        return self.path
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -125,14 +157,22 @@ class Bucket:
             yield chunk
 
     @contextmanager
-    def write(self, name: str, size: int = 0) -> Iterator[Callable[[bytes], object]]:
-        part = max(CHUNK, size // (PARTS // 2))
+    def write(
+        self, name: str, size: int = 0, headers: Mapping[str, str] = NO_HEADERS
+    ) -> Iterator[Callable[[bytes], object]]:
+        how: Any = {"buffer_size": max(CHUNK, size // (PARTS // 2)), "max_concurrency": 2}
         with (
             self._telling(),
             # Leaving it by an exception aborts the upload.
-            obstore.open_writer(self.store, name, buffer_size=part, max_concurrency=2) as content,
+            obstore.open_writer(self.store, name, attributes=dict(headers), **how) as content,
         ):
             yield content.write
+
+    def has(self, name: str) -> bool:
+        with self._telling(), suppress(FileNotFoundError):
+            obstore.head(self.store, name)
+            return True
+        return False
 
     def delete(self, name: str) -> None:
         with self._telling():
@@ -146,20 +186,25 @@ class Bucket:
             raise StorageError(f"{self.url}: {_reason(error)}") from error
 
 
-def open_storage(url: str) -> Storage:
+def open_storage(url: str, *, public: bool = False) -> Storage:
     """Open `s3://bucket/prefix`, `file:///folder` or a folder by its absolute path.
+
+    What is public is served by others, and written while a request waits, so not for long.
 
     :raises StorageError: when it cannot be there; whether it is, its first use shows.
     """
     if not url.startswith("s3://"):
         path = unquote(urlsplit(url).path) if url.startswith("file://") else url
-        return Folder(Path(path))
+        return Folder(Path(path), public)
     endpoint = os.environ.get("AWS_ENDPOINT_URL") or "https://"
     if not endpoint.startswith(("https://", "http://")):
         raise StorageError("AWS_ENDPOINT_URL must be an http or https URL.")
+    # The endpoint says itself whether it is http.
+    options: Any = {"allow_http": True, **(HASTY if public else {})}
     try:
-        # The endpoint says itself whether it is http.
-        store = S3Store.from_url(url, client_options={"allow_http": True}, retry_config=RETRY)
+        store = S3Store.from_url(
+            url, client_options=options, retry_config=HASTE if public else RETRY
+        )
     except BaseError as error:
         raise StorageError(f"{url}: {_reason(error)}") from error
     return Bucket(url, store)

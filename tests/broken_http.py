@@ -329,7 +329,7 @@ SMUGGLING: dict[str, Row] = {
 
 LIMITS: dict[str, Row] = {
     "an address of 4,000 bytes": (target(b"/health/live?" + b"x" * 4000), 200, 200),
-    "an address of 5,000 bytes": (target(b"/" + b"x" * 5000), 414, 414),
+    "an address of 8,000 bytes": (target(b"/" + b"x" * 8000), 404, 404),
     "an address of 9,000 bytes": (target(b"/" + b"x" * 9000), 414, 414),
     "an address without an end": (b"GET /" + b"x" * 70_000, 414, 414),
     "a path of 4,000 slashes": (target(b"/" * 4000), 404, 404),

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from playlist_api.app import create_app
 from playlist_api.logs import Formatter
 from playlist_api.middleware import request_log
 from tests.service import (
+    MEDIA,
     Actor,
     Gunicorn,
     InProcess,
@@ -38,6 +40,12 @@ for _name in (
     *("REDIS_URL", "SMTP_HOST", "TRUSTED_PROXIES"),
 ):
     os.environ.pop(_name, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_pictures_left() -> Iterator[None]:
+    yield
+    shutil.rmtree(MEDIA, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,8 @@ def given(value: Any) -> str | None:
     """Fill in what one is asked for, and leave to its default what has one, or nothing."""
     if value is None:
         return None
-    text = re.sub(r"\$\{\w+:\?[^}]+\}", "0123456789abcdef" * 4, str(value))
-    while (filled := re.sub(r"\$\{\w+:-([^${}]*)\}", r"\1", text)) != text:
-        text = filled
-    return text
+    said = re.sub(r"\$\{\w+:\?[^}]+\}", "0123456789abcdef" * 4, str(value))
+    # A default may have another one within.
+    while (filled := re.sub(r"\$\{\w+:-([^${}]*)\}", r"\1", said)) != said:
+        said = filled
+    return said

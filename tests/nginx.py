@@ -114,6 +114,7 @@ def install(folder: Path) -> tuple[int, int]:
     replace(configuration, "/var/log/nginx/", "", "")
     replace(configuration, "listen 443 ", f"listen 127.0.0.1:{port} ")
     replace(configuration, "listen 80 ", f"listen 127.0.0.1:{plain_port} ")
+    replace(folder / "nginx" / "media.conf", "root /var/lib/playlist;", f"root {folder};")
     return port, plain_port
 
 

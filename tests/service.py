@@ -7,13 +7,15 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partialmethod
 from http.cookies import Morsel, SimpleCookie
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from flask import Flask
@@ -25,7 +27,11 @@ from tests.waiting import eventually
 ROOT = Path(__file__).parents[1]
 PASSWORD = "correct horse battery"
 SECRET_KEY = "a key for tests that is long enough"
+MEDIA = Path(tempfile.gettempdir(), f"playlist-media-{os.getpid()}")
+"""Where pictures are kept, unless a test says otherwise."""
 JSON = "application/json"
+
+T = TypeVar("T")
 
 _numbers = itertools.count(1)
 
@@ -238,8 +244,16 @@ def environment(database_url: str, **settings: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "SECRET_KEY": SECRET_KEY,
         "RATELIMIT_ENABLED": "false",
+        "MEDIA_STORAGE": str(MEDIA),
+        "MEDIA_URL": "http://localhost:3001/media",
         **settings,
     }
+
+
+def elsewhere(call: Callable[..., T], *arguments: Any) -> T:
+    """Call in a thread of its own: of one thread's requests Flask would share what is about one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(call, *arguments).result()
 
 
 def free_port() -> int:

@@ -19,9 +19,10 @@ FLOORS = [
     {"schemas"},
     {"security"},
     {"models"},
+    {"media"},
     {"database", "mail", "replica", "storage"},
     {"statements"},
-    {"events"},
+    {"events", "turns"},
     {"breaker", "config", "deadline", "errors", "logs", "metrics", "operations"},
 ]
 PACKAGE = ROOT / "playlist_api"

@@ -28,7 +28,7 @@ from tests.service import PASSWORD, Actor, InProcess, environment, log_in
 
 command = import_module("playlist_api.cli.backup")  # the package's `backup` is the group
 
-TABLES = ("User", "Movie", "MovieCount", "Session", "PasswordReset", "IdempotencyKey")
+TABLES = ("User", "Movie", "MovieCount", "Session", "PasswordReset", "IdempotencyKey", "Picture")
 
 
 @pytest.fixture(scope="module")

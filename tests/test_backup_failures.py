@@ -70,7 +70,10 @@ def in_folder(database_url: str, folder: Place) -> Flask:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "RETRY", {"max_retries": 0, "retry_timeout": timedelta(seconds=5)})
+    # Twice, for moto's server fails by itself now and then when the machine is busy.
+    soon = {"init_backoff": timedelta(milliseconds=10), "max_backoff": timedelta(milliseconds=10)}
+    retry = {"max_retries": 2, "backoff": soon, "retry_timeout": timedelta(seconds=5)}
+    monkeypatch.setattr(storage, "RETRY", retry)
 
 
 @pytest.fixture

@@ -110,7 +110,12 @@ def test_broken_backups_count_for_nothing_and_stay(app: Flask, folder: Place) ->
 
 def test_what_was_interrupted_is_deleted_after_a_day(app: Flask, folder: Place) -> None:
     old, young = days(0, 1)
-    for name in (old.data, young.data, f"{old.data}.partial", f"{old.description}.partial"):
+    for name in (
+        old.data,
+        young.data,
+        f"{old.data}.0a1b2c3d.partial",
+        f"{old.description}.0a1b2c3d.partial",
+    ):
         folder.write(name, b"data")
     folder.write("notes.dump", b"mine")
     for file in Path(folder.url).iterdir():
@@ -122,8 +127,8 @@ def test_what_was_interrupted_is_deleted_after_a_day(app: Flask, folder: Place) 
     told = flask(app, "prune").stdout
     assert re.findall(r"^(.*)\tdeleted$", told, re.M) == [
         old.data,
-        f"{old.data}.partial",
-        f"{old.description}.partial",
+        f"{old.data}.0a1b2c3d.partial",
+        f"{old.description}.0a1b2c3d.partial",
     ]
     assert folder.files == [young.data, "notes.dump"]
 

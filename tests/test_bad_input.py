@@ -2,12 +2,17 @@
 
 import io
 import json
+import struct
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from playlist_api.app import LONGEST_BODY
+from playlist_api.blueprints.movies import LONGEST_MOVIE
+from playlist_api.schemas.cursors import SORTS, Place, cursor_of
 from tests.service import JSON, PASSWORD, Actor, Answer, call
 
 GOOD_SIGN_UP = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
@@ -155,6 +160,8 @@ NO_URLS = [
         "ftp://example.com/heat.jpg",
         "javascript:alert(1)",
         "data:image/png;base64,AAAA",
+        "data:image/svg+xml,<svg/>",
+        "data:image/jpeg;base64,/9j/" + "A" * 500_000,
         "file:///etc/passwd",
     ),
     *(
@@ -229,6 +236,14 @@ for _route in MOVIE_ROUTES:
         (_route, "imageUrl", [*NO_STRINGS, *UNCLEAN, *NO_URLS]),
     ]
 
+AT_1 = struct.pack(">qq", 1, 0)
+"""The id and the moment of a cursor."""
+
+
+def forged(*contents: bytes) -> list[str]:
+    return [urlsafe_b64encode(content).decode().rstrip("=") for content in contents]
+
+
 NO_NUMBERS = [
     *(
         "0",
@@ -288,31 +303,111 @@ NO_CURSORS = [
         "A",
         "A" * 3000,
     ),
+    *("A" * 22, "A" * 24, "A" * 23 + "=", "A" * 23 + "%00", "A" * 23 + "%0A", "A" * 22 + "%C3%84"),
     *(
-        "A" * 21,
-        "A" * 23,
-        "A" * 21 + "B",
-        "A" * 21 + "=",
-        "A" * 22 + "==",
-        "A" * 21 + "%00",
-        "A" * 22 + "%0A",
-        "A" * 21 + "%C3%84",
+        "%2B" + "A" * 22,
+        "%2F" + "A" * 22,
+        "A" * 10 + "." + "A" * 12,
+        "%D9%A1" * 23,
+        "%EF%BC%A1" * 23,
+    ),
+    *("A" * 22 + "B", "2026-11-23T10:20:00Z,42", "title,42", "%5B%22title%22,%22heat%22,42%5D"),
+    *forged(
+        b"\x10" + AT_1, b"\xff" + AT_1, b"\x02" + AT_1[:-1], b"\x02" + AT_1 + b"\0"
+    ),  # no such order, no moment
+    *forged(
+        b"\x02" + AT_1[:8] + struct.pack(">q", 2**63 - 1),
+        b"\x02" + AT_1[:8] + struct.pack(">q", -(2**63)),
+    ),  # no year
+    *forged(
+        b"\x08" + AT_1[:8] + b"a\0b",
+        b"\x08" + AT_1[:8] + b"\xff",
+        b"\x08" + AT_1[:8] + b"\xed\xa0\x80",
+        b"\x08",
+    ),
+    *forged(b"\x08" + AT_1[:8] + b"x" * 1100, b"\x0c" + AT_1[:8] + b"\0"),
+    *(
+        "A" * 23 + "&cursor=" + "A" * 23,
+        "A" * 23 + "&page=1",
+        "A" * 23 + "&page=2",
+        "A" * 23 + "&sort=title",
+    ),
+    *(cursor_of(Place("title", "Heat", 1)) + f"&sort={sort}" for sort in SORTS if sort != "title"),
+]
+
+NO_SEARCHES = [
+    *(
+        "x" * 256,
+        "%F0%9F%8E%AC" * 256,
+        "a%00b",
+        "%00",
+        "a%0Ab",
+        "%7F",
+        "%C2%85",
+        "%ED%A0%80",
+        "%FF",
+        "x&search=y",
+    ),
+]
+NO_LIST_YEARS = [
+    *(
+        "",
+        "%20",
+        "199",
+        "19999",
+        "1999..",
+        "..1999",
+        "1999..199",
+        "1999...2000",
+        "1999-2000",
+        "2000..1999",
+        "1999..1999..1999",
     ),
     *(
-        "%2B" + "A" * 21,
-        "%2F" + "A" * 21,
-        "A" * 10 + "." + "A" * 11,
-        "%D9%A1" * 22,
-        "%EF%BC%A1" * 22,
-        "2026-11-23T10:20:00Z,42",
+        "1999%00",
+        "1999%0A",
+        "1999..2000%0A",
+        "%D9%A1%D9%A9%D9%A9%D9%A9",
+        "%EF%BC%91999",
+        "-999",
+        "null",
+        "1999&year=2000",
+        "9" * 3000,
+    ),
+]
+NO_SORTS = [
+    *(
+        "",
+        "-",
+        "%20",
+        "x",
+        "Title",
+        "TITLE",
+        "--title",
+        "%2Btitle",
+        "title%20",
+        "title%00",
+        "-title%0A",
+        "id",
+        "-id",
+        "created_at",
     ),
     *(
-        "f_________8AAAAAAAAAAA",
-        "gAAAAAAAAAAAAAAAAAAAAA",
-        "A4REDMxzYAAAAAAAAAAAAA",
-        "_yNAAQDUP_8AAAAAAAAAAA",
-    ),  # years that no datetime has
-    *("A" * 22 + "&cursor=" + "A" * 22, "A" * 22 + "&page=1", "A" * 22 + "&page=2"),
+        "title,year",
+        "title&sort=year",
+        "imageUrl",
+        "null",
+        "%FF",
+        "title;",
+        "1",
+        "title asc".replace(" ", "%20"),
+        "x" * 3000,
+    ),
+]
+NO_LISTS = [
+    *(("search", value) for value in NO_SEARCHES),
+    *(("year", value) for value in NO_LIST_YEARS),
+    *(("sort", value) for value in NO_SORTS),
 ]
 
 NO_PATHS = [
@@ -404,16 +499,18 @@ def test_json_may_be_called_by_any_of_its_names(ada: Actor, content_type: str) -
     assert send(ada, MOVIE_ROUTES[0], b'{"title": "Heat"}', content_type).status == 201
 
 
-@pytest.mark.parametrize("size", [1024 * 1024 + 1, 8 * 1024 * 1024])
+@pytest.mark.parametrize("size", ["a byte", 8 * 1024 * 1024])
 @pytest.mark.parametrize("route", BODY_ROUTES, ids=str)
-def test_a_body_over_the_limit_is_too_large(witness: Actor, route: Route, size: int) -> None:
-    answer = send(witness, route, b" " * size)
+def test_a_body_over_the_limit_is_too_large(witness: Actor, route: Route, size: int | str) -> None:
+    # A picture may come with a movie.
+    limit = LONGEST_MOVIE if route in MOVIE_ROUTES else LONGEST_BODY
+    answer = send(witness, route, b" " * (limit + 1 if isinstance(size, str) else size))
     assert (answer.status, answer.error["code"]) == (413, "PAYLOAD_TOO_LARGE")
 
 
 def test_a_body_of_just_the_limit_is_read(ada: Actor) -> None:
     body = b'{"title": "Heat"}'
-    assert send(ada, MOVIE_ROUTES[0], body.ljust(1024 * 1024)).status == 201
+    assert send(ada, MOVIE_ROUTES[0], body.ljust(LONGEST_MOVIE)).status == 201
 
 
 class Broken(io.BytesIO):
@@ -454,8 +551,28 @@ def test_a_cursor_that_is_none_is_refused(witness: Actor, cursor: str) -> None:
     assert witness.get(f"/movies?cursor={cursor}").fields == {"cursor"}
 
 
+@pytest.mark.parametrize(("name", "value"), NO_LISTS)
+def test_what_is_no_search_year_or_sort_is_refused(witness: Actor, name: str, value: str) -> None:
+    assert witness.get(f"/movies?{name}={value}").fields == {name}
+
+
+def test_a_forged_cursor_of_each_order_is_but_a_place(witness: Actor) -> None:
+    """Whatever title, year or id somebody makes up."""
+    for sort in SORTS:
+        for key in ("", "\\", "'; --", "%", "𝅘𝅥𝅮" * 255, "\x01\n"):
+            if not sort.endswith("At"):
+                for number in (-(2**63), 0, 2**63 - 1):
+                    for before in (False, True):
+                        place = cursor_of(Place(sort, key[:255], number, before))
+                        for more in ("", "&search=heat", "&year=1999"):
+                            answer = witness.get(f"/movies?cursor={place}{more}")
+                            assert (answer.status, answer.json["items"]) == (200, [])
+
+
 def test_all_that_is_wrong_with_a_query_is_told_at_once(witness: Actor) -> None:
-    assert witness.get("/movies?page=0&limit=0&cursor=").fields == {"page", "limit", "cursor"}
+    wrong = {"page": "0", "limit": "0", "cursor": "", "search": "%00", "year": "x", "sort": "x"}
+    query = "&".join(f"{name}={value}" for name, value in wrong.items())
+    assert witness.get(f"/movies?{query}").fields == set(wrong)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
@@ -486,6 +603,8 @@ def test_an_id_of_any_size_is_looked_for_like_any_other(witness: Actor, number: 
         ("DELETE", "/auth/logout", {"POST", "OPTIONS"}),
         ("POST", "/me", {"GET", "HEAD", "PATCH", "DELETE", "OPTIONS"}),
         ("DELETE", "/movies", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("GET", "/movies/import", {"POST", "OPTIONS"}),
+        ("POST", "/movies/export", {"GET", "HEAD", "OPTIONS"}),
         ("POST", "/movies/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}),
         ("POST", "/health", {"GET", "HEAD", "OPTIONS"}),
         ("TRACE", "/movies", {"GET", "HEAD", "POST", "OPTIONS"}),

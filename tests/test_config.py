@@ -65,6 +65,11 @@ def test_any_spelling_of_a_postgresql_url_means_psycopg2(tmp_path: Path, scheme:
         ("CORS_ORIGINS", "https://App.example.com"),
         ("CORS_ORIGINS", "https://"),
         ("CORS_ORIGINS", "null"),
+        ("MEDIA_STORAGE", "media"),
+        ("MEDIA_STORAGE", "s3:///prefix"),
+        ("MEDIA_STORAGE", "/srv/media"),
+        ("MEDIA_URL", "media.example.com"),
+        ("MEDIA_QUOTA", "0"),
         ("PASSWORD_BLOCKLIST", "maybe"),
         ("FLASK_DEBUG", "1"),
         ("FLASK_DEBUG", "maybe"),
@@ -73,7 +78,9 @@ def test_any_spelling_of_a_postgresql_url_means_psycopg2(tmp_path: Path, scheme:
 def test_an_unsafe_setting_stops_the_start_by_its_name(
     tmp_path: Path, name: str, value: str
 ) -> None:
-    with pytest.raises(SettingsError, match=f"^Playlist API cannot start:\n  {name} [^\n]+\\.$"):
+    # A storage needs an address.
+    told = "MEDIA_URL" if value == "/srv/media" else name
+    with pytest.raises(SettingsError, match=f"^Playlist API cannot start:\n  {told} [^\n]+\\.$"):
         load_settings({**SAFE, name: value}, tmp_path)
 
 
@@ -109,6 +116,22 @@ def test_in_development_the_key_is_made_once_and_kept(tmp_path: Path) -> None:
     assert [path.name for path in instance.iterdir()] == ["secret_key"]
     other = load_settings(development, tmp_path / "other")
     assert other.secret_key != first.secret_key
+
+
+def test_in_development_pictures_are_kept_in_the_checkout_and_served_at_its_port(
+    tmp_path: Path,
+) -> None:
+    settings = load_settings(
+        {"APP_ENV": "development", "DATABASE_URL": URL, "PORT": "4001"}, tmp_path
+    )
+    assert settings.media_storage == str(tmp_path / "media")
+    assert settings.media_url == "http://localhost:4001/media"
+
+
+def test_a_slash_at_the_end_of_an_address_is_none(tmp_path: Path) -> None:
+    url = "https://media.example.com/pictures"
+    given = {**SAFE, "MEDIA_STORAGE": "s3://bucket/pictures", "MEDIA_URL": f"{url}/"}
+    assert load_settings(given, tmp_path).media_url == url
 
 
 def test_in_development_the_embedded_database_is_found(tmp_path: Path) -> None:

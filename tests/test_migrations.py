@@ -50,9 +50,10 @@ def test_statements_that_are_printed_make_the_same_tables(
     upgrade(sql=True)
     printed = capsys.readouterr().out
     assert "SET LOCAL lock_timeout = '500ms';" in printed
-    connection = db.engine.raw_connection()
-    connection.cursor().execute(printed)
-    connection.close()
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # One after the other, as psql sends them.
+        for statement in printed.split(";\n\n")[:-1]:
+            connection.exec_driver_sql(statement)
     check()
 
 

@@ -4,17 +4,23 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from playlist_api.app import LONGEST_BODY
+from playlist_api.app import LONGEST_BODY, create_app
+from playlist_api.blueprints.movies import LONGEST_MOVIE
+from playlist_api.blueprints.uploads import LONGEST_FILE, LONGEST_FRAME
 from tests.nginx import SHIPPED, Nginx, certify, command, install, nginx
+from tests.pictures import POSTER, data_url, padded
 from tests.service import (
+    MEDIA,
     PASSWORD,
     ROOT,
     Gunicorn,
+    InProcess,
     call,
     environment,
     gunicorn,
@@ -198,6 +204,69 @@ def test_a_body_may_be_as_long_as_the_service_takes(front: Nginx, behind: Gunico
     assert call(front, "POST", "/auth/login", longest + b" ", X_Request_ID="long").status == 413
     assert line_of(front.lines, "long")["upstream"] == ""
     assert not [line for line in behind.lines() if line.get("reqId") == "long"]
+
+
+def test_a_file_may_be_longer_than_other_bodies(front: Nginx, behind: Gunicorn) -> None:
+    longest = b" " * (LONGEST_FILE + LONGEST_FRAME)
+    assert call(front, "POST", "/movies/import", longest, X_Request_ID="file").status == 401
+    assert line_of(behind.lines, "file")["statusCode"] == 401
+    assert call(front, "POST", "/movies/import", longest + b" ").status == 413
+    assert not [line for line in behind.lines() if line.get("statusCode") == 413]
+
+
+def test_a_movie_may_come_with_a_picture_which_nginx_serves(front: Nginx) -> None:
+    ada = sign_up(front)
+    movie = ada.add_movie(imageUrl=data_url(padded(2 * 1024 * 1024)))
+    path = urlsplit(movie["imageUrl"]).path
+    for method, target in (("PUT", f"/movies/{movie['id']}"), ("POST", "/movies")):
+        longest = b'{"title": "Heat"}'.ljust(LONGEST_MOVIE)
+        assert ada.call(method, target, longest).status in {200, 201}
+        assert ada.call(method, target, longest + b" ").status == 413
+    media = front.folder / "media"
+    media.symlink_to(MEDIA)
+    for name, content_type in ((path, "image/jpeg"), (path[:-4] + "-400.webp", "image/webp")):
+        kept = (MEDIA / name.rpartition("/")[2]).read_bytes()
+        answer = ada.get(name, token=None)
+        assert (answer.status, answer.body) == (200, kept)
+        assert answer.headers["Content-Type"] == content_type
+        assert ada.get(name, If_None_Match=answer.headers["ETag"]).status == 304
+
+
+def test_nginx_serves_pictures_with_the_headers_of_the_service(
+    front: Nginx, database_url: str
+) -> None:
+    ada = sign_up(InProcess(create_app(environment(database_url))))
+    path = urlsplit(ada.add_movie(imageUrl=POSTER)["imageUrl"]).path
+    with suppress(FileExistsError):
+        (front.folder / "media").symlink_to(MEDIA)
+    for origin in ({}, {"Origin": "http://localhost:3000"}):
+        ours, theirs = (way.send("GET", path, None, origin) for way in (ada.service, front))
+        own = {
+            "server",
+            "date",
+            "connection",
+            "etag",
+            "last-modified",
+            "accept-ranges",
+            HSTS.lower(),
+        }
+        headers = [
+            {name.lower(): value for name, value in answer.headers if name.lower() not in own}
+            for answer in (ours, theirs)
+        ]
+        for each in headers:
+            del each["x-request-id"]
+        assert headers[0] == headers[1]
+    assert theirs.headers[HSTS]
+
+
+@pytest.mark.parametrize(
+    "name", ["0" * 64 + ".png", "x.png", "0" * 64 + ".png.0a1b2c3d.partial", ""]
+)
+def test_nginx_serves_nothing_else_from_the_folder(front: Nginx, name: str) -> None:
+    answer = front.send("GET", f"/media/{name}", None, {})
+    assert (answer.status, answer.error["code"]) == (404, "NOT_FOUND")
+    assert answer.headers["Cache-Control"] == "no-store"
 
 
 DOORS = [

@@ -13,7 +13,7 @@ import pytest
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
-from aiosmtpd.smtp import AuthResult
+from aiosmtpd.smtp import SMTP, AuthResult
 from flask import Flask
 from sqlalchemy import text
 
@@ -57,13 +57,29 @@ class Inbox(MessageHandler):
         return [link for body in bodies for link in re.findall(r"https?://\S+", body)]
 
 
+class MailServer(Controller):
+    """Knows who is connected: one that stops before they are gone leaves their sockets open."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.conversations: list[SMTP] = []
+
+    def factory(self) -> SMTP:
+        self.conversations.append(super().factory())  # type: ignore[no-untyped-call]
+        return self.conversations[-1]
+
+    def is_left(self) -> bool:
+        return all(each.transport is None for each in self.conversations)
+
+
 @contextmanager
 def smtp_server(inbox: Inbox, **options: Any) -> Iterator[int]:
     port = free_port()
-    controller = Controller(inbox, hostname="127.0.0.1", port=port, **options)
+    controller = MailServer(inbox, hostname="127.0.0.1", port=port, **options)
     controller.start()
     try:
         yield port
+        eventually(controller.is_left, "everybody has left the mail server")
     finally:
         controller.stop()
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import (
 
 from playlist_api import deadline
 from playlist_api.app import create_app
-from playlist_api.statements import Change, Connections, Query
+from playlist_api.statements import Change, Connections, Query, Search
 from tests.conftest import Databases
 from tests.service import environment
 from tests.test_deadline import PROCESS, frozen
@@ -126,6 +126,17 @@ def test_what_is_not_supported_is_an_error_after_a_few_tries(run: Callable[[str]
             failing()
         assert raised.value.orig.pgcode == "0A000"  # type: ignore[union-attr]
         assert Query("tries", text("SELECT last_value FROM tries"))() == [(tries,)]
+
+
+@pytest.mark.usefixtures("app")
+def test_a_search_is_planned_each_time_and_prepares_and_leaves_nothing() -> None:
+    told = """SELECT current_setting('enable_seqscan'), current_setting('jit'),
+              CAST(:wanted AS text), '100%' LIKE '%\\%', current_query()"""
+    ((scans, jit, wanted, literal, sent),) = Search("told", text(told))(wanted="a 'word' %s")
+    assert (scans, jit, wanted, literal) == ("off", "off", "a 'word' %s", True)
+    assert sent.startswith("/* told_")
+    assert Query("after", text("SELECT current_setting('enable_seqscan')"))() == [("on",)]
+    assert [name.partition("_")[0] for (name,) in PREPARED()] == ["after", "prepared"]
 
 
 def test_statements_of_one_name_are_told_apart() -> None:

@@ -1,4 +1,4 @@
-"""Every statement that the service sends reads by its indexes, at a million movies.
+"""Every statement that the service sends reads by its indexes, in a list of a million movies too.
 
 Each is explained by PostgreSQL with its parameters: which indexes it uses is in the tables below,
 and no table is read as a whole, nor sorted, however long somebody's list is.
@@ -17,10 +17,14 @@ from sqlalchemy import Connection, create_engine, event, make_url, text
 
 from playlist_api.app import create_app
 from playlist_api.database import db
+from playlist_api.schemas.cursors import NEWEST_FIRST, SORTS
 from playlist_api.security import postgres_limits
 from playlist_api.services import pages, queries
+from playlist_api.services.imports import lists
+from playlist_api.services.imports import queries as imports
+from playlist_api.services.picture_pruning import BATCH
 from playlist_api.services.sessions import MOST_SESSIONS
-from playlist_api.statements import GENERIC, Query
+from playlist_api.statements import GENERIC, Query, Search
 from tests import large
 from tests.conftest import Databases
 from tests.service import Actor, InProcess, environment, log_in, sign_up
@@ -28,7 +32,40 @@ from tests.test_isolation import MATRIX, ask
 
 CALLER = {"Session_pkey", "User_pkey"}
 SIGNED_IN = {"Session_pkey", "Session_userId_idx"}
-PAGE = {*CALLER, "MovieCount_pkey", "Movie_ownerId_createdAt_id_idx"}
+SAME = "Movie_ownerId_same_title_year_idx"
+ORDERS = {
+    "createdAt": "Movie_ownerId_createdAt_id_idx",
+    "updatedAt": "Movie_ownerId_updatedAt_id_idx",
+    "title": "Movie_ownerId_sort_title_id_idx",
+    "year": "Movie_ownerId_year_id_idx",
+}
+"""The index of each order, whichever way it is read."""
+
+PAGE = {*CALLER, "MovieCount_pkey", ORDERS["createdAt"]}
+
+
+def order_of(sort: str) -> str:
+    return ORDERS[sort.removeprefix("-")]
+
+
+def pages_in(sort: str) -> dict[str, set[str]]:
+    """The indexes of the pages in an order."""
+    counted = {"MovieCount_pkey", order_of(sort)}
+    # A page of whole rows is looked up at its end, in any but the usual order.
+    numbered = counted | ({"Movie_pkey"} if sort != NEWEST_FIRST else set())
+    return {
+        name_of(pages.newest.numbered[sort]): CALLER | numbered,
+        name_of(pages.newest.onwards[sort]): CALLER | counted,
+        name_of(pages.of_version.numbered[sort]): numbered,
+        name_of(pages.of_version.onwards[sort]): counted,
+    }
+
+
+def name_of(query: Query) -> str:
+    return query.name.rpartition("_")[0]
+
+
+DEFAULT_PAGE, DEFAULT_PAGE_AFTER, *_ = pages_in(NEWEST_FIRST)
 
 QUERIES = {
     "charged": {"RateLimit_pkey"},
@@ -40,16 +77,30 @@ QUERIES = {
     "surplus_sessions": SIGNED_IN,
     "account": CALLER,
     "one_movie": {*CALLER, "Movie_pkey"},
-    "page_of_movies": PAGE,
-    "page_after_cursor": PAGE,
+    "next_oldest": {ORDERS["createdAt"]},
     "list_version": {*CALLER, "MovieCount_pkey"},
-    "page_of_version": PAGE - CALLER,
-    "page_after_of_version": PAGE - CALLER,
     "new_movie": CALLER,
     "new_movie_with_key": {*CALLER, "IdempotencyKey_pkey"},
     "movie_of_key": {*CALLER, "IdempotencyKey_pkey"},
 }
-"""The indexes of each query."""
+for _sort in SORTS:
+    QUERIES |= pages_in(_sort)
+"""The indexes of each query that is planned once."""
+
+TERMS: dict[str, dict[str, str]] = {
+    "a rare word": {"search": "rare"},
+    "a word of all": {"search": "movie"},
+    "two words": {"search": "99 movie"},
+    "a letter": {"search": "m"},
+    "no word of any": {"search": "nothing"},
+    "a year": {"first": "1999", "last": "1999"},
+    "a decade": {"first": "1990", "last": "1999"},
+    "all years": {"first": "0000", "last": "9999"},
+    "a word and a decade": {"search": "movie", "first": "1990", "last": "1999"},
+}
+"""What is searched for."""
+
+SEARCHABLE = {"Movie_title_words_idx", *ORDERS.values(), "Movie_ownerId_same_title_year_idx"}
 
 PARAMETERS = {
     "movie_id": 500_000,
@@ -77,6 +128,14 @@ PARAMETERS = {
 }
 """What they are explained with, besides the caller."""
 
+KEYS = {"title": "Movie 500", "year": "1999"}
+
+
+def key_of(name: str) -> Any:
+    """A place in the order that a query is named for."""
+    return next((KEYS[key] for key in KEYS if f"_by_{key}" in name), PARAMETERS["rotated_at"])
+
+
 CALLS: dict[str, set[str]] = {
     "POST /auth/refresh": CALLER,
     "POST /auth/logout": {"Session_pkey"},
@@ -90,12 +149,15 @@ CALLS: dict[str, set[str]] = {
     },
     "PATCH /me": CALLER,
     "DELETE /me": CALLER,
+    "GET /media/{id}": {*CALLER, "Picture_pkey"},  # having sent one
     "GET /me/export": {
         *(*CALLER, "Session_userId_idx", "PasswordReset_userId_idx"),
-        *("IdempotencyKey_userId_idx", "Movie_ownerId_createdAt_id_idx"),
+        *("IdempotencyKey_userId_idx", "Picture_pkey"),
     },
+    "POST /movies/import": {*CALLER, SAME},
+    "GET /movies/export": CALLER,
     "PUT /movies/{id}": {*CALLER, "Movie_pkey"},
-    "PATCH /movies/{id}": {*CALLER, "Movie_pkey"},
+    "PATCH /movies/{id}": {*CALLER, "Movie_pkey", "Picture_pkey"},
     "DELETE /movies/{id}": {*CALLER, "Movie_pkey"},
 }
 """The indexes of each call's statements, its queries left out; no other call has any."""
@@ -107,15 +169,19 @@ COMMANDS = {
         *("IdempotencyKey_expiresAt_idx", "IdempotencyKey_pkey"),
         *("RateLimit_usedUntil_idx", "RateLimit_pkey"),
     },
+    "media prune": {"Picture_pkey", "Picture_name_idx", "Movie_picture_ownerId_idx"},
     "users show {email}": {
-        *("User_email_key", "Movie_ownerId_createdAt_id_idx", "Session_userId_idx"),
+        *("User_email_key", "MovieCount_pkey", "Session_userId_idx"),
     },
     "users promote {email}": {"User_email_key", "User_pkey"},
     "users end-sessions {email}": {"User_email_key", "Session_userId_idx"},
-    "movies import {file} --email {email}": {"User_email_key"},
+    "movies import {file} --email {email}": {"User_email_key", SAME},
     "users delete --yes {email}": {"User_email_key", "User_pkey"},
 }
 """The same of operators' commands, but for `users list`, which reads all users."""
+
+SORTABLE = {"media prune": BATCH}
+"""How many rows may be sorted: a batch of pictures; elsewhere somebody's sessions."""
 
 Plan = dict[str, Any]
 Sent = dict[str, list[tuple[str, Any]]]
@@ -145,7 +211,14 @@ def faults(plan: Plan, sortable: int = 0) -> list[str]:
 
 def named_queries() -> dict[str, Query]:
     named = {**vars(queries), **vars(pages), **vars(postgres_limits)}
-    return {name: query for name, query in named.items() if isinstance(query, Query)}
+    single = {name: query for name, query in named.items() if isinstance(query, Query)}
+    of_orders = (
+        query
+        for each in (pages.newest, pages.of_version)
+        for kind in each
+        for query in kind.values()
+    )
+    return {**single, **{name_of(query): query for query in of_orders}}
 
 
 def plan_of(name: str, owner: str = "42 movies", how: str = "", **parameters: Any) -> Plan:
@@ -155,7 +228,8 @@ def plan_of(name: str, owner: str = "42 movies", how: str = "", **parameters: An
     explaining._remedies = {error: first.replace(GENERIC, "") for error, first in remedies}
     explaining._execute = f"EXPLAIN ({how}FORMAT JSON) {explaining._execute}"
     caller = large.session_of(large.OWNERS[owner])
-    plan: Plan = explaining(**{**PARAMETERS, **caller, **parameters})[0][0][0]["Plan"]
+    given = {**PARAMETERS, "key": key_of(name), **caller, **parameters}
+    plan: Plan = explaining(**given)[0][0][0]["Plan"]
     return plan
 
 
@@ -190,8 +264,19 @@ def early(loaded: str) -> dict[str, Plan]:
 
 
 @pytest.fixture(scope="module")
-def analyzed(loaded: str, early: dict[str, Plan]) -> str:
+def searched_early(loaded: str) -> dict[tuple[str, str], list[Plan]]:
+    """The plans of searches from then."""
+    return {
+        (terms, owner): [plan for _, plan in found_plans(loaded, terms, owner)]
+        for terms in TERMS
+        for owner in large.OWNERS
+    }
+
+
+@pytest.fixture(scope="module")
+def analyzed(loaded: str, early: Any, searched_early: Any) -> str:
     assert early
+    assert searched_early
     run(loaded, "VACUUM ANALYZE")
     return loaded
 
@@ -202,7 +287,8 @@ def planned(request: pytest.FixtureRequest, analyzed: str) -> Flask:
 
 
 def test_every_query_is_in_the_table() -> None:
-    assert set(QUERIES) == set(named_queries())
+    searches = {name for name, query in named_queries().items() if isinstance(query, Search)}
+    assert set(QUERIES) == set(named_queries()) - searches
 
 
 @pytest.mark.parametrize("owner", large.OWNERS)
@@ -226,39 +312,91 @@ def test_a_query_reads_by_its_indexes_before_there_are_statistics(
 def test_a_plan_made_for_deep_pages_serves_the_first_ones_too(analyzed: str) -> None:
     with planning(analyzed, "auto").app_context():
         for _ in range(7):
-            plan_of("page_of_movies", "500,000 movies", offset=499_000)
-        plan = plan_of("page_of_movies", "500,000 movies")
+            plan_of(DEFAULT_PAGE, "1,000,000 movies", offset=999_000)
+        plan = plan_of(DEFAULT_PAGE, "1,000,000 movies")
     assert indexes(plan) == PAGE
     assert faults(plan) == []
 
 
 def test_a_page_is_planned_once(analyzed: str) -> None:
     plans = text("""SELECT generic_plans, custom_plans FROM pg_prepared_statements
-                    WHERE name LIKE 'page_of_movies%'""")
+                    WHERE name LIKE 'page_of_movies_by_createdat_desc%'""")
     with planning(analyzed, "auto").app_context():
         for _ in range(7):
-            queries.page_of_movies(
-                limit=20, offset=0, **large.session_of(large.OWNERS["42 movies"])
-            )
+            caller = large.session_of(large.OWNERS["42 movies"])
+            pages.newest.numbered[NEWEST_FIRST](limit=20, offset=0, **caller)
         assert Query("plans", plans)() == [(7, 0)]
 
 
-def test_a_page_by_cursor_reads_as_little_wherever_it_is(analyzed: str) -> None:
-    def blocks(number: int) -> int:
-        place = {"created_at": large.moment_of(number), "id": number}
-        plan = plan_of("page_after_cursor", "500,000 movies", "ANALYZE, BUFFERS, ", **place)
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_page_by_cursor_reads_as_little_wherever_it_is(analyzed: str, sort: str) -> None:
+    places: dict[str, list[Any]] = {
+        "createdAt": [large.moment_of(number) for number in (100, 500_000, 999_900)],
+        "updatedAt": [large.moment_of(number) for number in (1, 2000, 4000)],
+        "title": ["Movie 1", "Movie 500", "Movie 995"],
+        "year": ["1900", "1950", "2020"],
+    }
+
+    def blocks(key: Any) -> int:
+        name = name_of(pages.newest.onwards[sort])
+        plan = plan_of(name, "1,000,000 movies", "ANALYZE, BUFFERS, ", key=key)
         assert plan["Actual Rows"] == PARAMETERS["limit"]
         read: int = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
         return read
 
     with planning(analyzed, "force_generic_plan").app_context():
-        assert max(blocks(number) for number in (1, 500_000, 999_900)) < 20
+        assert max(blocks(key) for key in places[sort.removeprefix("-")]) < 60
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_page_deep_in_a_list_looks_up_no_movies_in_front_of_it(analyzed: str, sort: str) -> None:
+    if sort.endswith("createdAt"):
+        return  # its movies are in this order in the table too
+    with planning(analyzed, "force_generic_plan").app_context():
+        name = name_of(pages.newest.numbered[sort])
+        plan = plan_of(name, "1,000,000 movies", "ANALYZE, BUFFERS, ", offset=100_000)
+    # Looked up one by one, they would be 100,000; a few that vacuum has just missed are.
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 20_000
+
+
+def found_plans(database_url: str, terms: str, owner: str) -> Iterator[tuple[str, Plan]]:
+    """The plans of a search in all orders: of its first page, one deep in it, and by a cursor."""
+    key: dict[str, Any] = {"key": None, "id": None}
+    given: dict[str, Any] = {"search": None, "first": None, "last": None, **TERMS[terms]}
+    with planning(database_url, "auto").app_context():
+        for sort in SORTS:
+            for query in (pages.newest.found[sort], pages.of_version.found[sort]):
+                name = name_of(query)
+                for place in ({**key, "offset": 0}, {**key, "offset": 10_000}, {"offset": 0}):
+                    yield name, plan_of(name, owner, **{**given, **place})
+
+
+@pytest.mark.parametrize("owner", large.OWNERS)
+@pytest.mark.parametrize("terms", TERMS)
+def test_every_search_reads_by_indexes(analyzed: str, terms: str, owner: str) -> None:
+    for name, plan in found_plans(analyzed, terms, owner):
+        used = indexes(plan) - CALLER - {"MovieCount_pkey", "Movie_pkey"}
+        assert used, name
+        assert used <= SEARCHABLE
+        assert faults(plan, sortable=large.MOVIES) == []
+        if terms == "a rare word":
+            assert used >= {"Movie_title_words_idx"} or owner != "1,000,000 movies"
+
+
+@pytest.mark.parametrize("owner", large.OWNERS)
+@pytest.mark.parametrize("terms", TERMS)
+def test_a_search_reads_by_indexes_before_there_are_statistics(
+    searched_early: dict[tuple[str, str], list[Plan]], terms: str, owner: str
+) -> None:
+    for plan in searched_early[terms, owner]:
+        assert faults(plan, sortable=large.MOVIES) == []
 
 
 @pytest.fixture(scope="module")
 def sent(analyzed: str, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     """What each call and command sends besides its queries: statements with their parameters."""
-    app = create_app(environment(analyzed, RATELIMIT_ENABLED="true"))
+    media = str(tmp_path_factory.mktemp("media"))
+    app = create_app(environment(analyzed, RATELIMIT_ENABLED="true", MEDIA_STORAGE=media))
     app.extensions["mailer"].later = lambda job, *arguments: job(*arguments)
     sent: Sent = defaultdict(list)
     doing = ""
@@ -277,7 +415,7 @@ def sent(analyzed: str, tmp_path_factory: pytest.TempPathFactory) -> Sent:
         doing = route
         assert ask(route, actor, actor).status < 300
     file = tmp_path_factory.mktemp("csv") / "movies.csv"
-    file.write_text("title\nHeat\n")
+    file.write_text("title\nThe Last Movie\n")
     for doing in COMMANDS:
         arguments = doing.format(email="ada4@example.com", file=file).split()
         assert app.test_cli_runner().invoke(args=arguments).exit_code == 0
@@ -303,15 +441,30 @@ def connection(analyzed: str) -> Iterator[Connection]:
 def test_every_call_reads_by_its_indexes(
     sent: Sent, connection: Connection, doing: str, owner: str
 ) -> None:
-    used = set()
+    used, sortable = set(), SORTABLE.get(doing, MOST_SESSIONS)
     for statement, parameters in sent[doing]:
         explain = connection.exec_driver_sql(
             f"EXPLAIN (FORMAT JSON) {statement}", for_owner(parameters, owner)
         )
         plan = explain.scalar_one()[0]["Plan"]
-        assert faults(plan, sortable=MOST_SESSIONS) == [], statement
+        assert faults(plan, sortable) == [], statement
         used |= indexes(plan)
     assert used == {**CALLS, **COMMANDS}.get(doing, set())
+
+
+@pytest.mark.parametrize("owner", large.OWNERS)
+def test_a_batch_of_a_file_is_compared_row_by_row_by_the_index(
+    connection: Connection, owner: str
+) -> None:
+    rows = [f"Movie {number}" for number in range(lists.BATCH)]
+    given = {"title": rows, "year": rows, "owner_id": large.id_of("user", large.OWNERS[owner])}
+    compiled = imports.compared.compile(dialect=connection.dialect)
+    explain = connection.exec_driver_sql(
+        f"EXPLAIN (FORMAT JSON) {compiled}", {**compiled.params, **given}
+    )
+    plan = explain.scalar_one()[0]["Plan"]
+    assert indexes(plan) == {SAME}
+    assert faults(plan, sortable=lists.BATCH) == []
 
 
 def test_every_index_serves_a_statement(connection: Connection) -> None:
@@ -319,7 +472,9 @@ def test_every_index_serves_a_statement(connection: Connection) -> None:
         text("""SELECT indexname FROM pg_indexes
                 WHERE schemaname = 'public' AND tablename <> 'alembic_version'""")
     )
-    assert set(there) == set().union(*QUERIES.values(), *CALLS.values(), *COMMANDS.values())
+    searches = {"Movie_title_words_idx"}
+    tables = [*QUERIES.values(), *CALLS.values(), *COMMANDS.values()]
+    assert set(there) == searches.union(*tables)
 
 
 def test_every_foreign_key_is_looked_up_by_an_index(connection: Connection) -> None:
@@ -341,11 +496,12 @@ def test_an_import_has_plans_made_anew_that_its_movies_have_outdated(
     run(url, "VACUUM ANALYZE")
     with app.app_context():
         for _ in range(7):
-            outdated = plan_of("page_of_movies")
+            outdated = plan_of(DEFAULT_PAGE)
     assert "Seq Scan Movie" in faults(outdated)  # quite right, for one that is empty
-    (tmp_path / "movies.csv").write_text("title\n" + "Heat\n" * 3000)
+    rows = "".join(f"Heat {number}\n" for number in range(3000))
+    (tmp_path / "movies.csv").write_text(f"title\n{rows}")
     command = ["movies", "import", str(tmp_path / "movies.csv"), "--email", ada.email]
     assert app.test_cli_runner().invoke(args=command).exit_code == 0
     with app.app_context():
-        plan = plan_of("page_of_movies")
+        plan = plan_of(DEFAULT_PAGE)
     assert "Movie_ownerId_createdAt_id_idx" in indexes(plan)

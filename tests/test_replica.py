@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from flask_migrate import upgrade
+from sqlalchemy import text
 
 from playlist_api import breaker
 from playlist_api.app import create_app
 from playlist_api.config.settings import SettingsError, load_settings
+from playlist_api.statements import Query, Search
 from tests.replication import Postgres, Replica, replicated
 from tests.service import SECRET_KEY, Actor, Answer, InProcess, environment, log_in, sign_up
 from tests.waiting import eventually
@@ -100,9 +102,26 @@ def test_pages_come_from_the_replica(one: Asked, ada: Actor, replica: Replica) -
     assert replica.ask(READ) == (1,)
 
 
+def test_sorted_and_searched_pages_come_from_the_replica_too(one: Asked, ada: Actor) -> None:
+    first = ada.get("/movies?sort=title&limit=2")
+    assert [movie["title"] for movie in first.json["items"]] == ["Alien", "Heat"]
+    assert titles(ada, f"/movies?cursor={first.json['meta']['next']}") == ["Ronin"]
+    assert titles(ada, "/movies?search=RON") == ["Ronin"]
+    assert titles(ada, "/movies?search=nothing") == []
+    assert one.answers == [True] * 4
+
+
+@pytest.mark.usefixtures("paused")
+@pytest.mark.parametrize("path", ["/movies?sort=-title", "/movies?search=d"])
+def test_people_find_what_they_have_just_added(other: Asked, ada: Actor, path: str) -> None:
+    ada.post("/movies", {"title": "Zulu Dawn"})
+    assert titles(other.as_seen(ada), path)[0] == "Zulu Dawn"
+    assert other.answers == [False]
+
+
 def test_an_empty_list_needs_no_replica(one: Asked) -> None:
     ada = sign_up(one.service)
-    assert titles(ada) == []
+    assert titles(ada) == titles(ada, "/movies?sort=title") == titles(ada, "/movies?search=x") == []
     assert ada.get("/movies").json["meta"]["total"] == 0
     assert one.answers == []
 
@@ -202,6 +221,15 @@ def test_a_frozen_replica_is_waited_for_once(
     (told,) = [line.getMessage() for line in caplog.records if line.levelno == logging.WARNING]
     assert told.startswith("The replica is away, and the primary is read: OperationalError: ")
     assert told.endswith("no answer from the server in 0.5 s")
+
+
+def test_a_search_that_takes_longer_than_a_page_is_waited_for(
+    one: Asked,
+) -> None:
+    found = one.app.extensions["replica"]
+    slow = Search("slow", text("SELECT :user_id ::text FROM pg_sleep(0.7)"))
+    assert found.ask(slow, user_id="x") == [("x",)]
+    assert found.ask(Query("quick", text("SELECT 1 FROM pg_sleep(0.7)"))) == []
 
 
 def test_a_replica_that_dies_with_a_request_loses_none(frozen: Replica, ada: Actor) -> None:

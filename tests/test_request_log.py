@@ -63,6 +63,17 @@ def test_a_parameter_that_the_api_does_not_know_may_be_a_secret(ada: Actor, line
     assert line["url"] == "/movies?page=1&***&***&page=2"
 
 
+def test_what_people_look_for_is_their_own_and_how_they_sort_is_not(
+    ada: Actor, lines: Lines
+) -> None:
+    ada.get(
+        "/movies?search=1999&search=title&year=1990..1999&year=x&sort=-title&sort=tok3n&cursor=1",
+        X_Request_ID="search-1",
+    )
+    line = line_of(lines, "search-1")
+    assert line["url"] == "/movies?***&***&year=1990..1999&***&sort=-title&***&***"
+
+
 def test_a_line_cannot_be_forged_or_broken(service: Service, lines: Lines) -> None:
     path = "/%0A%7B%22level%22%3A30%7D/%FF/%1B%5B31m/%F0%9F%8E%AC"
     call(service, "GET", path, X_Request_ID="forged-1")

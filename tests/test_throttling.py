@@ -289,7 +289,7 @@ def occupied(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[PasswordHasher, 
     monkeypatch.setattr(passwords, "WAITING", 1)
     monkeypatch.setattr(passwords, "PATIENCE", 0.05)
     hasher, done = PasswordHasher(memory=19456, iterations=2, parallelism=1), Event()
-    hasher._threads.submit(done.wait)
+    hasher._turns._threads.submit(done.wait)
     yield hasher, done
     done.set()
 
@@ -300,7 +300,7 @@ def test_who_waits_too_long_for_a_hash_is_told_to_try_again(
     hasher, done = occupied
     with pytest.raises(ServiceUnavailable):
         hasher.hash(PASSWORD)
-    monkeypatch.setattr(passwords, "PATIENCE", 60)
+    monkeypatch.setattr(hasher._turns, "_patience", 60)
     done.set()
     assert hasher.hash(PASSWORD)
 
@@ -310,7 +310,7 @@ def test_who_finds_no_place_to_wait_is_told_so_at_once(
 ) -> None:
     hasher, _ = occupied
     for _place in range(2):
-        hasher._places.acquire()
+        hasher._turns._places.acquire()
     with pytest.raises(ServiceUnavailable):
         hasher.verify(PASSWORD, None)
 

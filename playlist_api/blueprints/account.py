@@ -1,19 +1,17 @@
 """The caller's own account."""
 
-from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response
 
-from playlist_api.blueprints.answering import answer, failures, preconditions
+from playlist_api.blueprints.answering import answer, attachment, failures, preconditions
 from playlist_api.blueprints.loading import body
 from playlist_api.errors import Conflict, TooManyRequests
-from playlist_api.models import Movie
-from playlist_api.schemas.answers import export_answer, export_head, movie_answer, user_answer
+from playlist_api.schemas.answers import export_answer, export_head, user_answer
 from playlist_api.schemas.bodies import confirmation, profile_changes
-from playlist_api.schemas.json import to_json
+from playlist_api.schemas.json import with_list
 from playlist_api.security.callers import (
     access_token_required,
     caller,
@@ -77,15 +75,5 @@ def export_me() -> Response:
     The movies are sent while they are read, oldest first.
     """
     exported = accounts.export(current_user(), current_session())
-    # What is small is written at once; the movies follow while they are read.
-    head = to_json(export_head.dump(exported)).rstrip(b"}\n")
-    response = Response(_with_movies(head, exported.movies), mimetype="application/json")
-    response.headers["Content-Disposition"] = 'attachment; filename="playlist-export.json"'
-    return response
-
-
-def _with_movies(head: bytes, movies: Iterable[Movie]) -> Iterator[bytes]:
-    yield head + b',"movies":['
-    for number, movie in enumerate(movies):
-        yield (b",\n" if number else b"\n") + to_json(movie_answer.dump(movie)).rstrip()
-    yield b"]}\n"
+    content = with_list(export_head.dump(exported), "movies", exported.movies)
+    return attachment("playlist-export.json", "application/json", content)

@@ -1,6 +1,6 @@
 """From what a service returned to what the client gets, and whether the client wants it at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from hashlib import sha256
 from http import HTTPStatus
@@ -26,19 +26,21 @@ def answer(
     *,
     etag: bool = False,
     headers: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Answer with what the view returns, dumped by the schema; without one, with no body.
 
     The view may return a pair of that and headers, or a whole `Response`. With `etag`, the answer
     says which representation it holds, and reads obey `If-Match` and `If-None-Match` (RFC 9110,
-    sections 8.8.3 and 13.1). Other `headers` are named for the document.
+    sections 8.8.3 and 13.1). Other `headers`, and types that it can `also` be, are named for the
+    document.
 
     :raises PreconditionFailed: when a read asks for another representation.
     """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
         noted = (*headers, "ETag") if etag else headers
-        operation_of(view).answers[status] = Answer(schema, noted)
+        operation_of(view).answers[status] = Answer(schema, noted, also)
 
         @wraps(view)
         def answered(*args: Any, **kwargs: Any) -> Response:
@@ -53,6 +55,13 @@ def answer(
         return answered
 
     return decorate
+
+
+def attachment(name: str, media_type: str, content: Iterable[bytes]) -> Response:
+    """Answer with a file to be saved, which is made while it is sent."""
+    response = Response(content, mimetype=media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def failures(*errors: type[ApiError]) -> Callable[[View], View]:

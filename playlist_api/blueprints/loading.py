@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import parse_qs
 
 from flask import request
 from gunicorn.http.errors import ParseException
@@ -27,14 +28,20 @@ IDEMPOTENCY_KEY = re.compile(r"[!-+\--~]{1,255}")
 section 3.3.3); 255 is the longest that services in wide use take. A comma would stand between the
 keys of two headers."""
 
+UNDECODED = "surrogateescape"
+"""Makes surrogates of such bytes, which no clean text has."""
+
 T = TypeVar("T")
 
 
-def body(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
+def body(
+    schema: Schema, longest: int | None = None
+) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Hand the view the request's JSON object, loaded by the schema.
 
     :raises UnsupportedMediaType: when the body says that it is something else.
-    :raises RequestEntityTooLarge: when it is longer than `MAX_CONTENT_LENGTH`.
+    :raises RequestEntityTooLarge: when it has more than the `longest` bytes, by default those of
+        `MAX_CONTENT_LENGTH`.
     :raises ValidationError: when it is no JSON, or not what the schema asks for.
     """
 
@@ -42,7 +49,7 @@ def body(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
         operation = operation_of(view)
         operation.body = schema
         operation.failures |= {400, 413, 415}
-        return _handing(lambda: schema.load(_load_json()), view)
+        return handing(lambda: schema.load(_load_json(longest)), view)
 
     return decorate
 
@@ -57,7 +64,7 @@ def query(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
         operation = operation_of(view)
         operation.query = schema
         operation.failures.add(400)
-        return _handing(lambda: schema.load(_parameters()), view)
+        return handing(lambda: schema.load(_parameters()), view)
 
     return decorate
 
@@ -70,7 +77,7 @@ def idempotency_key(view: Callable[..., T]) -> Callable[..., T]:
     operation = operation_of(view)
     operation.headers.append("Idempotency-Key")
     operation.failures |= {400, 409}
-    return _handing(_idempotency_key, view)
+    return handing(_idempotency_key, view)
 
 
 def user_agent() -> str:
@@ -79,7 +86,9 @@ def user_agent() -> str:
     return CONTROL_OR_SURROGATE.sub("", told)[:USER_AGENT_LENGTH]
 
 
-def _handing(load: Callable[[], Any], view: Callable[..., T]) -> Callable[..., T]:
+def handing(load: Callable[[], Any], view: Callable[..., T]) -> Callable[..., T]:
+    """Hand the view what is loaded when it is called."""
+
     @wraps(view)
     def handed(*args: Any, **kwargs: Any) -> T:
         return view(*args, load(), **kwargs)
@@ -88,7 +97,9 @@ def _handing(load: Callable[[], Any], view: Callable[..., T]) -> Callable[..., T
 
 
 def _parameters() -> dict[str, Any]:
-    given = request.args.to_dict(flat=False).items()
+    # Flask would show bytes that are no UTF-8 as if their percent signs had been meant.
+    query = request.query_string.decode(errors=UNDECODED)
+    given = parse_qs(query, keep_blank_values=True, errors=UNDECODED).items()
     return {name: values if len(values) > 1 else values[0] for name, values in given}
 
 
@@ -102,14 +113,21 @@ def _idempotency_key() -> str | None:
     return key
 
 
-def _load_json() -> Any:
-    content = _read_body()
+def _load_json(longest: int | None) -> Any:
+    if longest is not None:
+        request.max_content_length = longest
+    content = read_body()
     if not request.is_json and (content or request.mimetype):
         raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json.")
     return _parse_json(content)
 
 
-def _read_body() -> bytes:
+def read_body() -> bytes:
+    """Read the whole of the request's body.
+
+    :raises RequestEntityTooLarge: when it is longer than `request.max_content_length`.
+    :raises ValidationError: when it breaks off.
+    """
     environ = request.environ
     try:
         content = request.get_data(cache=False)

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from flask import Blueprint
 from werkzeug.routing import IntegerConverter
@@ -11,11 +12,20 @@ from playlist_api.blueprints.loading import body, idempotency_key, query
 from playlist_api.errors import Forbidden, NotFound
 from playlist_api.schemas.answers import movie_answer, movie_page_answer
 from playlist_api.schemas.bodies import movie_body, movie_changes, page_query
-from playlist_api.schemas.cursors import Place, cursor_of
 from playlist_api.security.callers import access_token_required, caller, current_user
-from playlist_api.services import movies
+from playlist_api.services import lists, movies
 
 blueprint = Blueprint("movies", __name__, url_prefix="/movies")
+
+LONGEST_MOVIE = 4 * 1024 * 1024
+"""Bytes: a picture of 2 MiB in base64, and more than the 1 MiB that all other calls have."""
+
+
+KEPT = ("search", "year", "sort")
+"""The parameters that a link to another page has as well, besides the limit."""
+
+RELATIONS = {"next": "next", "previous": "prev"}
+"""What https://www.iana.org/assignments/link-relations calls them."""
 
 
 class MovieId(IntegerConverter):
@@ -29,26 +39,37 @@ class MovieId(IntegerConverter):
 @query(page_query)
 @answer(movie_page_answer, headers=("Link",))
 def list_movies(wanted: dict[str, Any]) -> Any:
-    """List one's movies.
+    """List one's movies, or find some.
 
-    Newest first, by `createdAt` and then `id`. A page past the end is empty, with a true `meta`.
+    Newest first, by `createdAt` and then `id`, unless `sort` says otherwise; movies with the same
+    key are in the order of their ids. Titles are sorted by their letters and digits, whatever their
+    case, accents and punctuation. `search` finds titles that have all its words, the last of which
+    may be the beginning of one; `%` and `_` are words of their own. A page past the end is empty,
+    with a true `meta`.
+
     The `Link` of a page leads to the next one by a `cursor`, a place in the list: whatever is
     added or deleted meanwhile, no other movie is skipped or comes twice, and a page deep in a long
-    list takes no longer than the first.
+    list takes no longer than the first. Who asks for more than a `page` and a `limit` has both
+    cursors in `meta` too, and a `Link` back.
     """
-    page, end = movies.list_movies(caller(), **wanted)
-    return page, _link_after(end, wanted["limit"])
+    page, cursors = lists.list_movies(caller(), wanted)
+    return page, _links(wanted, cursors)
 
 
-def _link_after(end: Place | None, limit: int) -> dict[str, str]:
-    if end is None:
-        return {}
-    return {"Link": f'</movies?cursor={cursor_of(end)}&limit={limit}>; rel="next"'}
+def _links(wanted: dict[str, Any], cursors: lists.Cursors) -> dict[str, str]:
+    kept = {name: wanted[name] for name in KEPT if name in wanted}
+    query = f"limit={wanted['limit']}" + (f"&{urlencode(kept, quote_via=quote)}" if kept else "")
+    links = [
+        f'</movies?cursor={cursor}&{query}>; rel="{RELATIONS[name]}"'
+        for name, cursor in cursors.items()
+        if cursor
+    ]
+    return {"Link": ", ".join(links)} if links else {}
 
 
 @blueprint.post("")
 @access_token_required
-@body(movie_body)
+@body(movie_body, LONGEST_MOVIE)
 @idempotency_key
 @answer(movie_answer, HTTPStatus.CREATED, etag=True, headers=("Location",))
 def add_movie(fields: dict[str, Any], key: str | None) -> Any:
@@ -56,6 +77,7 @@ def add_movie(fields: dict[str, Any], key: str | None) -> Any:
 
     With an `Idempotency-Key` the call is safe to repeat for a day: the same key and movie get the
     first answer again, and the list gets no second movie. Another movie with that key is a 409.
+    A picture that comes as a `data:` URL in `imageUrl` is kept, and the answer has its URL.
     """
     movie = movies.add_movie(caller(), fields, key)
     return movie, {"Location": f"/movies/{movie['id']}"}
@@ -72,7 +94,7 @@ def get_movie(movie_id: int) -> Any:
 
 @blueprint.route("/<movie_id:movie_id>", methods=["PUT", "PATCH"])
 @access_token_required
-@body(movie_changes)
+@body(movie_changes, LONGEST_MOVIE)
 @preconditions(movie_answer)
 @answer(movie_answer, etag=True)
 @failures(NotFound, Forbidden)
@@ -80,7 +102,8 @@ def change_movie(changes: dict[str, Any], check: movies.Check, movie_id: int) ->
     """Change a movie.
 
     `PUT` and `PATCH` are the same: fields left out keep their value, and `null` clears `year` and
-    `imageUrl`. A fetched movie can be put back whole.
+    `imageUrl`. A fetched movie can be put back whole. A picture that comes as a `data:` URL in
+    `imageUrl` is kept, and the answer has its URL.
     """
     return movies.change_movie(current_user(), movie_id, changes, check)
 

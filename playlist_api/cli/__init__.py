@@ -1,8 +1,9 @@
-"""Operators' and developers' commands: `flask movies`, `users`, `sessions`, `backup`, `openapi`."""
+"""Operators' and developers' commands: `flask movies`, `users`, `sessions`, `media` and others."""
 
 from flask import Flask
 
 from playlist_api.cli.backup import backup
+from playlist_api.cli.media import media
 from playlist_api.cli.movies import movies
 from playlist_api.cli.openapi import openapi
 from playlist_api.cli.sessions import sessions
@@ -11,5 +12,5 @@ from playlist_api.cli.users import users
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask`."""
-    for group in (movies, users, sessions, backup, openapi):
+    for group in (movies, users, sessions, media, backup, openapi):
         app.cli.add_command(group)

@@ -7,9 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def development_defaults(instance: Path) -> dict[str, str]:
-    """Return the secret key, and the embedded database's address if there is one."""
-    defaults = {"SECRET_KEY": _kept_secret_key(instance)}
+def development_defaults(instance: Path, port: str) -> dict[str, str]:
+    """Return the secret key, where pictures are, and the embedded database's address if any."""
+    defaults = {
+        "SECRET_KEY": _kept_secret_key(instance),
+        "MEDIA_STORAGE": str(instance.absolute() / "media"),
+        "MEDIA_URL": f"http://localhost:{port}/media",
+    }
     database_url = instance / "database_url"
     if database_url.exists():
         defaults["DATABASE_URL"] = database_url.read_text().strip()

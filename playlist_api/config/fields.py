@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields
-from marshmallow.validate import OneOf, Range
+from marshmallow.validate import OneOf, Range, Regexp
 from sentry_sdk.utils import BadDsn, Dsn
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -139,3 +139,29 @@ def choice(name: str, default: str, *others: str) -> fields.String:
     words = [default, *others]
     one_of = OneOf(words, error=f"must be {', '.join(words[:-1])} or {words[-1]}.")
     return fields.String(data_key=name, load_default=default, validate=one_of)
+
+
+def storage(name: str) -> fields.String:
+    """Make a setting that says where files are kept, if anywhere."""
+    return fields.String(
+        data_key=name,
+        load_default="",
+        validate=Regexp(
+            r"(s3://[a-z0-9][a-z0-9.-]+(/[\w!.*'()/-]*)?|(file://)?/.*)\Z",
+            re.ASCII,
+            error="must be s3://bucket/prefix, or a folder's absolute path.",
+        ),
+    )
+
+
+class WebUrl(fields.String):
+    """An http or https URL, below which there are others."""
+
+    def _deserialize(self, *args: Any, **kwargs: Any) -> str:
+        return super()._deserialize(*args, **kwargs).rstrip("/")
+
+
+def web_url(name: str, default: str) -> WebUrl:
+    """Make a setting that is such a URL."""
+    in_ascii = Regexp(r"https?://[!-~]+\Z", error="must be an http or https URL.")
+    return WebUrl(data_key=name, load_default=default, validate=in_ascii)

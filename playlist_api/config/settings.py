@@ -1,6 +1,5 @@
 """The settings: which there are, their defaults, and what makes them unsafe."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validates_schema
-from marshmallow.validate import Regexp
 
 from playlist_api.config.development import development_defaults
 from playlist_api.config.fields import (
@@ -20,7 +18,9 @@ from playlist_api.config.fields import (
     choice,
     limit,
     number,
+    storage,
     switch,
+    web_url,
 )
 from playlist_api.config.transport import is_left_to_chance
 
@@ -55,6 +55,9 @@ class Settings:
     log_format: str
     log_level: str
     mail_from: str
+    media_quota: int
+    media_storage: str
+    media_url: str
     password_blocklist: bool
     ratelimit_address: Limit
     ratelimit_enabled: bool
@@ -89,15 +92,7 @@ class _SettingsSchema(Schema):
     argon2_iterations = number("ARGON2_ITERATIONS", 2, 2, 100)
     argon2_memory = number("ARGON2_MEMORY", 19 * 1024, 19 * 1024, 4 * 1024 * 1024)
     argon2_parallelism = number("ARGON2_PARALLELISM", 1, 1, 64)
-    backup_url = fields.String(
-        data_key="BACKUP_URL",
-        load_default="",
-        validate=Regexp(
-            r"(s3://[a-z0-9][a-z0-9.-]+(/[\w!.*'()/-]*)?|(file://)?/.*)\Z",
-            re.ASCII,
-            error="must be s3://bucket/prefix, or a folder's absolute path.",
-        ),
-    )
+    backup_url = storage("BACKUP_URL")
     cors_origins = Origins(
         data_key="CORS_ORIGINS", load_default=frozenset({"http://localhost:3000"})
     )
@@ -109,15 +104,15 @@ class _SettingsSchema(Schema):
     )
     debug = switch("FLASK_DEBUG", default=False)
     docs_enabled = switch("DOCS_ENABLED", default=None)
-    frontend_url = fields.String(
-        data_key="FRONTEND_URL",
-        load_default="http://localhost:3000",
-        validate=Regexp(r"https?://[!-~]+\Z", error="must be an http or https URL."),
-    )
+    frontend_url = web_url("FRONTEND_URL", "http://localhost:3000")
     # Read by gunicorn.conf.py as well.
     log_format = choice("LOG_FORMAT", "json", "text")
     log_level = choice("LOG_LEVEL", "info", "debug", "warning", "error")
     mail_from = fields.String(data_key="MAIL_FROM", load_default="Playlist <no-reply@localhost>")
+    # In MiB, for each user.
+    media_quota = number("MEDIA_QUOTA", 200, 1, 1024 * 1024)
+    media_storage = storage("MEDIA_STORAGE")
+    media_url = web_url("MEDIA_URL", "")
     password_blocklist = switch("PASSWORD_BLOCKLIST", default=None)
     ratelimit_address = limit("RATELIMIT_ADDRESS", Limit(100, MINUTE))
     ratelimit_enabled = switch("RATELIMIT_ENABLED", default=True)
@@ -155,6 +150,11 @@ class _SettingsSchema(Schema):
         if data.get("app_env") == "production" and data.get("debug"):
             raise ValidationError("must be off in production.", "FLASK_DEBUG")
 
+    @validates_schema(skip_on_field_errors=False)
+    def _pictures_have_an_address(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("media_storage") and data.get("media_url") == "":
+            raise ValidationError("is not set; MEDIA_STORAGE is served below it.", "MEDIA_URL")
+
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def _no_plain_text_by_chance(
         self, data: dict[str, Any], given: dict[str, str], **_: Any
@@ -186,14 +186,14 @@ class _SettingsSchema(Schema):
 def load_settings(environ: Mapping[str, str], instance: Path) -> Settings:
     """Read the settings from environment variables; an empty variable counts as unset.
 
-    In development the secret key and the address of the embedded database default to what
-    is kept in `instance`, a folder of this checkout that git ignores.
+    In development the secret key, the address of the embedded database and the storage of
+    pictures default to what is in `instance`, a folder of this checkout that git ignores.
 
     :raises SettingsError: naming every variable at fault, and what to do about it.
     """
     given = {name: value for name, value in environ.items() if value}
     if given.get("APP_ENV") == "development":
-        given = development_defaults(instance) | given
+        given = development_defaults(instance, given.get("PORT", "3001")) | given
     try:
         settings: Settings = _SettingsSchema().load(given)
     except ValidationError as error:

@@ -13,7 +13,8 @@ from uuid import uuid4
 
 from playlist_api.events import EVENT
 from playlist_api.logs import LINES
-from playlist_api.schemas.bodies import page_query
+from playlist_api.schemas.cursors import SORTS
+from playlist_api.schemas.files import WRITTEN_AS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -24,7 +25,12 @@ PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}.*")
 """Of whoever traces requests: https://www.w3.org/TR/trace-context/#traceparent-header"""
 
-PARAMETERS = frozenset(field.data_key for field in page_query.fields.values())
+SHOWN = re.compile(
+    rf"(page|limit)=[0-9]+|year=[0-9]{{4}}(\.\.[0-9]{{4}})?|sort=({'|'.join(SORTS)})"
+    rf"|dryRun=(true|false)|format=({'|'.join(WRITTEN_AS)})"
+)
+"""The parameters of which no part is a person's own words. Any other may be a secret that went
+astray, and what people search for is theirs; so is a cursor, which may hold a title."""
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +93,6 @@ def _trace(environ: WSGIEnvironment) -> dict[str, str]:
 
 def _url(environ: WSGIEnvironment) -> str:
     path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
-    # A parameter that the API does not expect may be a secret that went astray.
-    shown = [
-        f"{name}={value}" if name in PARAMETERS and value.isdecimal() else "***"
-        for name, value in parse_qsl(environ["QUERY_STRING"], keep_blank_values=True)
-    ]
+    given = map("=".join, parse_qsl(environ["QUERY_STRING"], keep_blank_values=True))
+    shown = [parameter if SHOWN.fullmatch(parameter) else "***" for parameter in given]
     return f"{path}?{'&'.join(shown)}" if shown else path

@@ -8,6 +8,7 @@ from inspect import cleandoc
 from typing import Any
 
 from flask import Flask
+from marshmallow import Schema
 from werkzeug.routing import Rule
 
 from playlist_api.errors import code_of
@@ -15,6 +16,7 @@ from playlist_api.openapi.components import ALWAYS
 from playlist_api.openapi.json_schema import example_of
 from playlist_api.operations import Answer, Operation, operation_of
 from playlist_api.schemas.answers import MovieAnswer, SessionListAnswer
+from playlist_api.schemas.files import list_answer
 
 PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "movie_id": {"schema": {"type": "integer", "format": "int64", "minimum": 0}, "example": 42},
@@ -23,6 +25,8 @@ PATH_PARAMETERS: dict[str, dict[str, Any]] = {
         "example": "b3d1f2a6-6c0e-4a5b-8d57-90f1c2e3a4b5",
     },
 }
+
+CSV = "title,year\r\nHeat,1995\r\n"
 
 LINKED: dict[type, tuple[str, str]] = {
     MovieAnswer: ("movie_id", "$response.body#/id"),
@@ -97,7 +101,18 @@ def describe(call: Call, others: Iterable[Call]) -> dict[str, Any]:
     if operation.body:
         content = {"schema": operation.body, "example": example_of(operation.body)}
         described["requestBody"] = {"required": True, "content": {"application/json": content}}
+    if operation.upload:
+        described["requestBody"] = {"required": True, "content": _files(operation.upload)}
     return described
+
+
+def _files(part: Schema) -> dict[str, Any]:
+    # What is in a file no schema tells; the examples are those that can be tried.
+    return {
+        "multipart/form-data": {"schema": part, "example": {"file": CSV}},
+        "text/csv": {"schema": {"type": "string"}, "example": CSV},
+        "application/json": {"schema": {}, "example": example_of(list_answer)},
+    }
 
 
 def _methods(rule: Rule) -> list[str]:
@@ -134,10 +149,11 @@ def _success(answer: Answer) -> dict[str, Any]:
     if answer.schema is None:
         return {"description": "Done; there is no body.", "headers": headers}
     content = {"schema": answer.schema, "example": example_of(answer.schema)}
+    others = {also: {"schema": {"type": "string"}, "example": CSV} for also in answer.also}
     return {
         "description": cleandoc(type(answer.schema).__doc__ or ""),
         "headers": headers,
-        "content": {"application/json": content},
+        "content": {"application/json": content, **others},
     }
 
 

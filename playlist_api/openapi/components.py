@@ -59,8 +59,8 @@ ANSWER_HEADERS = {
     "Cache-Control": ("Nothing is to be kept by caches.", "no-store"),
     "ETag": ("Names this state of what was read or changed.", ETAG),
     "Link": (
-        "Where the next page is, if there is one (RFC 8288).",
-        '</movies?cursor=AAZg7u-vdAEAAAAAAAAAKg&limit=20>; rel="next"',
+        "Where the next page is, and the one before, if there are such (RFC 8288).",
+        '</movies?cursor=AgAAAAAAAAAqAAZg7u-vdAE&limit=20>; rel="next"',
     ),
     "Location": ("Where the new movie is.", "/movies/42"),
     "Set-Cookie": ("Sets, or clears, the refresh token.", COOKIE),
@@ -101,8 +101,13 @@ FAILURES = {
         "This was changed since you read it. Please read it again.",
         (),
     ),
-    413: ("The body has more than 1 MiB.", None, ()),
-    414: ("The address has more than 4,094 bytes.", None, ()),
+    413: (
+        "The body has more than 1 MiB; of a movie, with which a picture may come, more than 4; of a"
+        " file of movies, more than 10.",
+        None,
+        (),
+    ),
+    414: ("The address has more than about 8,000 bytes.", None, ()),
     415: (
         "The body is something else than JSON.",
         "The body must be JSON, with Content-Type: application/json.",

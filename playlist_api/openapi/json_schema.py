@@ -7,15 +7,17 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema, fields
 from marshmallow.validate import Regexp
 
+from playlist_api.models import URL_LENGTH
 from playlist_api.schemas.cursors import Cursor
 from playlist_api.schemas.fields import (
     EmailAddress,
+    Flag,
     Text,
     Timestamp,
     Trimmed,
     WholeNumber,
-    web_address,
 )
+from playlist_api.schemas.pictures import FORMATS, LONGEST_DATA_URL, ImageUrl
 
 CONTROL = r"\u0000-\u001f\u007f-\u009f"
 CLEAN = f"^[^{CONTROL}]*$"
@@ -26,6 +28,8 @@ ANCHOR = r"\Z"
 """Python's end of a text; in JavaScript's regular expressions it is `$`."""
 
 WEB_ADDRESS = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\\]+$"
+PICTURE = rf"^data:({'|'.join(FORMATS)});base64,[A-Za-z0-9+/]+={{0,2}}$"
+"""As browsers write it."""
 
 
 class Converter(OpenAPIConverter):
@@ -41,13 +45,20 @@ class Converter(OpenAPIConverter):
         default = dict(super().field2default(field, **kwargs))
         return default if default.get("default") is not None else {}
 
+    def field2length(self, field: fields.Field[Any], **kwargs: Any) -> dict[str, Any]:
+        """Leave the length to what the text is."""
+        if isinstance(field, ImageUrl):
+            return {}
+        return dict(super().field2length(field, **kwargs))
+
     def field2pattern(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
         """Tell of text what its field and its checks let pass."""
         told: dict[str, Any] = {}
         if isinstance(field, EmailAddress):
             return {"format": "idn-email"}
-        if web_address in field.validators:
-            return {"format": "uri", "pattern": WEB_ADDRESS}
+        if isinstance(field, ImageUrl):
+            address = {"format": "uri", "pattern": WEB_ADDRESS, "maxLength": URL_LENGTH}
+            return {"anyOf": [address, {"pattern": PICTURE, "maxLength": LONGEST_DATA_URL}]}
         if isinstance(field, Text):
             told["pattern"] = TRIMMED if isinstance(field, Trimmed) else CLEAN
         for check in field.validators:
@@ -67,7 +78,12 @@ class Plugin(MarshmallowPlugin):
     def init_spec(self, spec: Any) -> None:
         """Map the fields that marshmallow does not know."""
         super().init_spec(spec)
-        known = {Cursor: fields.String, Timestamp: fields.DateTime, WholeNumber: fields.Integer}
+        known = {
+            Cursor: fields.String,
+            Flag: fields.Boolean,
+            Timestamp: fields.DateTime,
+            WholeNumber: fields.Integer,
+        }
         for field, kind in known.items():
             self.map_to_openapi_type(field, kind)  # type: ignore[no-untyped-call]
 

@@ -134,6 +134,20 @@ class IdempotencyKeyAnswer(Answer):
     expires_at = Timestamp()
 
 
+class PictureAnswer(Answer):
+    """A picture that somebody has sent, and the bytes that it takes with the small one of it."""
+
+    example = {
+        "name": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.jpg",
+        "bytes": 183402,
+        "createdAt": "2026-11-23T10:20:00.000001Z",
+    }
+
+    name = fields.String()
+    bytes = fields.Integer(metadata={"format": "int64"})
+    created_at = Timestamp()
+
+
 class ExportAnswer(Answer):
     """Everything that the service holds on somebody."""
 
@@ -144,6 +158,7 @@ class ExportAnswer(Answer):
     sessions = fields.List(fields.Nested(SessionAnswer))
     password_resets = fields.List(fields.Nested(PasswordResetLinkAnswer))
     idempotency_keys = fields.List(fields.Nested(IdempotencyKeyAnswer))
+    pictures = fields.List(fields.Nested(PictureAnswer))
     movies = fields.List(fields.Nested(MovieAnswer))
 
 
@@ -156,8 +171,20 @@ class PageMetaAnswer(Answer):
         allow_none=True, metadata={"description": "Null where a `cursor` was asked for instead."}
     )
     limit = fields.Integer()
-    total = fields.Integer()
+    total = fields.Integer(metadata={"description": "Movies in the list, or those found."})
     total_pages = fields.Integer()
+    next = fields.String(
+        allow_none=True,
+        metadata={
+            "always": False,
+            "description": "The `cursor` of what follows, if there is more; given with a `search`,"
+            " `year`, `sort` or `cursor`.",
+        },
+    )
+    previous = fields.String(
+        allow_none=True,
+        metadata={"always": False, "description": "The same of what comes before."},
+    )
 
 
 class MoviePageAnswer(Answer):

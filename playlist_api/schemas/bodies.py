@@ -5,11 +5,11 @@ The class's docstring and `example` are what the OpenAPI document says of it.
 
 from typing import Any
 
-from marshmallow import ValidationError, validates_schema
-from marshmallow.validate import Length, Regexp
+from marshmallow import ValidationError, fields, validates_schema
+from marshmallow.validate import Length, OneOf, Regexp
 
 from playlist_api.models import NAME_LENGTH, TITLE_LENGTH, URL_LENGTH
-from playlist_api.schemas.cursors import Cursor
+from playlist_api.schemas.cursors import NEWEST_FIRST, SORTS, Cursor
 from playlist_api.schemas.fields import (
     CamelCase,
     EmailAddress,
@@ -20,6 +20,7 @@ from playlist_api.schemas.fields import (
     not_blank,
     web_address,
 )
+from playlist_api.schemas.pictures import ImageUrl
 from playlist_api.security.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, weakness
 
 PAGE_SIZE = 20
@@ -115,8 +116,8 @@ class PasswordReset(CamelCase):
     new_password = NewPassword()
 
 
-class NewMovie(CamelCase):
-    """A movie to be put on a list; what is left out is null."""
+class ImportedMovie(CamelCase):
+    """A movie as files have it; what is left out is null."""
 
     example: dict[str, Any] = {
         "title": "Heat",
@@ -140,14 +141,37 @@ class NewMovie(CamelCase):
     )
 
 
+class NewMovie(ImportedMovie):
+    """A movie to be put on a list; what is left out is null."""
+
+    image_url = ImageUrl(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": (
+                "An absolute http or https URL, without credentials; or the picture itself, a PNG,"
+                " JPEG, WebP or GIF of at most 2 MiB, as a `data:` URL in base64. The answer then"
+                " has the URL where it is kept."
+            )
+        },
+    )
+
+
 class MovieChanges(NewMovie):
     """Changes of a movie; fields left out keep their value, and null clears."""
 
     example = {"year": "1996", "imageUrl": None}
 
 
+def in_order(years: str) -> None:
+    """Refuse a range of years that ends before it begins."""
+    first, _, last = years.partition("..")
+    if last and last < first:
+        raise ValidationError("Must begin with the earlier year.")
+
+
 class PageQuery(CamelCase):
-    """Which part of a list is asked for."""
+    """Which part of a list is asked for, and in which order."""
 
     page = WholeNumber(
         1,
@@ -162,8 +186,34 @@ class PageQuery(CamelCase):
     )
     cursor = Cursor(
         metadata={
-            "description": "Where the page begins, as a `Link` says it; not together with `page`.",
-            "examples": ["AAZg7u-vdAEAAAAAAAAAKg"],
+            "description": "Where the page begins or ends, as a `Link` or `meta` says it; not"
+            " together with `page`, nor with a `sort` that is not its own.",
+            "examples": ["AgAAAAAAAAAqAAZg7u-vdAE"],
+        },
+    )
+    search = Text(
+        at_most(TITLE_LENGTH),
+        metadata={
+            "description": "Words of the title, whatever their order, case and accents; the last"
+            " one may be the beginning of a word.",
+            "examples": ["redemption shaw"],
+        },
+    )
+    year = Text(
+        Regexp(r"[0-9]{4}(\.\.[0-9]{4})?\Z", error="Must be like 1999 or 1990..1999."),
+        in_order,
+        metadata={
+            "description": "A year, or the first and the last one.",
+            "examples": ["1999", "1990..1999"],
+        },
+    )
+    sort = fields.String(
+        validate=OneOf(SORTS, error=f"Must be one of {', '.join(SORTS)}."),
+        error_messages={"invalid": "Must be a string."},
+        metadata={
+            "description": "The order; a `-` turns it around. By default it is that of the"
+            f" `cursor`, or `{NEWEST_FIRST}`. A movie without a year is older than all others.",
+            "examples": ["title"],
         },
     )
 
@@ -175,6 +225,7 @@ password_change = PasswordChange()
 confirmation = Confirmation()
 forgotten_password = ForgottenPassword()
 password_reset = PasswordReset()
+imported_movie = ImportedMovie()
 movie_body = NewMovie()
 movie_changes = MovieChanges(partial=True)
 page_query = PageQuery()

@@ -127,6 +127,16 @@ class WholeNumber(fields.Field[int]):
         return int(value)
 
 
+class Flag(fields.Field[bool]):
+    """Whether or not, as a parameter of a query: marshmallow's own would take `on` and `1`."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        # A parameter given twice arrives as a list.
+        if value not in ("true", "false"):
+            raise ValidationError("Must be true or false.")
+        return bool(value == "true")
+
+
 class Timestamp(fields.Field[datetime]):
     """A moment as ISO 8601 in UTC, ending in `Z`."""
 

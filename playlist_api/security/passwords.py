@@ -1,18 +1,15 @@
 """Password hashing, bounded in what it may take, and the passwords that are too weak."""
 
 import secrets
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from threading import BoundedSemaphore
-from typing import TypeVar, cast
+from typing import cast
 
 from flask import Flask, current_app
 from passlib.context import CryptContext
 
 from playlist_api import metrics
 from playlist_api.config.settings import Settings
-from playlist_api.errors import ServiceUnavailable
+from playlist_api.turns import Turns
 
 SHORTEST_PASSWORD = 8
 """Characters: NIST SP 800-63B, section 3.1.1.2."""
@@ -25,11 +22,9 @@ TELLING_LENGTH = 4
 
 HASHING, WAITING, PATIENCE = 1, 20, 5.0
 """In each worker, how many threads hash, each of which keeps 19 MiB, and how many requests wait for
-that so many seconds. The rest of a worker's threads are left for calls that need no hash."""
+that so many seconds."""
 
 BUSY = "Too many people are signing in. Please try again in a moment."
-
-T = TypeVar("T")
 
 
 class PasswordHasher:
@@ -45,16 +40,14 @@ class PasswordHasher:
             argon2__parallelism=parallelism,
         )
         self._nobodys_hash = self._context.hash(secrets.token_urlsafe())
-        self._places = BoundedSemaphore(HASHING + WAITING)
-        # In threads of their own, for each thread that ever hashes keeps that memory.
-        self._threads = ThreadPoolExecutor(HASHING, thread_name_prefix="argon2")
+        self._turns = Turns(HASHING, WAITING, PATIENCE, busy=BUSY, gauge=metrics.hashing)
 
     def hash(self, password: str) -> str:
         """Hash a password of up to `LONGEST_PASSWORD` characters.
 
         :raises ServiceUnavailable: when too many passwords are being hashed already.
         """
-        return self._in_turn(self._context.hash, password)
+        return self._turns.take(self._context.hash, password)
 
     def verify(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
         """Check a password, at the same cost when there is no such user (a hash of None).
@@ -65,22 +58,8 @@ class PasswordHasher:
         # Nobody has a longer password, and passlib raises for one of 4,097 characters.
         candidate = password if len(password) <= LONGEST_PASSWORD else ""
         known = password_hash or self._nobodys_hash
-        right, new_hash = self._in_turn(self._context.verify_and_update, candidate, known)
+        right, new_hash = self._turns.take(self._context.verify_and_update, candidate, known)
         return right and password_hash is not None, new_hash
-
-    def _in_turn(self, work: Callable[..., T], *arguments: str) -> T:
-        if not self._places.acquire(blocking=False):
-            raise ServiceUnavailable(BUSY)
-        metrics.hashing.inc()
-        hashing = self._threads.submit(work, *arguments)
-        try:
-            return hashing.result(PATIENCE)
-        except TimeoutError:
-            hashing.cancel()
-            raise ServiceUnavailable(BUSY) from None
-        finally:
-            metrics.hashing.dec()
-            self._places.release()
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -1,29 +1,26 @@
 """What people do with their own account: change it, take their data, and leave."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from marshmallow import ValidationError
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session as OrmSession
 
 from playlist_api import events
 from playlist_api.database import db, violates
 from playlist_api.deadline import patience
 from playlist_api.errors import Conflict, Unauthorized
-from playlist_api.models import IdempotencyKey, Movie, PasswordReset, Session, User
+from playlist_api.models import IdempotencyKey, PasswordReset, Session, StoredPicture, User
 from playlist_api.security.passwords import hasher, weakness
 from playlist_api.security.tokens import Caller
 from playlist_api.services.auth import EMAIL_TAKEN, confirmed, locked
+from playlist_api.services.exports import movies_of
 from playlist_api.services.queries import account, as_account
 from playlist_api.services.sessions import SESSION_ENDED, ListedSession, list_sessions
-
-EXPORTED_AT_ONCE = 500
-"""Movies that an export holds in memory at a time."""
 
 LONGEST_DELETION = 30
 """Seconds: a million movies take a few."""
@@ -41,7 +38,8 @@ class Export:
     sessions: Iterable[ListedSession]
     password_resets: Iterable[PasswordReset]
     idempotency_keys: Iterable[IdempotencyKey]
-    movies: Iterable[Movie]
+    pictures: Iterable[StoredPicture]
+    movies: Iterable[dict[str, Any]]
 
 
 def find_account(caller: Caller) -> dict[str, Any]:
@@ -134,6 +132,7 @@ def export(user: User, current: UUID) -> Export:
     """Gather everything that the service holds on the user, who asks in the current session."""
     resets = select(PasswordReset).where(PasswordReset.user_id == user.id)
     keys = select(IdempotencyKey).where(IdempotencyKey.user_id == user.id)
+    pictures = select(StoredPicture).where(StoredPicture.owner_id == user.id)
     events.record("account_exported", userId=user.id)
     return Export(
         datetime.now(UTC),
@@ -141,13 +140,6 @@ def export(user: User, current: UUID) -> Export:
         list_sessions(user, current).items,
         db.session.scalars(resets).all(),
         db.session.scalars(keys).all(),
-        _movies(db.engine, user.id),
+        db.session.scalars(pictures).all(),
+        movies_of(user.id),
     )
-
-
-def _movies(engine: Engine, owner_id: UUID) -> Iterator[Movie]:
-    oldest_first = select(Movie).where(Movie.owner_id == owner_id)
-    oldest_first = oldest_first.order_by(Movie.created_at, Movie.id)
-    # They are read while they are sent, when the request's own session is closed already.
-    with OrmSession(engine) as session:
-        yield from session.scalars(oldest_first, execution_options={"yield_per": EXPORTED_AT_ONCE})

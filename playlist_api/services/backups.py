@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 from playlist_api.services import dumps, snapshots
 from playlist_api.storage import File, Storage, StorageError
 
-NAME = re.compile(r"([0-9]{8}T[0-9]{6}Z-[0-9a-f]{6})\.(dump|json)(\.partial)?")
+NAME = re.compile(r"([0-9]{8}T[0-9]{6}Z-[0-9a-f]{6})\.(dump|json)(\.[0-9a-f]{8}\.partial)?")
 
 LONGEST_DESCRIPTION = 1024 * 1024
 

@@ -1,33 +1,24 @@
 """A user's list of movies."""
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC
-from itertools import islice
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api import events
 from playlist_api.database import db, violates
 from playlist_api.errors import Forbidden, NotFound, Unauthorized
-from playlist_api.models import ADMIN, Movie, User
-from playlist_api.schemas.cursors import Place
+from playlist_api.models import ADMIN, LARGEST_ID, Movie, User
+from playlist_api.security.pictures import Picture
 from playlist_api.security.tokens import Caller
 from playlist_api.services.idempotency import add_first
-from playlist_api.services.pages import numbered_page, page_after
+from playlist_api.services.pictures import kept_for_caller, kept_for_owner
 from playlist_api.services.queries import (
     as_movie,
     new_movie,
     one_movie,
 )
 from playlist_api.services.sessions import SESSION_ENDED
-
-LARGEST_ID = 2**63 - 1
-"""PostgreSQL's largest bigint, beyond which a comparison would be an error."""
-
-BATCH = 1000
-"""Rows that an import sends at a time."""
 
 Check = Callable[[Movie], None]
 """Looks at a movie that is about to be changed, and raises to prevent it."""
@@ -55,53 +46,18 @@ def _check_access(movie_id: int, owner_id: Any, user_id: Any, role: str) -> None
         raise Forbidden("This movie is on somebody else's list.")
 
 
-def list_movies(
-    caller: Caller, page: int, limit: int, cursor: Place | None = None
-) -> tuple[dict[str, Any], Place | None]:
-    """Return a page of the caller's list, newest first, and after which place there is more.
-
-    A page past the end is empty. With a cursor it is what follows that place, and has no number.
-
-    :raises Unauthorized: when the caller's session has ended.
-    """
-    if cursor is not None:
-        return _list_after(cursor, caller, limit)
-    offset = min((page - 1) * limit, LARGEST_ID)
-    total, items = _listed(numbered_page(caller, limit=limit, offset=offset))
-    return _page(items, page, limit, total), _end(items, total > offset + len(items))
-
-
-def _list_after(cursor: Place, caller: Caller, limit: int) -> tuple[dict[str, Any], Place | None]:
-    # One more, for nothing else says whether there is.
-    total, items = _listed(page_after(caller, limit=limit + 1, **cursor._asdict()))
-    return _page(items[:limit], None, limit, total), _end(items[:limit], len(items) > limit)
-
-
-def _listed(rows: list[tuple[Any, ...]]) -> tuple[int, list[dict[str, Any]]]:
-    if not rows:
-        raise Unauthorized(SESSION_ENDED)
-    return rows[0][0], [as_movie(row) for _, *row in rows if row[0] is not None]
-
-
-def _page(items: Any, page: int | None, limit: int, total: int) -> dict[str, Any]:
-    meta = {"page": page, "limit": limit, "total": total, "totalPages": -(-total // limit)}
-    return {"items": items, "meta": meta}
-
-
-def _end(items: list[dict[str, Any]], more: bool) -> Place | None:
-    if not (items and more):
-        return None
-    return Place(items[-1]["createdAt"].replace(tzinfo=UTC), items[-1]["id"])
-
-
 def add_movie(caller: Caller, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
     """Put a movie on the caller's list; with an idempotency key, at most once.
 
-    Whoever repeats the call with the key gets the movie as it was when it was added.
+    Whoever repeats the call with the key gets the movie as it was when it was added. A picture
+    among the fields is kept, and the movie has its URL.
 
     :raises Conflict: when the key was used for a movie with other fields.
     :raises Unauthorized: when the caller's session has ended.
+    :raises ValidationError: when the caller's pictures would take too much room.
+    :raises ServiceUnavailable: when pictures cannot be kept at the moment.
     """
+    fields = kept_for_caller(fields, caller)
     try:
         if key is not None:
             return add_first(caller, fields, key)
@@ -118,23 +74,30 @@ def find_movie(user: User, movie_id: int) -> Movie:
 
     :raises NotFound, Forbidden: as `read_movie` does.
     """
-    movie = _movie(movie_id)
-    _check_access(movie_id, movie and movie.owner_id, user.id, user.role)
+    _movie(user, movie_id)
     # Locked only now, so that nobody holds up what is not theirs.
-    movie = _movie(movie_id, with_for_update=True, populate_existing=True)
+    return _movie(user, movie_id, with_for_update=True, populate_existing=True)
+
+
+def _movie(user: User, movie_id: int, **how: Any) -> Movie:
+    movie = db.session.get(Movie, movie_id, **how) if movie_id <= LARGEST_ID else None
     _check_access(movie_id, movie and movie.owner_id, user.id, user.role)
     return cast(Movie, movie)
-
-
-def _movie(movie_id: int, **how: Any) -> Movie | None:
-    return db.session.get(Movie, movie_id, **how) if movie_id <= LARGEST_ID else None
 
 
 def change_movie(user: User, movie_id: int, changes: Mapping[str, Any], check: Check) -> Movie:
     """Set the given fields of a movie, if the check lets it pass, and keep the others.
 
+    A picture among them is kept for the movie's owner, and the movie gets its URL.
+
     :raises NotFound, Forbidden: as `read_movie` does.
+    :raises ValidationError, ServiceUnavailable: as `add_movie` does.
     """
+    if isinstance(changes.get("image_url"), Picture):
+        # Before the movie is locked, for keeping one takes a while.
+        movie = _movie(user, movie_id)
+        check(movie)
+        changes = kept_for_owner(changes, movie.owner_id)
     movie = find_movie(user, movie_id)
     check(movie)
     for name, value in changes.items():
@@ -152,16 +115,3 @@ def delete_movie(user: User, movie_id: int, check: Check) -> None:
     check(movie)
     db.session.delete(movie)
     db.session.commit()
-
-
-def import_movies(user: User, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Put many movies on the user's list, all or none of them; return how many."""
-    remaining, imported = iter(rows), 0
-    while batch := [{"owner_id": user.id, **row} for row in islice(remaining, BATCH)]:
-        db.session.execute(insert(Movie), batch)
-        imported += len(batch)
-    db.session.commit()
-    # Plans that were made while the table was small would be kept until autovacuum comes by.
-    db.session.execute(text('ANALYZE "Movie", "MovieCount"'))
-    db.session.commit()
-    return imported

@@ -6,29 +6,31 @@ session has ended, and nobody misses what was written before they asked, by whom
 however far the replica is behind.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Select, String, Text, bindparam, cast, func, literal_column, select, true
+from sqlalchemy import String, Text, bindparam, cast, func, literal_column, select
 
 from playlist_api import replica
 from playlist_api.models import MovieCount
-from playlist_api.schemas.answers import movie_answer
 from playlist_api.security.tokens import Caller
-from playlist_api.services import queries
-from playlist_api.services.queries import after, caller, newest_first
-from playlist_api.statements import Query, columns_of
+from playlist_api.services.orders import Pages, Source, pages_of
+from playlist_api.services.queries import caller
+from playlist_api.statements import Query
 
 Rows = list[tuple[Any, ...]]
+
+_total = func.coalesce(MovieCount.movies, 0)
+# Joined before the page, the total is looked up once, and not for each of its rows.
+_callers = caller.outerjoin(MovieCount, MovieCount.owner_id == caller.c.id)
+
+newest = pages_of(Source(_callers, caller.c.id, _total), "of_movies")
+"""The pages of the primary."""
 
 # Who last changed the row that every change of the list changes: a replica has the very same rows.
 _version = cast(literal_column('"MovieCount".xmin'), Text)
 
-list_version = Query(
-    "list_version",
-    select(func.coalesce(MovieCount.movies, 0), _version).select_from(
-        caller.outerjoin(MovieCount, MovieCount.owner_id == caller.c.id)
-    ),
-)
+list_version = Query("list_version", select(_total, _version).select_from(_callers))
 """How many movies the caller has, and which version of their list is the newest."""
 
 _counted = (
@@ -39,42 +41,33 @@ _counted = (
     )
     .cte("counted")
 )
-_page = newest_first(_counted.c.ownerId)
+
+of_version = pages_of(Source(_counted, _counted.c.ownerId, _counted.c.movies), "of_version")
+"""The same of one version of a list; there is no row if that is not there."""
 
 
-def _of_version(page: Select[Any]) -> Select[Any]:
-    joined = page.lateral("page")
-    columns = _counted.c.movies, *columns_of(joined, movie_answer.names)
-    return select(*columns).select_from(_counted.outerjoin(joined, true()))
+def numbered_page(caller: Caller, sort: str, **wanted: Any) -> Rows:
+    """Read a page that begins at an offset; no row says that the caller's session has ended."""
+    return _read(caller, lambda pages: pages.numbered[sort], wanted)
 
 
-page_of_version = Query("page_of_version", _of_version(_page.offset(bindparam("offset"))))
-"""What `page_of_movies` gives, of one version of a list; no row if it is not there."""
-
-page_after_of_version = Query("page_after_of_version", _of_version(_page.where(after)))
-"""The same of `page_after_cursor`."""
+def page_onwards(caller: Caller, sort: str, **wanted: Any) -> Rows:
+    """Read a page that begins at a place, in the same way."""
+    return _read(caller, lambda pages: pages.onwards[sort], wanted)
 
 
-def numbered_page(caller: Caller, **wanted: Any) -> Rows:
-    """Return the total and a movie in each row, one row of nulls if the page is empty.
-
-    There is no row if the caller's session has ended.
-    """
-    return _read(caller, queries.page_of_movies, page_of_version, wanted)
+def page_found(caller: Caller, sort: str, **wanted: Any) -> Rows:
+    """Read either of the movies that are searched for, in the same way."""
+    return _read(caller, lambda pages: pages.found[sort], wanted)
 
 
-def page_after(caller: Caller, **wanted: Any) -> Rows:
-    """Return the same of a page that begins after a place in the list."""
-    return _read(caller, queries.page_after_cursor, page_after_of_version, wanted)
-
-
-def _read(caller: Caller, primary: Query, replicated: Query, wanted: dict[str, Any]) -> Rows:
+def _read(caller: Caller, choose: Callable[[Pages], Query], wanted: dict[str, Any]) -> Rows:
     found = replica.due()
     if not found:
-        return primary(**wanted, **caller._asdict())
+        return choose(newest)(**wanted, **caller._asdict())
     for total, version in list_version(**caller._asdict()):
         if not total:
-            return [(0, None)]
-        rows = found.ask(replicated, user_id=caller.user_id, version=version, **wanted)
-        return rows or primary(**wanted, **caller._asdict())
+            return [(0, False, None)]
+        rows = found.ask(choose(of_version), user_id=caller.user_id, version=version, **wanted)
+        return rows or choose(newest)(**wanted, **caller._asdict())
     return []

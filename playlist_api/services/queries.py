@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
-    ColumnElement,
+    BigInteger,
     DateTime,
     Interval,
     Select,
@@ -23,9 +23,8 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.sql.selectable import LateralFromClause
 
-from playlist_api.models import IdempotencyKey, Movie, MovieCount, Session, User
+from playlist_api.models import IdempotencyKey, Movie, Session, User
 from playlist_api.schemas.answers import movie_answer, user_answer
 from playlist_api.security.callers import live_user
 from playlist_api.statements import Change, Query, columns_of
@@ -78,8 +77,11 @@ _unchanged = select(User).where(
 new_account = Change("new_account", _with_session(_added.returning(User).cte("owner")))
 """Adds a user and a session, and returns the user; no row if the e-mail has an account."""
 
-# The lock lets a change of the password end this session too, or this one wait for it.
-new_session = Change("new_session", _with_session(_unchanged.with_for_update().cte("owner")))
+# The lock lets a change of the password end this session too, or this one wait for it; it is of
+# the kind that who adds movies is not held up by, nor holds up.
+new_session = Change(
+    "new_session", _with_session(_unchanged.with_for_update(key_share=True).cte("owner"))
+)
 """Adds a session, and returns its user; no row if the user is gone or their password another."""
 
 _live = select(Session.id).where(
@@ -104,35 +106,21 @@ one_movie = Query(
 """The caller's id and role, and the movie, whosever it is; nulls if there is none."""
 
 
-def newest_first(owner_id: ColumnElement[Any]) -> Select[Any]:
-    """Choose somebody's movies in the order of their list, up to a limit."""
-    order = Movie.created_at.desc(), Movie.id.desc()
-    own = select(Movie).where(Movie.owner_id == owner_id)
-    return own.order_by(*order).limit(bindparam("limit"))
-
-
-_newest_first = newest_first(caller.c.id)
-
-
-def _with_total(page: LateralFromClause) -> Select[Any]:
-    # Joined before the page, the total is looked up once, and not for each of its rows.
-    counted = caller.outerjoin(MovieCount, MovieCount.owner_id == caller.c.id)
-    columns = func.coalesce(MovieCount.movies, 0), *columns_of(page, movie_answer.names)
-    return select(*columns).select_from(counted.outerjoin(page, true()))
-
-
-page_of_movies = Query(
-    "page_of_movies", _with_total(_newest_first.offset(bindparam("offset")).lateral("page"))
+next_oldest = Query(
+    "next_oldest",
+    select(*columns_of(Movie, movie_answer.names))
+    .where(
+        Movie.owner_id == bindparam("user_id", type_=Uuid),
+        tuple_(Movie.created_at, Movie.id)
+        > tuple_(
+            bindparam("created_at", type_=DateTime(timezone=True)),
+            bindparam("id", type_=BigInteger),
+        ),
+    )
+    .order_by(Movie.created_at, Movie.id)
+    .limit(bindparam("limit")),
 )
-"""The total and a movie in each row, in the page's order; one row of nulls if it is empty."""
-
-# A comparison of rows is one range of the index, wherever in a long list it begins.
-after = tuple_(Movie.created_at, Movie.id) < tuple_(bindparam("created_at"), bindparam("id"))
-
-page_after_cursor = Query(
-    "page_after_cursor", _with_total(_newest_first.where(after).lateral("page"))
-)
-"""The same of a page that begins after a place in the list, wherever that is."""
+"""Somebody's movies from a place in their list on, the oldest first."""
 
 _fields = (
     bindparam("title", type_=String),

@@ -6,7 +6,7 @@ from sqlalchemy import delete, func, select
 
 from playlist_api import events
 from playlist_api.database import db
-from playlist_api.models import Movie, Session, User
+from playlist_api.models import MovieCount, Session, User
 
 
 def all_users() -> Iterable[User]:
@@ -17,7 +17,7 @@ def all_users() -> Iterable[User]:
 
 def holdings(user: User) -> tuple[int, int]:
     """Count the user's movies and sessions."""
-    movies = select(func.count()).where(Movie.owner_id == user.id)
+    movies = select(MovieCount.movies).where(MovieCount.owner_id == user.id)
     sessions = select(func.count()).where(Session.user_id == user.id)
     return db.session.scalar(movies) or 0, db.session.scalar(sessions) or 0
 

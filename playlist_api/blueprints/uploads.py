@@ -1,0 +1,72 @@
+"""From a file that the client sent, in a form or as it is, to its content."""
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any, TypeVar
+
+from flask import request
+from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+
+from playlist_api.blueprints.loading import handing, read_body
+from playlist_api.operations import operation_of
+
+LONGEST_FILE = 10 * 1024 * 1024
+"""Bytes: more than the lists of a lifetime, and what a worker reads in a few seconds."""
+
+LONGEST_FRAME = 64 * 1024
+"""Bytes of a form around its file, and of its other parts."""
+
+MOST_PARTS = 10
+
+T = TypeVar("T")
+
+
+def upload(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Hand the view the bytes of a file, which the schema describes as the part of a form.
+
+    Other bodies than forms are the file themselves, whatever their `Content-Type` says.
+
+    :raises RequestEntityTooLarge: when the file has more than `LONGEST_FILE` bytes.
+    :raises ValidationError: when there is none, it is empty, or the form is broken.
+    """
+
+    def decorate(view: Callable[..., T]) -> Callable[..., T]:
+        operation = operation_of(view)
+        operation.upload = schema
+        operation.failures |= {400, 413}
+        return handing(_load_file, view)
+
+    return decorate
+
+
+def _load_file() -> bytes:
+    request.max_content_length = LONGEST_FILE + LONGEST_FRAME
+    content = read_body()
+    if content and request.mimetype == "multipart/form-data":
+        content = _part(content)
+    if len(content) > LONGEST_FILE:
+        raise RequestEntityTooLarge
+    if not content:
+        raise ValidationError("Must not be empty.", "file")
+    return content
+
+
+def _part(form: bytes) -> bytes:
+    # In memory, where the form is already, rather than in files on the disk.
+    parser = FormDataParser(_in_memory, max_form_parts=MOST_PARTS, silent=False)
+    try:
+        _, _, files = parser.parse(
+            BytesIO(form), request.mimetype, len(form), request.mimetype_params
+        )
+    except (ValueError, RequestEntityTooLarge) as error:
+        raise ValidationError("Must be a well-formed form with few parts.") from error
+    if "file" not in files:
+        raise ValidationError("Must be a part of the form, with a file name.", "file")
+    content: bytes = files["file"].read()
+    return content
+
+
+def _in_memory(*_: Any, **__: Any) -> BytesIO:
+    return BytesIO()

@@ -1,0 +1,26 @@
+"""`flask media`: clean up after pictures."""
+
+import click
+from flask.cli import AppGroup
+
+from playlist_api.cli.common import operating
+from playlist_api.media import media as place_of_pictures
+from playlist_api.services.picture_pruning import delete_files, forget_unused
+from playlist_api.storage import StorageError
+
+media = AppGroup("media", help="Clean up after pictures.")
+
+
+@media.command()
+def prune() -> None:
+    """Delete pictures that no movie has shown for a day, and files of no picture; for cron."""
+    place = place_of_pictures()
+    if not place:
+        click.echo("MEDIA_STORAGE is not set: there are no pictures.")
+        return
+    try:
+        with operating():
+            click.echo(f"Picture: {forget_unused()} deleted")
+            click.echo(f"Files: {sum(1 for _ in delete_files(place.storage))} deleted")
+    except StorageError as error:
+        raise click.ClickException(f"The storage of pictures is away: {error}") from error

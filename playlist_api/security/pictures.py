@@ -1,0 +1,200 @@
+"""What people send as a picture: whether it is one, and what is kept of it.
+
+Nothing of a file is kept but its pixels, which are written anew, so that whatever else was in it is
+gone: where and by whom it was taken, and what somebody may have hidden in it.
+"""
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from io import BytesIO
+from typing import Any, cast
+
+from flask import Flask, current_app
+from PIL import (
+    GifImagePlugin,
+    Image,
+    ImageCms,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
+
+from playlist_api import metrics
+from playlist_api.media import SMALL_WIDTH, SUFFIXES, small_of
+from playlist_api.security.containers import format_of, is_more_than
+from playlist_api.turns import Turns
+
+PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+"""What Pillow would look for, with forty others, when it meets the first picture."""
+
+MOST_PIXELS, LONGEST_SIDE = 12_500_000, 10_000
+"""A telephone's photograph of 12 megapixels is 4032 by 3024. Each pixel takes 4 bytes while it is
+in memory, two or three times."""
+
+MOST_BYTES = 4 * 1024 * 1024
+"""What a picture may take when it is written anew: twice what may be sent."""
+
+DRAWING, WAITING, PATIENCE = 1, 8, 10.0
+"""In each worker, how many threads read and write pictures, which takes 260 MB of memory at the
+most, and how many requests, each with a picture in hand, wait for that so many seconds."""
+
+BUSY = "Too many pictures are coming in. Please try again in a moment."
+NO_PICTURE = "Must be a PNG, JPEG, WebP or GIF picture."
+MISNAMED = "Must be a picture of the type that it is said to be."
+BROKEN = "Must be a whole and well-formed picture."
+AND_MORE = "Must be a picture and nothing else."
+TOO_MANY_PIXELS = "Must have at most 12.5 megapixels, and 10,000 pixels on each side."
+TOO_LARGE = "Must be compressed better: written anew, it has more than 4 MiB."
+
+HOW: dict[str, dict[str, Any]] = {
+    "PNG": {},
+    "GIF": {},
+    "JPEG": {"quality": 90},
+    "WEBP": {"quality": 90, "method": 2},
+    "small": {"quality": 80},
+}
+"""How they are written. A JPEG has its own quality, unless it is one for printers (CMYK)."""
+
+# Ours is stricter, and does not depend on how warnings are treated.
+Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+class Unusable(Exception):
+    """It is none that is taken; the message is a sentence for whoever sent it."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as it is kept, and the small one beside it."""
+
+    content: bytes
+    suffix: str
+    small: bytes
+
+    @cached_property
+    def hash(self) -> str:
+        """The SHA-256 of its content."""
+        return sha256(self.content).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """The name of its file, which is the same for the same picture."""
+        return f"{self.hash}.{self.suffix}"
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Its files by their names; the last one is written last."""
+        return {small_of(self.name): self.small, self.name: self.content}
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes."""
+        return len(self.content) + len(self.small)
+
+
+def init_app(app: Flask) -> None:
+    """Have the application take turns at pictures."""
+    turns = Turns(DRAWING, WAITING, PATIENCE, busy=BUSY, gauge=metrics.drawing)
+    app.extensions["drawing"] = turns
+
+
+def checked(content: bytes, named: str) -> Picture:
+    """Look at what is said to be a picture of the named format, and write it anew.
+
+    :raises Unusable: when it is none, another one, more than one, or too large.
+    :raises ServiceUnavailable: when too many pictures are being looked at already.
+    """
+    found = format_of(content)
+    if found is None:
+        raise Unusable(NO_PICTURE)
+    if found != named:
+        raise Unusable(MISNAMED)
+    return cast(Turns, current_app.extensions["drawing"]).take(redrawn, content, found)
+
+
+def redrawn(content: bytes, picture_format: str) -> Picture:
+    """Write a picture anew, upright, in sRGB and without motion, and a small one of it.
+
+    :raises Unusable: when that cannot be done, or is not to be.
+    """
+    try:
+        if is_more_than(picture_format, content):
+            raise Unusable(AND_MORE)
+        return _drawn(content, picture_format)
+    except Unusable:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Unusable(TOO_MANY_PIXELS) from error
+    except Exception as error:
+        # Decoders that are given nonsense raise whatever they stumble over.
+        raise Unusable(BROKEN) from error
+
+
+def _drawn(content: bytes, picture_format: str) -> Picture:
+    sent = Image.open(BytesIO(content), formats=[picture_format])
+    # Nothing but the head has been read so far.
+    if sent.width * sent.height > MOST_PIXELS or max(sent.size) > LONGEST_SIDE:
+        raise Unusable(TOO_MANY_PIXELS)
+    sent.load()
+    how = HOW[picture_format] | _quality(sent, content)
+    image = _plain(sent)
+    written = _written(image, picture_format, how)
+    if len(written) > MOST_BYTES:
+        raise Unusable(TOO_LARGE)
+    return Picture(written, SUFFIXES[picture_format], _small(image))
+
+
+def _quality(sent: Image.Image, content: bytes) -> dict[str, Any]:
+    """Tell how it was written, so that it loses nothing, or next to nothing."""
+    if isinstance(sent, JpegImagePlugin.JpegImageFile) and sent.mode != "CMYK":
+        sampling = JpegImagePlugin.get_sampling(sent)
+        return {"qtables": sent.quantization, "subsampling": sampling, "quality": -1}
+    return {"lossless": True} if b"VP8L" in (content[12:16], content[30:34]) else {}
+
+
+def _plain(sent: Image.Image) -> Image.Image:
+    image = _in_srgb(ImageOps.exif_transpose(sent))
+    if image.mode.startswith("I"):
+        # 16 bits of grey, of which `convert` would cut the upper ones off.
+        image = image.point(lambda grey: grey * (1 / 256)).convert("L")
+    # What plugins would write again: comments, profiles, and where it was taken.
+    image.info = {name: image.info[name] for name in {"transparency"} & image.info.keys()}
+    return image
+
+
+def _in_srgb(image: Image.Image) -> Image.Image:
+    profile, mode = image.info.get("icc_profile"), _mode_of_colours(image)
+    if not profile or image.mode in {"1", "L", "LA"}:
+        return image.convert("RGB") if image.mode == "CMYK" else image
+    image, result = image.convert(mode), "RGB" if mode == "CMYK" else mode
+    target = ImageCms.createProfile("sRGB")
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        shown = ImageCms.profileToProfile(image, source, target, outputMode=result)
+    except (ImageCms.PyCMSError, OSError):
+        # Browsers pass over what is no profile, too.
+        return image.convert(result)
+    return cast(Image.Image, shown)
+
+
+def _mode_of_colours(image: Image.Image) -> str:
+    if image.mode == "CMYK":
+        return "CMYK"
+    return "RGBA" if image.has_transparency_data else "RGB"
+
+
+def _small(image: Image.Image) -> bytes:
+    small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    small.thumbnail((SMALL_WIDTH, LONGEST_SIDE))
+    small.info = {}
+    return _written(small, "WEBP", HOW["small"])
+
+
+def _written(image: Image.Image, picture_format: str, how: dict[str, Any]) -> bytes:
+    written = BytesIO()
+    image.save(written, picture_format, **how)
+    return written.getvalue()

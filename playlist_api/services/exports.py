@@ -1,0 +1,88 @@
+"""Lists of movies as files, read while they are sent."""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from io import StringIO
+from itertools import chain, islice
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from playlist_api.models import User
+from playlist_api.schemas.json import with_list
+from playlist_api.services.queries import as_movie, next_oldest
+from playlist_api.services.spreadsheets import guarded
+
+READ_AT_ONCE = 500
+"""Movies that are read at a time, by a statement of its own: however slowly they are taken, no
+transaction stays open for them, and no connection waits."""
+
+BEGINNING = {"created_at": datetime.min.replace(tzinfo=UTC), "id": 0}
+
+Movie = dict[str, Any]
+Cells = tuple[str | None, ...]
+
+
+class ListFile(NamedTuple):
+    """A list as a file: its name, what it is, and its content, bit by bit."""
+
+    name: str
+    media_type: str
+    content: Iterator[bytes]
+
+
+def movies_of(owner_id: UUID) -> Iterator[Movie]:
+    """Read somebody's movies, oldest first, each as its owner may see it.
+
+    They may be read when the request is over. What is added meanwhile may be among them.
+    """
+    return _read(next_oldest.afterwards(), owner_id)
+
+
+def _read(next_after: Callable[..., list[tuple[Any, ...]]], owner_id: UUID) -> Iterator[Movie]:
+    place: dict[str, Any] = BEGINNING
+    while rows := next_after(user_id=owner_id, limit=READ_AT_ONCE, **place):
+        yield from map(as_movie, rows)
+        last = as_movie(rows[-1])
+        place = {"created_at": last["createdAt"].replace(tzinfo=UTC), "id": last["id"]}
+
+
+def list_as_file(user: User, wanted: str) -> ListFile:
+    """Write the user's list in one of the `WRITERS`' formats."""
+    suffix, media_type, write = WRITERS[wanted]
+    return ListFile(f"playlist-{suffix}", media_type, write(movies_of(user.id)))
+
+
+def _as_json(movies: Iterable[Movie]) -> Iterator[bytes]:
+    return with_list({}, "movies", movies)
+
+
+def _as_csv(movies: Iterable[Movie]) -> Iterator[bytes]:
+    # Without a byte order mark Excel takes a file for something else than UTF-8.
+    header = ("\ufefftitle", "year", "imageUrl", "createdAt")
+    return _table(header, (_cells(**movie) for movie in movies))
+
+
+def _cells(*, title: str, year: str, imageUrl: str, createdAt: datetime, **_: Any) -> Cells:  # noqa: N803
+    return guarded(title), year, imageUrl, f"{createdAt.isoformat()}Z"
+
+
+def _for_letterboxd(movies: Iterable[Movie]) -> Iterator[bytes]:
+    # https://letterboxd.com/about/importing-data/
+    return _table(("Title", "Year"), ((guarded(movie["title"]), movie["year"]) for movie in movies))
+
+
+def _table(header: Cells, rows: Iterable[Cells]) -> Iterator[bytes]:
+    remaining = chain([header], rows)
+    while written := list(islice(remaining, READ_AT_ONCE)):
+        text = StringIO(newline="")
+        csv.writer(text).writerows(written)
+        yield text.getvalue().encode()
+
+
+WRITERS: dict[str, tuple[str, str, Callable[[Iterable[Movie]], Iterator[bytes]]]] = {
+    "json": ("movies.json", "application/json", _as_json),
+    "csv": ("movies.csv", "text/csv", _as_csv),
+    "letterboxd": ("letterboxd.csv", "text/csv", _for_letterboxd),
+}
+"""Of each format: how a file's name ends, what it is, and what writes it."""

@@ -1,0 +1,141 @@
+"""What a list does not have yet of the rows of a file, and putting it there."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from threading import BoundedSemaphore
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from playlist_api.database import db, violates
+from playlist_api.errors import ServiceUnavailable, Unauthorized
+from playlist_api.models import User
+from playlist_api.schemas.files import Outcome
+from playlist_api.security.callers import live_user
+from playlist_api.security.tokens import Caller
+from playlist_api.services.imports.files import read_file
+from playlist_api.services.imports.queries import added_rows, compared, one_at_a_time
+from playlist_api.services.imports.rows import Row
+from playlist_api.services.sessions import SESSION_ENDED
+
+MOST_ROWS = 100_000
+"""Rows of a file that a client sends: more than anybody has seen, and what is done within the 30
+seconds that nginx waits, on a machine that has other work too (see docs/performance.md)."""
+
+BATCH = 1000
+"""Rows of which the database is asked at a time, for which it takes a tenth of a second."""
+
+AT_ONCE = 2
+"""Files that a process reads at a time, so that memory is bounded, and small ones need not wait for
+a large one."""
+
+LONGEST_WAIT = 10
+"""Seconds for which a file waits for its turn: a third of what nginx waits for an answer."""
+
+_turns = BoundedSemaphore(AT_ONCE)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of each row, or would become of it."""
+
+    dry_run: bool
+    format: str
+    rows: list[Row]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Count the rows, and those of each outcome."""
+        counted = Counter(row.outcome for row in self.rows)
+        outcomes = {outcome.name.lower(): counted[outcome] for outcome in Outcome}
+        return {"rows": len(self.rows), **outcomes}
+
+
+def import_file(caller: Caller, content: bytes, *, dry_run: bool) -> Report:
+    """Put the movies of a file on the caller's list that it does not have, all or none of them.
+
+    :raises ValidationError: when it is no list of movies; of a row that is wrong the report tells.
+    :raises Unauthorized: when the caller's session has ended, or ends before all is done.
+    :raises ServiceUnavailable: when this process has its hands full of files.
+    """
+    with _turn():
+        file = read_file(content, MOST_ROWS)
+        user = _live_user(caller)
+        try:
+            _add_missing(user.id, file.rows, dry_run)
+        except IntegrityError as error:
+            if violates(error, "Movie_ownerId_fkey"):
+                raise Unauthorized(SESSION_ENDED) from error
+            raise
+        _live_user(caller)
+        db.session.commit()
+        return Report(dry_run, file.format, file.rows)
+
+
+def import_rows(user: User, rows: Iterable[Row], *, dry_run: bool) -> None:
+    """Do the same with rows, as an operator; each batch is taken when the last one is done."""
+    _add_missing(user.id, rows, dry_run)
+    db.session.commit()
+    if not dry_run:
+        # Plans that were made while the table was small would be kept until autovacuum comes by.
+        db.session.execute(text('ANALYZE "Movie", "MovieCount"'))
+        db.session.commit()
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _turns.acquire(timeout=LONGEST_WAIT):
+        raise ServiceUnavailable("Others are importing. Please try again in a moment.")
+    try:
+        yield
+    finally:
+        _turns.release()
+
+
+def _live_user(caller: Caller) -> User:
+    user = db.session.scalar(live_user, caller._asdict())
+    if user is None:
+        raise Unauthorized(SESSION_ENDED)
+    return user
+
+
+def _add_missing(owner_id: UUID, rows: Iterable[Row], dry_run: bool) -> None:
+    if not dry_run:
+        # Of two imports for one list the second waits, and nobody else does.
+        db.session.execute(one_at_a_time, {"owner": str(owner_id)})
+    first_lines: dict[str, int] = {}
+    waiting = (row for row in rows if row.outcome is None)
+    while batch := list(islice(waiting, BATCH)):
+        missing = list(_missing(owner_id, batch, first_lines))
+        if missing and not dry_run:
+            _add(owner_id, missing)
+
+
+def _missing(owner_id: UUID, batch: list[Row], first_lines: dict[str, int]) -> Iterator[Row]:
+    """Decide what becomes of each row of a batch, and give those that are to be added."""
+    found = db.session.execute(compared, {"owner_id": owner_id, **_columns(batch)})
+    for row, (same, movie_id) in zip(batch, found, strict=True):
+        if same in first_lines:
+            row.outcome = Outcome.DUPLICATE_IN_FILE
+            row.reason = f"Is the movie of line {first_lines[same]}."
+        elif movie_id is not None:
+            row.outcome, row.movie_id = Outcome.DUPLICATE_IN_LIST, movie_id
+            row.reason = "Is on the list already."
+        else:
+            row.outcome, first_lines[same] = Outcome.CREATED, row.line
+            yield row
+
+
+def _add(owner_id: UUID, rows: list[Row]) -> None:
+    added = db.session.scalars(added_rows, {"owner_id": owner_id, **_columns(rows)})
+    # They are numbered in the order of their insertion, but need not be returned in it.
+    for row, movie_id in zip(rows, sorted(added), strict=True):
+        row.movie_id = movie_id
+
+
+def _columns(rows: list[Row]) -> dict[str, list[str | None]]:
+    return {name: [getattr(row, name) for row in rows] for name in ("title", "year", "image_url")}

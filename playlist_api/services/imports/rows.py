@@ -1,0 +1,78 @@
+"""One row of a file: what became of it, and how it is loaded."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import ValidationError
+
+from playlist_api.models import TITLE_LENGTH
+from playlist_api.schemas.bodies import imported_movie
+from playlist_api.schemas.fields import CONTROL_OR_SURROGATE, problems
+from playlist_api.schemas.files import Outcome
+
+NUMBER = re.compile(r"([0-9]+)\.0+")
+"""A year as spreadsheets and floating-point numbers have it."""
+
+UNKNOWN_YEARS = frozenset({"", "0"})
+
+
+@dataclass(slots=True)
+class Row:
+    """A row as the report has it: the movie is as it was loaded or, if it was not, as it came.
+
+    There is no outcome until the list has been asked.
+    """
+
+    line: int
+    title: str | None
+    year: str | None
+    image_url: str | None = None
+    outcome: Outcome | None = None
+    movie_id: int | None = None
+    reason: str | None = None
+
+
+def as_row(row: Row) -> dict[str, Any]:
+    """Name what a client gets of a row."""
+    return {
+        "line": row.line,
+        "outcome": row.outcome,
+        "title": row.title,
+        "year": row.year,
+        "movieId": row.movie_id,
+        "reason": row.reason,
+    }
+
+
+def loaded(line: int, fields: Mapping[str, Any]) -> Row:
+    """Load a movie as a client's would be; what no client could have sent is refused."""
+    cleaned = {**fields, "year": cleaned_year(fields.get("year"))}
+    try:
+        return Row(line, **imported_movie.load(cleaned))
+    except ValidationError as error:
+        reasons = [f"{problem['field']}: {problem['message']}" for problem in problems(error)]
+        return undone(line, fields, Outcome.REFUSED, " ".join(reasons))
+
+
+def undone(line: int, fields: Mapping[str, Any], outcome: Outcome, reason: str) -> Row:
+    """Tell of a row that is not loaded."""
+    title, year = _shown(fields.get("title")), _shown(fields.get("year"))
+    return Row(line, title, year, outcome=outcome, reason=reason)
+
+
+def cleaned_year(year: Any) -> Any:
+    """Read a year as other programs write it: 1999.0, or 0 where it is not known."""
+    if isinstance(year, (int, float)) and not isinstance(year, bool):
+        year = str(year)
+    if isinstance(year, str):
+        year = NUMBER.sub(r"\1", year.strip())
+        return None if year in UNKNOWN_YEARS else year
+    return year
+
+
+def _shown(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return None
+    return CONTROL_OR_SURROGATE.sub("\ufffd", value[:TITLE_LENGTH])

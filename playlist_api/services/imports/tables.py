@@ -1,0 +1,101 @@
+"""Files of CSV, by whichever character their cells are separated."""
+
+import csv
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from io import BytesIO, TextIOWrapper
+from itertools import islice
+
+from marshmallow import ValidationError
+
+from playlist_api.models import URL_LENGTH
+from playlist_api.schemas.fields import SPACES, web_address
+from playlist_api.schemas.files import Outcome
+from playlist_api.services.imports.formats import Format, recognised
+from playlist_api.services.imports.rows import Row, loaded, undone
+from playlist_api.services.spreadsheets import unguarded
+
+DELIMITERS = ",;\t"
+"""Excel writes the one that is usual in its country."""
+
+FIRST_ROWS = 10
+"""Among which the header must be. A list of Letterboxd's has it on line 5, behind what is said of
+the list, or a little further down if its description has several lines."""
+
+BREAK = re.compile(r"\s*[\t\r\n]\s*")
+
+UNRECOGNISED = (
+    "Is no list of movies that can be recognised: one of its first lines must name its columns,"
+    " a title among them."
+)
+
+Cells = tuple[int, list[str]]
+"""The line on which a row begins, and what is in it."""
+
+
+def table_in(content: bytes, encoding: str) -> tuple[str, Iterator[Row | None]]:
+    """Return the name of a file's format, and its rows, each of which is read when it is asked for.
+
+    A row without anything in it is None.
+
+    :raises ValidationError: when there is no header that is known and, while the rows are read,
+        when they are no CSV.
+    """
+    for delimiter in DELIMITERS:
+        rows = _read(content, encoding, delimiter)
+        if found := _find_header(rows):
+            return found[0].name, _load(*found, rows)
+    raise ValidationError(UNRECOGNISED, "file")
+
+
+def _read(content: bytes, encoding: str, delimiter: str) -> Iterator[Cells]:
+    # Line by line: the whole of a text may take four times as much memory as its bytes.
+    text = TextIOWrapper(BytesIO(content), encoding, newline="")
+    reader, line = csv.reader(text, delimiter=delimiter, strict=True), 1
+    try:
+        for cells in reader:
+            yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise ValidationError(f"Is no CSV from line {line} on: {error}.", "file") from error
+
+
+def _find_header(rows: Iterator[Cells]) -> tuple[Format, list[str]] | None:
+    with suppress(ValidationError):  # which is no wonder with the wrong delimiter
+        for _, cells in islice(rows, FIRST_ROWS):
+            header = [cell.strip(SPACES).casefold() for cell in cells]
+            if known := recognised(header):
+                return known, header
+    return None
+
+
+def _load(known: Format, header: list[str], rows: Iterator[Cells]) -> Iterator[Row | None]:
+    columns = zip(("title", "year", "imageUrl", "kind"), known.columns, strict=True)
+    places = [(name, header.index(column)) for name, column in columns if column in header]
+    for line, cells in rows:
+        # CSV has no null: an empty cell is a field left out, as is one that is not there.
+        given = {name: cells[at] for name, at in places if at < len(cells) and cells[at]}
+        yield _row(known, line, given) if any(map(str.strip, cells)) else None
+
+
+def _row(known: Format, line: int, given: dict[str, str]) -> Row:
+    kind = given.pop("kind", "")
+    fields = {name: _cleaned(known, name, cell) for name, cell in given.items()}
+    if kind and not known.is_movie(kind):
+        return undone(line, fields, Outcome.SKIPPED, f"Is no movie, but: {kind}.")
+    return loaded(line, fields)
+
+
+def _cleaned(known: Format, name: str, cell: str) -> str | None:
+    cell = BREAK.sub(" ", cell)  # which somebody's spreadsheet has wrapped
+    if known.own:
+        return unguarded(cell)
+    return _usable(cell) if name == "imageUrl" else cell
+
+
+def _usable(url: str) -> str | None:
+    with suppress(ValidationError):
+        web_address(url)
+        return url if len(url) <= URL_LENGTH else None
+    return None

@@ -1,0 +1,102 @@
+"""A user's list of movies, page by page: in its order or another, whole or searched through."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from playlist_api.errors import Unauthorized
+from playlist_api.models import LARGEST_ID
+from playlist_api.schemas.cursors import NEWEST_FIRST, Place, cursor_of
+from playlist_api.schemas.fields import SPACES
+from playlist_api.security.tokens import Caller
+from playlist_api.services.orders import turned
+from playlist_api.services.pages import numbered_page, page_found, page_onwards
+from playlist_api.services.queries import as_movie
+from playlist_api.services.sessions import SESSION_ENDED
+
+BESIDES_NUMBERS = {"search", "year", "sort", "cursor"}
+"""Who asks for any of these finds the cursors in the page; others have them as they always had."""
+
+FROM_THE_START = {"offset": 0, "key": None, "id": None}
+
+Movies = list[dict[str, Any]]
+Part = tuple[int, Movies, Place | None, Place | None]
+"""The total, a page's movies, and the places from which the next and the previous page are read."""
+
+Cursors = dict[str, str | None]
+
+
+def list_movies(caller: Caller, wanted: Mapping[str, Any]) -> tuple[dict[str, Any], Cursors]:
+    """Return the page that is wanted of the caller's list, and the cursors of those beside it.
+
+    A page past the end is empty. With a cursor it is what is beside that place, and has no number.
+
+    :raises Unauthorized: when the caller's session has ended.
+    """
+    place, limit = wanted.get("cursor"), wanted["limit"]
+    total, items, following, preceding = (
+        _page_beside(place, caller, wanted) if place else _numbered_page(caller, wanted)
+    )
+    number = None if place else wanted["page"]
+    meta = {"page": number, "limit": limit, "total": total, "totalPages": -(-total // limit)}
+    cursors = {"next": following and cursor_of(following)}
+    if wanted.keys() & BESIDES_NUMBERS:
+        cursors["previous"] = preceding and cursor_of(preceding)
+        meta |= cursors
+    return {"items": items, "meta": meta}, cursors
+
+
+def _numbered_page(caller: Caller, wanted: Mapping[str, Any]) -> Part:
+    sort, limit = wanted.get("sort", NEWEST_FIRST), wanted["limit"]
+    offset = min((wanted["page"] - 1) * limit, LARGEST_ID)
+    total, behind, items = _read(caller, wanted, sort, limit=limit, offset=offset)
+    ahead = total > offset + len(items)
+    return total, items, *_ends(sort, items, ahead, behind)
+
+
+def _page_beside(place: Place, caller: Caller, wanted: Mapping[str, Any]) -> Part:
+    sort, limit = turned(place.sort) if place.before else place.sort, wanted["limit"]
+    # One more, for nothing else says whether there is.
+    total, behind, items = _read(caller, wanted, sort, limit=limit + 1, key=place.key, id=place.id)
+    ahead, items = len(items) > limit, items[:limit]
+    if not items:
+        back = _back(place, sort) if behind else None
+        return (total, items, back, None) if place.before else (total, items, None, back)
+    if place.before:
+        return total, items[::-1], *_ends(place.sort, items[::-1], behind, ahead)
+    return total, items, *_ends(sort, items, ahead, behind)
+
+
+def _read(
+    caller: Caller, wanted: Mapping[str, Any], sort: str, **part: Any
+) -> tuple[int, bool, Movies]:
+    search, years = wanted.get("search", "").strip(SPACES), wanted.get("year", "")
+    if search or years:
+        first, _, last = years.partition("..")
+        terms = {"search": search or None, "first": first or None, "last": last or first or None}
+        rows = page_found(caller, sort, **{**FROM_THE_START, **terms, **part})
+    elif "offset" in part:
+        rows = numbered_page(caller, sort, **part)
+    else:
+        rows = page_onwards(caller, sort, **part)
+    if not rows:
+        raise Unauthorized(SESSION_ENDED)
+    items = [as_movie(row) for _, _, *row in rows if row[0] is not None]
+    return rows[0][0], rows[0][1], items
+
+
+def _ends(sort: str, items: Movies, ahead: bool, behind: bool) -> tuple[Place | None, Place | None]:
+    following = _place(sort, items[-1]) if items and ahead else None
+    return following, _place(sort, items[0], before=True) if items and behind else None
+
+
+def _place(sort: str, movie: dict[str, Any], *, before: bool = False) -> Place:
+    key = movie[sort.removeprefix("-")] or ""
+    moment = key.replace(tzinfo=UTC) if isinstance(key, datetime) else key
+    return Place(sort, moment, movie["id"], before)
+
+
+def _back(place: Place, sort: str) -> Place:
+    # Just beyond its own movie, if that is there still, so that it comes first on the way back.
+    beyond = place.id + (-1 if sort.startswith("-") else 1)
+    return place._replace(id=max(-LARGEST_ID, min(beyond, LARGEST_ID)), before=not place.before)

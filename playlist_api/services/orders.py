@@ -1,0 +1,167 @@
+"""The statements that read a page of a list: for each order of the list, they are made once.
+
+Each row has the total, whether anything comes before the page, and a movie of the page; an empty
+page is one row without a movie, and a list that may not be seen has no row.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Select,
+    String,
+    Uuid,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+
+from playlist_api.models import Movie, sort_title, sort_year, title_words
+from playlist_api.schemas.answers import movie_answer
+from playlist_api.schemas.cursors import NEWEST_FIRST, SORTS
+from playlist_api.statements import Query, Search, columns_of
+
+BYTES = "C"
+"""The collation of folded titles: the one that no upgrade of a server changes."""
+
+_moment = cast(bindparam("key"), DateTime(timezone=True))
+_text = cast(bindparam("key"), String)
+
+Key = ColumnElement[Any]
+
+KEYS: dict[str, tuple[Any, Key]] = {
+    "createdAt": (Movie.created_at, _moment),
+    "updatedAt": (Movie.updated_at, _moment),
+    "title": (sort_title.collate(BYTES), func.sort_title(_text).collate(BYTES)),
+    "year": (sort_year, _text),
+}
+"""What each order compares first: of a movie, and of a place."""
+
+_offset = cast(bindparam("offset"), BigInteger)
+_id = cast(bindparam("id"), BigInteger)
+_search, _first, _last = (cast(bindparam(name), String) for name in ("search", "first", "last"))
+_owner = bindparam("user_id", type_=Uuid)
+
+
+class Source(NamedTuple):
+    """Where a list is read, if the caller may see it."""
+
+    rows: FromClause
+    owner_id: ColumnElement[Any]
+    total: ColumnElement[int]
+
+
+class Pages(NamedTuple):
+    """The statements of one source, by orders."""
+
+    numbered: dict[str, Query]
+    """A page that begins at an offset."""
+    onwards: dict[str, Query]
+    """A page that begins at a place; in front of it is the place's own movie."""
+    found: dict[str, Query]
+    """Either, of the movies that are searched for."""
+
+
+def pages_of(source: Source, name: str) -> Pages:
+    """Make the statements of a source."""
+
+    def each(
+        kind: type[Query], prefix: str, statement: Callable[[Source, str], Select[Any]]
+    ) -> dict[str, Query]:
+        return {
+            sort: kind(f"{prefix}_{name}_by_{_identifier(sort)}", statement(source, sort))
+            for sort in SORTS
+        }
+
+    return Pages(
+        each(Query, "page", _numbered),
+        each(Query, "page_after", _onwards),
+        each(Search, "found", _found),
+    )
+
+
+def _identifier(sort: str) -> str:
+    return sort.lower().lstrip("-") + "_desc" * sort.startswith("-")
+
+
+def turned(sort: str) -> str:
+    """Return the same order, read from its end."""
+    return sort.removeprefix("-") if sort.startswith("-") else f"-{sort}"
+
+
+def _ordered(rows: Select[Any], sort: str, *key: Key) -> Select[Any]:
+    return rows.order_by(*(column.desc() if sort.startswith("-") else column for column in key))
+
+
+def _beyond(sort: str, *key: Key) -> ColumnElement[bool]:
+    # A comparison of rows is one range of the index, wherever in a long list it begins.
+    _, place = KEYS[sort.removeprefix("-")]
+    mine, theirs = tuple_(*key), tuple_(place, _id)
+    return mine < theirs if sort.startswith("-") else mine > theirs
+
+
+def _key(sort: str) -> tuple[Any, Any]:
+    return KEYS[sort.removeprefix("-")][0], Movie.id
+
+
+def _own(source: Source, sort: str, *columns: Any) -> Select[Any]:
+    own = select(*columns).where(Movie.owner_id == source.owner_id)
+    return _ordered(own, sort, *_key(sort)).limit(bindparam("limit"))
+
+
+def _numbered(source: Source, sort: str) -> Select[Any]:
+    if sort == NEWEST_FIRST:
+        page = _own(source, sort, Movie).offset(_offset).lateral("page")
+        return _with_total(source, _offset > literal_column("0"), page)
+    # What is in front of the page is in the index; and of each movie in it, PostgreSQL would think
+    # that it is one of many, and read all of them.
+    chosen = _own(source, sort, Movie.id).offset(_offset).lateral("chosen")
+    whole = select(Movie).where(Movie.id == chosen.c.id).limit(literal_column("1")).lateral("page")
+    return _with_total(source, _offset > literal_column("0"), whole, chosen)
+
+
+def _onwards(source: Source, sort: str) -> Select[Any]:
+    page = _own(source, sort, Movie).where(_beyond(sort, *_key(sort))).lateral("page")
+    # Of the owner by their id as it is given, so that it is looked up once, and not for each row;
+    # and the nearest one, for which there is nothing but the index.
+    others = select(Movie.id).where(Movie.owner_id == _owner, ~_beyond(sort, *_key(sort)))
+    nearest = _ordered(others, turned(sort), *_key(sort)).limit(literal_column("1"))
+    return _with_total(source, nearest.scalar_subquery().is_not(None), page)
+
+
+def _with_total(source: Source, behind: ColumnElement[bool], *rows: FromClause) -> Select[Any]:
+    columns: list[Any] = [source.total, behind, *columns_of(rows[0], movie_answer.names)]
+    joined = source.rows
+    for each in reversed(rows):
+        joined = joined.outerjoin(each, true())
+    return select(*columns).select_from(joined)
+
+
+def _found(source: Source, sort: str) -> Select[Any]:
+    key, movie_id = _key(sort)
+    found = title_words.op("@@")(func.find_title(_owner, _search))
+    matches = (
+        select(movie_id, key.label("key"))
+        .where(Movie.owner_id == _owner)
+        .where(or_(_search.is_(None), found))
+        .where(or_(_first.is_(None), sort_year.between(_first, _last)))
+        .cte("matches")
+    )
+    mine = matches.c.key, matches.c.id
+    onwards = select(*mine).where(or_(_id.is_(None), _beyond(sort, *mine)))
+    chosen = _ordered(onwards, sort, *mine).limit(bindparam("limit")).offset(_offset)
+    page = chosen.subquery("page")
+    behind = or_(_offset > literal_column("0"), select(*mine).where(~_beyond(sort, *mine)).exists())
+    total = select(func.count()).select_from(matches).scalar_subquery()
+    columns: list[Any] = [total, behind, *columns_of(Movie, movie_answer.names)]
+    rows = source.rows.outerjoin(page.join(Movie, Movie.id == page.c.id), true())
+    return _ordered(select(*columns).select_from(rows), sort, page.c.key, page.c.id)

@@ -1,0 +1,193 @@
+"""Taking a list out as a file, and what comes back when it is brought in again."""
+
+import csv
+import io
+from typing import Any
+from unittest.mock import ANY
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from playlist_api.database import db
+from playlist_api.schemas.fields import CONTROL_OR_SURROGATE, SPACES
+from playlist_api.services.spreadsheets import guarded, unguarded
+from tests.service import Actor, InProcess, sign_up
+
+URL = "https://example.com/heat.jpg"
+
+
+@pytest.fixture
+def local(app: Flask) -> Actor:
+    """Somebody in process."""
+    return sign_up(InProcess(app))
+
+
+def list_of(ada: Actor) -> list[tuple[str, str | None, str | None]]:
+    """Titles, years and pictures in the order of the list."""
+    movies = ada.get("/movies/export").json["movies"]
+    return [(movie["title"], movie["year"], movie["imageUrl"]) for movie in movies]
+
+
+def wipe(app: Flask, ada: Actor) -> None:
+    with app.app_context():
+        db.session.execute(
+            text('DELETE FROM "Movie" WHERE "ownerId" = :id'), {"id": ada.user["id"]}
+        )
+        db.session.commit()
+
+
+def test_a_list_is_exported_as_json_unless_another_format_is_asked_for(ada: Actor) -> None:
+    movies = [ada.add_movie("Heat", year="1995", imageUrl=URL), ada.add_movie("Ronin")]
+    for path in ("/movies/export", "/movies/export?format=json"):
+        answer = ada.get(path)
+        assert answer.json == {"movies": movies}
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.headers["Cache-Control"] == "no-store"
+        disposition = 'attachment; filename="playlist-movies.json"'
+        assert answer.headers["Content-Disposition"] == disposition
+
+
+def test_a_list_is_exported_as_csv_for_spreadsheets(ada: Actor) -> None:
+    heat = ada.add_movie('Heat, "the" one', year="1995", imageUrl=URL)
+    formula = ada.add_movie('=HYPERLINK("x")')
+    answer = ada.get("/movies/export?format=csv")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="playlist-movies.csv"'
+    assert answer.body.decode() == (
+        "\ufefftitle,year,imageUrl,createdAt\r\n"
+        f'"Heat, ""the"" one",1995,{URL},{heat["createdAt"]}\r\n'
+        f'"\'=HYPERLINK(""x"")",,,{formula["createdAt"]}\r\n'
+    )
+
+
+def test_a_list_is_exported_as_letterboxd_imports_it(ada: Actor) -> None:
+    ada.add_movie("Amélie", year="2001", imageUrl=URL)
+    ada.add_movie("Ronin")
+    answer = ada.get("/movies/export?format=letterboxd")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    disposition = 'attachment; filename="playlist-letterboxd.csv"'
+    assert answer.headers["Content-Disposition"] == disposition
+    assert answer.body.decode() == "Title,Year\r\nAmélie,2001\r\nRonin,\r\n"
+
+
+@pytest.mark.parametrize("format_", ["json", "csv", "letterboxd"])
+def test_an_export_of_nothing_is_a_list_of_nothing(app: Flask, format_: str) -> None:
+    ada = sign_up(InProcess(app))
+    file = ada.get(f"/movies/export?format={format_}").body
+    assert ada.post("/movies/import", file).json["rows"] == []
+
+
+@pytest.mark.parametrize("value", ["", "xml", "CSV", "csv&format=json", "%00"])
+def test_no_other_format_is_written(witness: Actor, value: str) -> None:
+    assert witness.get(f"/movies/export?format={value}").fields == {"format"}
+
+
+@pytest.mark.parametrize("format_", ["json", "csv", "letterboxd"])
+def test_a_list_of_many_movies_comes_back_as_it_was(app: Flask, format_: str) -> None:
+    ada = sign_up(InProcess(app))
+    with app.app_context():
+        rows = """INSERT INTO "Movie" (title, year, "imageUrl", "ownerId", "createdAt")
+                  SELECT 'Movie ' || n, (1900 + n % 100)::text, 'https://example.com/' || n, :user,
+                         now() - n / 7 * interval '1 second'
+                  FROM generate_series(1, 1700) n"""
+        db.session.execute(text(rows), {"user": ada.user["id"]})
+        db.session.commit()
+    before = list_of(ada)
+    file = ada.get(f"/movies/export?format={format_}").body
+    wipe(app, ada)
+    assert ada.post("/movies/import", file).json["totals"]["created"] == 1700
+    pictures = format_ != "letterboxd"
+    assert list_of(ada) == [(title, year, url if pictures else None) for title, year, url in before]
+
+
+def test_movies_that_are_twice_on_a_list_come_back_once(app: Flask, local: Actor) -> None:
+    local.add_movie("Heat", year="1995")
+    local.add_movie("HEAT!", year="1995")
+    file = local.get("/movies/export").body
+    wipe(app, local)
+    assert local.post("/movies/import", file).json["totals"]["duplicateInFile"] == 1
+    assert list_of(local) == [("Heat", "1995", None)]
+
+
+def test_the_file_with_all_that_is_held_on_one_is_a_list_too(app: Flask, local: Actor) -> None:
+    local.add_movie("Heat", year="1995", imageUrl=URL)
+    file = local.get("/me/export").body
+    wipe(app, local)
+    assert local.post("/movies/import", file).json["format"] == "json"
+    assert list_of(local) == [("Heat", "1995", URL)]
+
+
+beginnings = st.text(st.sampled_from("'=+-@\"“,;\t\uff1d\uff20 x"), max_size=4)
+texts = st.builds(str.__add__, beginnings, st.text(max_size=20))
+good_titles = texts.map(lambda title: CONTROL_OR_SURROGATE.sub("", title).strip(SPACES)).filter(
+    bool
+)
+years = st.none() | st.from_regex(r"[0-9]{4}", fullmatch=True)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(movies=st.lists(st.tuples(good_titles, years), min_size=1, max_size=12))
+def test_whatever_is_on_a_list_comes_back_by_every_format(
+    app: Flask, witness_of_exports: Actor, movies: list[tuple[str, str | None]]
+) -> None:
+    ada = witness_of_exports
+    wipe(app, ada)
+    fields = [{"title": title, "year": year} for title, year in movies]
+    first = ada.post("/movies/import", {"movies": fields}).json
+    assert first["totals"]["refused"] == 0
+    before = list_of(ada)
+    for format_ in ("json", "csv", "letterboxd"):
+        file = ada.get(f"/movies/export?format={format_}").body
+        wipe(app, ada)
+        ada.post("/movies/import", file)
+        assert list_of(ada) == before
+
+
+@pytest.fixture(scope="module")
+def witness_of_exports(app: Flask) -> Actor:
+    return sign_up(InProcess(app))
+
+
+@given(st.text())
+def test_a_guarded_cell_is_no_formula_and_is_always_undone(cell: str) -> None:
+    assert unguarded(guarded(cell)) == cell
+    assert not guarded(cell).startswith(tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))
+
+
+@pytest.mark.parametrize("title", ["'71", "'Til We Meet Again", "Heat", "7", ""])
+def test_what_is_no_formula_is_left_alone(title: str) -> None:
+    assert guarded(title) == unguarded(title) == title
+
+
+def test_titles_of_other_services_are_left_alone(local: Actor) -> None:
+    file = b"title,year,tmdbId,imdbId,addedAt\n'-30-,1959,1,tt1,x\n"
+    assert local.post("/movies/import", file).json["rows"][0]["title"] == "'-30-"
+
+
+def test_no_connection_waits_for_whoever_reads_slowly(app: Flask, local: Actor) -> None:
+    with app.app_context():
+        rows = """INSERT INTO "Movie" (title, "ownerId")
+                  SELECT 'Movie ' || n, :user FROM generate_series(1, 1200) n"""
+        db.session.execute(text(rows), {"user": local.user["id"]})
+        db.session.commit()
+        pool: Any = db.engine.pool
+    headers = [("Authorization", f"Bearer {local.token}")]
+    environ = EnvironBuilder(path="/movies/export?format=csv", headers=headers).get_environ()
+    content, status, _ = run_wsgi_app(app.wsgi_app, environ)
+    read = [next(iter(content))]
+    assert status.startswith("200")
+    assert pool.checkedout() == 0
+    assert app.extensions["connections"]._places._value == 8
+    local.post("/movies", {"title": "added meanwhile"})
+    read += content
+    (header, *movies) = csv.reader(io.StringIO(b"".join(read).decode(), newline=""))
+    assert header == ["\ufefftitle", "year", "imageUrl", "createdAt"]
+    assert [movie[0] for movie in movies] == [*(f"Movie {n}" for n in range(1, 1201)), ANY]

@@ -1,0 +1,333 @@
+"""Bringing movies in from a file: what becomes of each row, and of the list."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from playlist_api.blueprints.uploads import LONGEST_FILE
+from playlist_api.database import db
+from playlist_api.errors import ServiceUnavailable
+from playlist_api.services.imports import lists
+from playlist_api.services.imports.files import read_file
+from tests.service import PASSWORD, Actor, Answer, Gunicorn, InProcess, log_in, sign_up
+from tests.waiting import eventually
+
+HEATS = "title,year\n" + "".join(f"Heat {number},1995\n" for number in range(2500))
+
+BOUNDARY = "dd7a4b2f"
+FORM = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def form(*parts: tuple[str, bytes]) -> bytes:
+    """A form of parts, each with what its Content-Disposition says besides."""
+    return (
+        b"".join(
+            f"--{BOUNDARY}\r\nContent-Disposition: form-data; {what}\r\n\r\n".encode()
+            + content
+            + b"\r\n"
+            for what, content in parts
+        )
+        + f"--{BOUNDARY}--\r\n".encode()
+    )
+
+
+def bring(ada: Actor, content: str | bytes, query: str = "", **headers: str) -> Answer:
+    file = content if isinstance(content, bytes) else content.encode()
+    headers = {"Content_Type": "text/csv", **headers}
+    answer: Answer = ada.post(f"/movies/import{query}", file, **headers)
+    return answer
+
+
+def titles(ada: Actor) -> list[str]:
+    return [movie["title"] for movie in ada.get("/movies?limit=100").json["items"]]
+
+
+def outcomes(report: Any) -> list[str]:
+    return [row["outcome"] for row in report["rows"]]
+
+
+@pytest.fixture
+def local(app: Flask) -> Actor:
+    """Somebody in process."""
+    return sign_up(InProcess(app))
+
+
+def test_the_report_tells_what_became_of_each_row(ada: Actor) -> None:
+    there = ada.add_movie("Léon: The Professional", year="1994")
+    rows = "Heat,1995\nleon the professional,1994\nHEAT,1995\nHeat,1994\n,1999\n"
+    answer = bring(ada, f"title,year\n{rows}")
+    assert answer.status == 200
+    heat, other, *_ = reversed(ada.get("/movies").json["items"][:2])
+    assert answer.json == {
+        "dryRun": False,
+        "format": "csv",
+        "totals": {
+            "rows": 5,
+            "created": 2,
+            "duplicateInList": 1,
+            "duplicateInFile": 1,
+            "skipped": 0,
+            "refused": 1,
+        },
+        "rows": [
+            row(2, "created", "Heat", "1995", heat["id"]),
+            row(
+                *(3, "duplicateInList", "leon the professional", "1994", there["id"]),
+                "Is on the list already.",
+            ),
+            row(4, "duplicateInFile", "HEAT", "1995", None, "Is the movie of line 2."),
+            row(5, "created", "Heat", "1994", other["id"]),
+            row(6, "refused", None, "1999", None, "title: Must be given."),
+        ],
+    }
+
+
+def row(
+    line: int, outcome: str, title: str | None, year: str, movie: int | None, reason: Any = None
+) -> dict[str, Any]:
+    told = {"line": line, "outcome": outcome, "title": title, "year": year}
+    return {**told, "movieId": movie, "reason": reason}
+
+
+def test_the_list_keeps_the_files_order_and_what_is_in_it(ada: Actor) -> None:
+    url = "https://example.com/heat.jpg"
+    bring(ada, f"title,year,imageUrl\nHeat,1995,{url}\nRonin,,\nAlien,1979,\n")
+    movies = ada.get("/movies").json["items"]
+    assert [(movie["title"], movie["year"], movie["imageUrl"]) for movie in movies] == [
+        ("Alien", "1979", None),
+        ("Ronin", None, None),
+        ("Heat", "1995", url),
+    ]
+
+
+def test_looking_at_a_file_changes_nothing_and_says_the_same(ada: Actor) -> None:
+    ada.add_movie("Ronin")
+    file = "title\nHeat\nRonin\nheat\n"
+    looked = bring(ada, file, "?dryRun=true").json
+    assert titles(ada) == ["Ronin"]
+    done = bring(ada, file, "?dryRun=false").json
+    assert looked["totals"] == done["totals"]
+    assert outcomes(looked) == outcomes(done) == ["created", "duplicateInList", "duplicateInFile"]
+    assert (looked["dryRun"], looked["rows"][0]["movieId"]) == (True, None)
+
+
+def test_a_file_of_several_batches_is_imported_once(local: Actor) -> None:
+    file = f"{HEATS}heat 7,1995\n"
+    first = bring(local, file).json
+    assert first["totals"]["created"] == 2500
+    assert first["rows"][-1]["reason"] == "Is the movie of line 9."
+    newest = local.get("/movies?limit=1").json
+    assert newest["meta"]["total"] == 2500
+    assert newest["items"][0]["id"] == first["rows"][2499]["movieId"]
+    again = bring(local, file).json["totals"]
+    assert (again["created"], again["duplicateInList"]) == (0, 2501)
+
+
+def test_a_movie_that_somebody_else_has_is_no_duplicate(ada: Actor, bob: Actor) -> None:
+    bob.add_movie("Heat")
+    assert outcomes(bring(ada, "title\nHeat\n").json) == ["created"]
+    assert titles(bob) == ["Heat"]
+
+
+def test_a_file_may_be_a_part_of_a_form_whatever_it_is_called(ada: Actor) -> None:
+    body = form(
+        ('name="comment"', b"my list"),
+        ('name="file"; filename="movies.exe"', b"title\nHeat\n"),
+    )
+    assert outcomes(bring(ada, body, Content_Type=FORM).json) == ["created"]
+
+
+@pytest.mark.parametrize("media_type", ["", "application/pdf", "nonsense", "application/json"])
+def test_a_file_may_be_the_body_whatever_it_is_called(ada: Actor, media_type: str) -> None:
+    assert outcomes(bring(ada, "title\nHeat\n", Content_Type=media_type).json) == ["created"]
+
+
+FILE = 'name="file"; filename="x.csv"'
+
+NO_FORMS: dict[str, tuple[str, bytes, str]] = {
+    "no parts": (FORM, form(), "file"),
+    "another part": (FORM, form(('name="list"; filename="x.csv"', b"title\n")), "file"),
+    "a part that is no file": (FORM, form(('name="file"', b"title\nHeat\n")), "file"),
+    "an empty file": (FORM, form((FILE, b"")), "file"),
+    "a file that is no list": (FORM, form((FILE, b"x")), "file"),
+    "nothing at all": (FORM, b"", "file"),
+    "no boundary": ("multipart/form-data", form((FILE, b"title\n")), "body"),
+    "another boundary": (FORM.replace("dd", "ee"), form((FILE, b"title\n")), "body"),
+    "cut off": (FORM, form((FILE, b"title\nHeat\n"))[:-20], "body"),
+    "too many parts": (FORM, form(*[('name="x"', b"y")] * 11, (FILE, b"title\n")), "body"),
+    "a part without a disposition": (FORM, f"--{BOUNDARY}\r\n\r\nx\r\n".encode(), "body"),
+}
+
+
+@pytest.mark.parametrize("name", NO_FORMS)
+def test_a_form_that_has_no_list_is_refused(witness: Actor, name: str) -> None:
+    media_type, body, field = NO_FORMS[name]
+    assert bring(witness, body, Content_Type=media_type).fields == {field}
+
+
+@pytest.mark.parametrize("value", ["", "1", "True", "yes", "true&dryRun=true", "%00"])
+def test_a_dry_run_is_one_or_is_not(witness: Actor, value: str) -> None:
+    assert bring(witness, "title\nHeat\n", f"?dryRun={value}").fields == {"dryRun"}
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_a_file_may_have_ten_megabytes_however_it_is_sent(witness: Actor, framed: bool) -> None:
+    def send(size: int) -> Answer:
+        file = b"title\nHeat\n".ljust(size)
+        body = form((FILE, file)) if framed else file
+        how = {"Content_Type": FORM} if framed else {}
+        return bring(witness, body, "?dryRun=true", **how)
+
+    # One line of ten megabytes is none that a cell could hold.
+    assert send(LONGEST_FILE).fields == {"file"}
+    assert send(LONGEST_FILE + 1).status == 413
+    assert send(LONGEST_FILE + 128 * 1024).status == 413
+
+
+def test_other_bodies_may_be_no_longer_than_before(witness: Actor) -> None:
+    body = b'{"title": "Heat"}'.ljust(1024 * 1024 + 1)
+    assert witness.post("/movies", body).status == 413
+
+
+def test_who_is_asking_comes_before_what_is_in_the_file(witness: Actor) -> None:
+    elsewhere = log_in(witness)
+    elsewhere.post("/auth/logout")
+    for token in ("x", elsewhere.token):
+        answer = witness.post("/movies/import?dryRun=1", b"", token=token, Content_Type="text/csv")
+        assert answer.status == 401
+
+
+def test_a_file_in_chunks_is_read_to_its_end(served: Gunicorn) -> None:
+    ada = sign_up(served)
+    rows = HEATS.encode()
+    connection = HTTPConnection("127.0.0.1", served.port, timeout=30)
+    connection.request(
+        *("POST", "/movies/import", iter([rows[:10], rows[10:5000], rows[5000:]])),
+        {"Authorization": f"Bearer {ada.token}"},
+        encode_chunked=True,
+    )
+    answer = connection.getresponse()
+    assert (answer.status, b'"created":2500' in answer.read()) == (200, True)
+    connection.close()
+
+
+def test_an_import_that_fails_at_its_end_leaves_nothing(
+    local: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, called = lists._add, []
+
+    def failing(*arguments: Any) -> None:
+        add(*arguments)
+        called.append(arguments)
+        if len(called) == 3:
+            raise ServiceUnavailable("Not now.")
+
+    monkeypatch.setattr(lists, "_add", failing)
+    assert bring(local, HEATS).status == 503
+    assert (len(called), titles(local)) == (3, [])
+
+
+def test_a_session_that_ends_meanwhile_has_imported_nothing(
+    local: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere, add = log_in(local), lists._add
+
+    def logging_out(*arguments: Any) -> None:
+        add(*arguments)
+        ThreadPoolExecutor(1).submit(local.post, "/auth/logout").result()
+
+    monkeypatch.setattr(lists, "_add", logging_out)
+    assert bring(local, "title\nHeat\n").status == 401
+    assert titles(elsewhere) == []
+
+
+def test_an_account_that_is_deleted_meanwhile_imports_nothing(
+    local: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = lists._add
+
+    def leaving(*arguments: Any) -> None:
+        leave = ThreadPoolExecutor(1).submit(local.delete, "/me", {"currentPassword": PASSWORD})
+        assert leave.result().status == 204
+        add(*arguments)
+
+    monkeypatch.setattr(lists, "_add", leaving)
+    assert bring(local, "title\nHeat\n").status == 401
+
+
+def test_what_the_database_refuses_for_another_reason_is_a_bug(
+    local: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        db.session.execute(text("""INSERT INTO "Movie" (title, "ownerId") VALUES ('', NULL)"""))
+
+    monkeypatch.setattr(lists, "_add", broken)
+    assert bring(local, "title\nHeat\n").status == 500
+
+
+def while_importing(app: Flask, ada: Actor, do: Callable[[], Answer]) -> Answer:
+    """Do something while an import for the list has added a movie and is not done."""
+    with app.app_context():
+        found = read_file(b"title\nHeat\n")
+        lists._add_missing(ada.user["id"], found.rows, dry_run=False)
+        answer = ThreadPoolExecutor(1).submit(do).result()
+        db.session.commit()
+    return answer
+
+
+def test_of_two_imports_at_once_the_second_is_told_to_come_again(app: Flask, local: Actor) -> None:
+    answer = while_importing(app, local, lambda: bring(local, "title\nHeat\n"))
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert outcomes(bring(local, "title\nHeat\n").json) == ["duplicateInList"]
+    assert titles(local) == ["Heat"]
+
+
+def test_the_second_of_two_imports_at_once_finds_what_the_first_has_added(
+    app: Flask, local: Actor
+) -> None:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with app.app_context(), ThreadPoolExecutor(1) as threads:
+        rows = read_file(b"title\nHeat\n").rows
+        lists._add_missing(local.user["id"], rows, dry_run=False)
+        second = threads.submit(bring, local, "title\nHeat\n")
+        eventually(lambda: db.session.scalar(waiting), "the second import waits")
+        db.session.commit()
+        assert outcomes(second.result().json) == ["duplicateInList"]
+
+
+def test_whoever_only_looks_waits_for_nobody(app: Flask, local: Actor) -> None:
+    answer = while_importing(app, local, lambda: bring(local, "title\nHeat\n", "?dryRun=true"))
+    assert outcomes(answer.json) == ["created"]
+
+
+def test_one_can_log_in_and_read_while_ones_list_is_imported(app: Flask, local: Actor) -> None:
+    account = {"email": local.email, "password": PASSWORD}
+    assert while_importing(app, local, lambda: local.post("/auth/login", account)).status == 200
+    assert while_importing(app, local, lambda: local.get("/movies")).status == 200
+
+
+def test_imports_of_one_file_at_once_make_no_duplicates(served: Gunicorn) -> None:
+    ada = sign_up(served)
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: bring(ada, HEATS), range(4)))
+    assert {answer.status for answer in answers} <= {200, 503}
+    created = [answer.json["totals"]["created"] for answer in answers if answer.status == 200]
+    assert sum(created) == ada.get("/movies").json["meta"]["total"] == 2500
+
+
+def test_more_files_than_a_process_reads_at_once_wait_and_are_then_refused(
+    local: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "LONGEST_WAIT", 0)
+    for _ in range(lists.AT_ONCE):
+        assert lists._turns.acquire(timeout=0)
+    answer = bring(local, "title\nHeat\n")
+    for _ in range(lists.AT_ONCE):
+        lists._turns.release()
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert bring(local, "title\nHeat\n").status == 200
