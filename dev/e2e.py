@@ -61,6 +61,8 @@ def test(database_url: str, folder: Path, browser: str, arguments: list[str]) ->
         "RATELIMIT_ENABLED": "false",
         "CORS_ORIGINS": "http://localhost:3000",
         "FRONTEND_URL": "http://localhost:3000",
+        "MEDIA_STORAGE": str(folder / "media"),
+        "MEDIA_URL": "http://localhost:3001/media",
         "HOST": "127.0.0.1",
         "PORT": str(service),
         "FRONTEND_HOST": "127.0.0.1",

@@ -102,3 +102,67 @@ test("a file that is no picture is refused where it was chosen", async ({ ada })
   await page.getByLabel("Choose a file").setInputFiles(file);
   await expect(page.getByText("no picture that can be read")).toBeVisible();
 });
+
+const FILE = { name: "heat.png", mimeType: "image/png", buffer: PNG };
+
+test("a picture is chosen as a file, shown, kept by the service, and shown on the playlist", async ({ ada }) => {
+  const page = await ada.open("/add");
+  await page.getByLabel("Title").fill("Heat");
+  await page.getByLabel("Choose a file").setInputFiles(FILE);
+  await expect(page.locator(".picture img.loaded")).toBeVisible();
+  await save(page).click();
+  await expect(page.locator(".grid img.loaded")).toHaveAttribute("src", /[0-9a-f]{64}-400\.webp$/);
+  expect((await ada.movies())[0]?.imageUrl).toMatch(/\/media\/[0-9a-f]{64}\.png$/);
+});
+
+for (const way of ["paste", "drop"] as const) {
+  test(`a picture can be given by ${way}`, async ({ ada }) => {
+    const page = await ada.open("/add");
+    await expect(save(page)).toBeEnabled();
+    await page.locator("fieldset.picture").evaluate(
+      (target, [type, base64]) => {
+        const bytes = Uint8Array.from(atob(base64 ?? ""), (sign) => sign.charCodeAt(0));
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], "heat.png", { type: "image/png" }));
+        const event =
+          type === "paste"
+            ? new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true })
+            : new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true });
+        target.dispatchEvent(event);
+      },
+      [way, PNG.toString("base64")] as const,
+    );
+    await expect(page.locator(".picture img.loaded")).toBeVisible();
+    await page.getByRole("button", { name: "Without a picture" }).click();
+    await expect(page.locator(".picture img")).toHaveCount(0);
+  });
+}
+
+test("a picture that is too large is made smaller first", async ({ ada }) => {
+  const page = await ada.open("/add");
+  const picture = await page.evaluate(async () => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [1800, 2700];
+    const context = canvas.getContext("2d");
+    const noise = context?.createImageData(1800, 2700);
+    if (noise) for (let at = 0; at < noise.data.length; at += 1) noise.data[at] = Math.random() * 255;
+    if (noise) context?.putImageData(noise, 0, 0);
+    return canvas.toDataURL("image/png").split(",")[1] ?? "";
+  });
+  const buffer = Buffer.from(picture, "base64");
+  expect(buffer.length).toBeGreaterThan(2 * 1024 * 1024);
+  await page.getByLabel("Title").fill("Heat");
+  await page.getByLabel("Choose a file").setInputFiles({ ...FILE, buffer });
+  await expect(page.locator(".picture img.loaded")).toBeVisible();
+  await save(page).click();
+  await expect(page).toHaveURL("/playlist");
+  expect((await ada.movies())[0]?.imageUrl).toMatch(/\.jpg$/);
+});
+
+test("a picture outlives a session that ends before it is sent", async ({ ada }) => {
+  const page = await ada.open("/add");
+  await page.getByLabel("Choose a file").setInputFiles(FILE);
+  await expect(page.locator(".picture img.loaded")).toBeVisible();
+  await page.reload();
+  await expect(page.locator(".picture img.loaded")).toBeVisible();
+});

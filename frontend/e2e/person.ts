@@ -84,6 +84,13 @@ export class Person {
     for (let number = 1; number <= count; number += 1) await this.addMovie(`Movie ${number}`);
   }
 
+  async importMovies(file: string): Promise<void> {
+    await send("POST", "/movies/import", Buffer.from(file), {
+      Authorization: `Bearer ${this.token}`,
+      "Content-Type": "text/csv",
+    });
+  }
+
   async movies(): Promise<Movie[]> {
     return (await this.call<{ items: Movie[] }>("GET", "/movies?limit=100")).items;
   }
