@@ -2,6 +2,7 @@
 
 import Link from "next/link";
 import { type DragEvent, useId, useState } from "react";
+import { useHydrated } from "@/components/form";
 import { Icon } from "@/components/icons";
 import { ImportReport } from "@/components/import-report";
 import { Problem } from "@/lib/api";
@@ -102,7 +103,7 @@ interface ChooserProps {
 }
 
 function Chooser({ again, onTake }: ChooserProps) {
-  const id = useId();
+  const [id, ready] = [useId(), useHydrated()];
   const [over, setOver] = useState(false);
   const drop = {
     onDragOver: (event: DragEvent) => {
@@ -122,6 +123,7 @@ function Chooser({ again, onTake }: ChooserProps) {
         id={id}
         className="unseen chooser"
         type="file"
+        disabled={!ready}
         accept=".csv,.json,.txt,text/csv,application/json"
         onChange={(event) => {
           onTake(event.target.files?.[0]);

@@ -2,6 +2,7 @@
 
 import { type DragEvent, useEffect, useId, useRef, useState } from "react";
 import { Field } from "@/components/field";
+import { useHydrated } from "@/components/form";
 import { Icon } from "@/components/icons";
 import { Poster } from "@/components/poster";
 import { NoPicture, readPicture } from "@/lib/pictures";
@@ -19,7 +20,7 @@ export function PictureField({ title, value, onChange, wrong }: PictureFieldProp
   const [refused, setRefused] = useState("");
   const [over, setOver] = useState(false);
   const chooser = useRef<HTMLInputElement>(null);
-  const [id, isFile] = [useId(), value.startsWith("data:")];
+  const [id, ready, isFile] = [useId(), useHydrated(), value.startsWith("data:")];
 
   async function take(file: Blob | undefined) {
     if (!file) return;
@@ -60,6 +61,7 @@ export function PictureField({ title, value, onChange, wrong }: PictureFieldProp
           className="unseen chooser"
           type="file"
           accept="image/*"
+          disabled={!ready}
           aria-describedby={`${id}-hint`}
           onChange={(event) => {
             void take(event.target.files?.[0]);

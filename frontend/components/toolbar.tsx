@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "react";
 import { Icon } from "@/components/icons";
-import { type MovieQuery, type Sort, SORTS } from "@/lib/movie-query";
+import { addressOf, type MovieQuery, readQuery, type Sort, SORTS } from "@/lib/movie-query";
 
 const PAUSE = 300; // milliseconds without a key, after which what was typed counts
 
@@ -13,7 +13,7 @@ interface ToolbarProps {
 
 /** Finds and sorts movies. */
 export function Toolbar({ query, onChange }: ToolbarProps) {
-  const [typed, type] = useTyped(query, onChange);
+  const { typed, type, settle } = useTyped(query, onChange);
   return (
     <search className="toolbar">
       <div className="search-box">
@@ -37,7 +37,7 @@ export function Toolbar({ query, onChange }: ToolbarProps) {
       <select
         aria-label="Sort by"
         value={query.sort}
-        onChange={(event) => onChange({ ...query, sort: event.target.value as Sort, page: 1 })}
+        onChange={(event) => settle({ sort: event.target.value as Sort })}
       >
         {Object.entries(SORTS).map(([sort, words]) => (
           <option key={sort} value={sort}>
@@ -73,29 +73,37 @@ type Typed = Pick<MovieQuery, "search" | "from" | "to">;
 
 /** What is in the inputs, which counts once nobody has typed for a moment. */
 function useTyped(query: MovieQuery, onChange: (query: MovieQuery) => void) {
-  const { search, from, to } = query;
-  const [typed, setTyped] = useState<Typed>({ search, from, to });
+  const [typed, setTyped] = useState<Typed>({ search: query.search, from: query.from, to: query.to });
   const timer = useRef(0);
-  const known = useRef("");
+  const told = useRef("");
+  const shown = inputsOf(addressOf(query));
 
   // The address may change by itself, on the way back.
   useEffect(() => {
-    const shown = JSON.stringify({ search, from, to });
-    if (known.current !== shown) setTyped({ search, from, to });
-    known.current = shown;
-  }, [search, from, to]);
+    if (told.current !== shown) setTyped(JSON.parse(shown) as Typed);
+    told.current = shown;
+  }, [shown]);
 
   useEffect(() => () => clearTimeout(timer.current), []);
 
-  function type(change: Partial<Typed>) {
-    const next = { ...typed, ...change };
-    setTyped(next);
+  function settle(change: Partial<MovieQuery>) {
     clearTimeout(timer.current);
-    timer.current = window.setTimeout(() => {
-      known.current = JSON.stringify(next);
-      onChange({ ...query, ...next, page: 1 });
-    }, PAUSE);
+    const next = { ...query, ...typed, ...change, page: 1 };
+    told.current = inputsOf(addressOf(next));
+    onChange(next);
   }
 
-  return [typed, type] as const;
+  function type(change: Partial<Typed>) {
+    setTyped({ ...typed, ...change });
+    clearTimeout(timer.current);
+    timer.current = window.setTimeout(settle, PAUSE, { ...typed, ...change });
+  }
+
+  return { typed, type, settle };
+}
+
+/** What an address puts into the inputs. */
+function inputsOf(address: string): string {
+  const { search, from, to } = readQuery(new URLSearchParams(address.split("?")[1]));
+  return JSON.stringify({ search, from, to });
 }

@@ -5,7 +5,14 @@ const PNG = Buffer.from(
   "base64",
 );
 
+const FILE = { name: "heat.png", mimeType: "image/png", buffer: PNG };
+
 const save = (page: Page) => page.getByRole("button", { name: "Add to my playlist" });
+
+async function choose(page: Page, file: typeof FILE): Promise<void> {
+  await expect(page.getByLabel("Choose a file")).toBeEnabled();
+  await page.getByLabel("Choose a file").setInputFiles(file);
+}
 
 test("a movie is added, told of, and shown first", async ({ ada }) => {
   await ada.addMovie("Ronin");
@@ -99,16 +106,14 @@ test("a picture that is not there leaves the drawing", async ({ ada }) => {
 test("a file that is no picture is refused where it was chosen", async ({ ada }) => {
   const page = await ada.open("/add");
   const file = { name: "heat.png", mimeType: "image/png", buffer: Buffer.from("no picture") };
-  await page.getByLabel("Choose a file").setInputFiles(file);
+  await choose(page, file);
   await expect(page.getByText("no picture that can be read")).toBeVisible();
 });
-
-const FILE = { name: "heat.png", mimeType: "image/png", buffer: PNG };
 
 test("a picture is chosen as a file, shown, kept by the service, and shown on the playlist", async ({ ada }) => {
   const page = await ada.open("/add");
   await page.getByLabel("Title").fill("Heat");
-  await page.getByLabel("Choose a file").setInputFiles(FILE);
+  await choose(page, FILE);
   await expect(page.locator(".picture img.loaded")).toBeVisible();
   await save(page).click();
   await expect(page.locator(".grid img.loaded")).toHaveAttribute("src", /[0-9a-f]{64}-400\.webp$/);
@@ -152,7 +157,7 @@ test("a picture that is too large is made smaller first", async ({ ada }) => {
   const buffer = Buffer.from(picture, "base64");
   expect(buffer.length).toBeGreaterThan(2 * 1024 * 1024);
   await page.getByLabel("Title").fill("Heat");
-  await page.getByLabel("Choose a file").setInputFiles({ ...FILE, buffer });
+  await choose(page, { ...FILE, buffer });
   await expect(page.locator(".picture img.loaded")).toBeVisible();
   await save(page).click();
   await expect(page).toHaveURL("/playlist");
@@ -161,7 +166,7 @@ test("a picture that is too large is made smaller first", async ({ ada }) => {
 
 test("a picture outlives a session that ends before it is sent", async ({ ada }) => {
   const page = await ada.open("/add");
-  await page.getByLabel("Choose a file").setInputFiles(FILE);
+  await choose(page, FILE);
   await expect(page.locator(".picture img.loaded")).toBeVisible();
   await page.reload();
   await expect(page.locator(".picture img.loaded")).toBeVisible();

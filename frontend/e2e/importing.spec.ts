@@ -11,8 +11,12 @@ const IMDB = `Position,Const,Created,Modified,Description,Title,Original Title,U
 2,tt0903747,2026-01-01,2026-01-01,,Breaking Bad,Breaking Bad,https://www.imdb.com/title/tt0903747/,TV Series,9.5,,2008,Drama,2000000,2008-01-20,
 `;
 
-const choose = (page: Page, text: string, name = "watchlist.csv") =>
-  page.getByLabel("Choose a file").setInputFiles({ name, mimeType: "text/csv", buffer: Buffer.from(text) });
+async function choose(page: Page, text: string): Promise<void> {
+  const chooser = page.getByLabel(/Choose a(nother)? file/);
+  await expect(chooser).toBeEnabled();
+  const buffer = Buffer.from(text);
+  await chooser.setInputFiles({ name: "watchlist.csv", mimeType: "text/csv", buffer });
+}
 
 test("a file of Letterboxd's is looked at first, and then added", async ({ ada }) => {
   await ada.addMovie("heat", { year: "1995" });

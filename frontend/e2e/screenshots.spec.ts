@@ -89,6 +89,7 @@ const INSIDE: Scene[] = [
     async (page) => {
       const buffer = Buffer.from(FILE);
       const file = { name: "watchlist.csv", mimeType: "text/csv", buffer };
+      await expect(page.getByLabel("Choose a file")).toBeEnabled();
       await page.getByLabel("Choose a file").setInputFiles(file);
       await expect(page.getByText("would be added")).toBeVisible();
     },

@@ -28,7 +28,7 @@ export const EVERYTHING: MovieQuery = { page: 1, search: "", from: "", to: "", s
 export function readQuery(address: URLSearchParams | ReadonlyURLSearchParams): MovieQuery {
   const page = Number(address.get("page") ?? 1);
   const sort = address.get("sort") ?? EVERYTHING.sort;
-  const [from = "", to = from] = (address.get("year") ?? "").split("..");
+  const [from = "", to = from] = (address.get("year") ?? "").split("..").map(whole);
   return {
     page: Number.isSafeInteger(page) && page > 0 ? page : 1,
     search: address.get("search") ?? "",
@@ -38,8 +38,10 @@ export function readQuery(address: URLSearchParams | ReadonlyURLSearchParams): M
   };
 }
 
+/** The address of these movies; years may be open at one end, as in `1999..`. */
 export function addressOf({ page, search, sort, ...query }: MovieQuery): string {
-  const year = years(query.from, query.to);
+  const [from, to] = [whole(query.from), whole(query.to)];
+  const year = from === to ? from : `${from}..${to}`;
   const address = new URLSearchParams({
     ...(search && { search }),
     ...(year && { year }),
@@ -49,9 +51,10 @@ export function addressOf({ page, search, sort, ...query }: MovieQuery): string 
   return address.size > 0 ? `/playlist?${address}` : "/playlist";
 }
 
-/** What the service is asked; years that are still being typed are left out. */
-export function asked({ page, search, sort, from, to }: MovieQuery) {
-  const year = years(from, to);
+/** What the service is asked, which knows no open ends. */
+export function asked({ page, search, sort, ...query }: MovieQuery) {
+  const [from, to] = [whole(query.from), whole(query.to)];
+  const year = from === to ? from : `${from || "0000"}..${to || "9999"}`;
   return {
     page,
     limit: PAGE_SIZE,
@@ -61,13 +64,11 @@ export function asked({ page, search, sort, from, to }: MovieQuery) {
   };
 }
 
-function years(from: string, to: string): string {
-  const whole = (text: string) => /^[0-9]{4}$/.test(text);
-  if (!whole(from) && !whole(to)) return "";
-  const [first, last] = [whole(from) ? from : "0000", whole(to) ? to : "9999"];
-  return first === last ? first : `${first}..${last}`;
+// A year that is still being typed is none.
+function whole(year: string): string {
+  return /^[0-9]{4}$/.test(year) ? year : "";
 }
 
 export function isFiltered({ search, from, to }: MovieQuery): boolean {
-  return Boolean(search.trim() || years(from, to));
+  return Boolean(search.trim() || whole(from) || whole(to));
 }
