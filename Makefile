@@ -40,7 +40,8 @@ e2e: $(PAGES) ## test the front end in Chromium, on a service of its own (OPTION
 	@exec $(VENV) -m dev.e2e --project=tests $(OPTIONS)
 
 screenshots: $(PAGES) ## picture every page anew in docs/screenshots
-	@exec $(VENV) -m dev.e2e --project=screenshots
+	@$(VENV) -m dev.e2e --project=screenshots
+	@$(VENV) -m dev.shrink docs/screenshots/*.png
 
 test: .venv/installed $(CLIENTS) ## run the tests and measure what they cover
 	$(VENV) -m pytest -q -n 3 --dist loadfile --cov --cov-report=term-missing

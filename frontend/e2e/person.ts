@@ -7,6 +7,9 @@ const SECRET_KEY = process.env["E2E_SECRET_KEY"] ?? "";
 
 export const PASSWORD = "correct horse battery";
 
+const DESK = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36";
+const PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) Version/26.0 Safari/604.1";
+
 export interface Movie {
   id: number;
   title: string;
@@ -32,18 +35,18 @@ export class Person {
     this.#cookie = cookie;
   }
 
-  static async signUp(browser: Browser, name = "Ada"): Promise<Person> {
-    const email = newEmail();
-    return Person.#enter(browser, "/auth/signup", { name, email, password: PASSWORD });
+  static async signUp(browser: Browser, name = "Ada", email = newEmail()): Promise<Person> {
+    return Person.#enter(browser, "/auth/signup", { name, email, password: PASSWORD }, DESK);
   }
 
   /** The same person on another device. */
   elsewhere(): Promise<Person> {
-    return Person.#enter(this.#browser, "/auth/login", { email: this.email, password: PASSWORD });
+    const body = { email: this.email, password: PASSWORD };
+    return Person.#enter(this.#browser, "/auth/login", body, PHONE);
   }
 
-  static async #enter(browser: Browser, path: string, body: Body): Promise<Person> {
-    const response = await send("POST", path, body);
+  static async #enter(browser: Browser, path: string, body: Body, userAgent: string) {
+    const response = await send("POST", path, body, { "User-Agent": userAgent });
     const cookie = /refreshToken=([^;]*)/.exec(response.headers.get("set-cookie") ?? "")?.[1];
     return new Person(browser, body.email, (await response.json()) as SignedIn, cookie ?? "");
   }
