@@ -152,6 +152,7 @@ def test_everything_that_is_held_on_somebody_can_be_taken_along(ada: Actor, bob:
         "sessions",
         "passwordResets",
         "idempotencyKeys",
+        "pictures",
         "movies",
     }
     assert b"argon2" not in answer.body

@@ -189,11 +189,6 @@ def test_a_file_may_have_ten_megabytes_however_it_is_sent(witness: Actor, framed
     assert send(LONGEST_FILE + 128 * 1024).status == 413
 
 
-def test_other_bodies_may_be_no_longer_than_before(witness: Actor) -> None:
-    body = b'{"title": "Heat"}'.ljust(1024 * 1024 + 1)
-    assert witness.post("/movies", body).status == 413
-
-
 def test_who_is_asking_comes_before_what_is_in_the_file(witness: Actor) -> None:
     elsewhere = log_in(witness)
     elsewhere.post("/auth/logout")

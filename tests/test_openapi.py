@@ -19,8 +19,8 @@ from tests import document
 from tests.service import ROOT, Service, call
 
 DOCUMENT = document.document()
-FOR_OTHERS = {"GET /docs", "GET /docs/{name}", "GET /metrics"}
-"""The page and its files, and the figures: no part of what clients call."""
+FOR_OTHERS = {"GET /docs", "GET /docs/{name}", "GET /media/{name}", "GET /metrics"}
+"""The page and its files, pictures, and the figures: no part of what clients call."""
 
 OPERATIONS = {
     f"{method.upper()} {path}": operation

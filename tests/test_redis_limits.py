@@ -55,10 +55,17 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
+def forget_limits(app: Flask) -> None:
+    with app.app_context():
+        db.session.execute(delete(RateLimit))
+        db.session.commit()
+
+
 @pytest.fixture
 def make(app: Flask) -> Iterator[Make]:
     """Make somebody who has signed up, of a service with limits, that has the Redis at a URL."""
     apps = []
+    forget_limits(app)
 
     def make(url: str) -> Actor:
         ada = sign_up(InProcess(app))
@@ -69,9 +76,7 @@ def make(app: Flask) -> Iterator[Make]:
         return ada
 
     yield make
-    with app.app_context():
-        db.session.execute(delete(RateLimit))
-        db.session.commit()
+    forget_limits(app)
 
 
 @pytest.fixture

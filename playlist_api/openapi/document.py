@@ -18,7 +18,7 @@ from playlist_api.openapi.components import (
     request_header,
 )
 from playlist_api.openapi.json_schema import Plugin
-from playlist_api.schemas.answers import error_answer
+from playlist_api.schemas.failures import error_answer
 
 DESCRIPTION = """\
 Sign up or log in for an access token, and send it as `Authorization: Bearer …`. It lives 15

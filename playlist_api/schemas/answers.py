@@ -9,7 +9,6 @@ from typing import Any
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
-from playlist_api.errors import ALL_CODES
 from playlist_api.models import ROLES
 from playlist_api.schemas.fields import CamelCase, Timestamp
 
@@ -222,34 +221,6 @@ class DocumentAnswer(Answer):
     components = fields.Dict()
 
 
-class ProblemAnswer(Answer):
-    """What is wrong with one field, which has the client's name for it; `body` is the whole."""
-
-    example = {"field": "title", "message": "Must not be blank."}
-
-    field = fields.String()
-    message = fields.String()
-
-
-class FailureAnswer(Answer):
-    """What went wrong: `code` is for programs, `message` for people."""
-
-    example = {"code": "VALIDATION_ERROR", "message": "Check the highlighted fields."}
-
-    code = fields.String(validate=OneOf(ALL_CODES))
-    message = fields.String()
-    details = fields.List(
-        fields.Nested(ProblemAnswer),
-        metadata={"always": False, "description": "One row for each problem, with a 400."},
-    )
-
-
-class ErrorAnswer(Answer):
-    """The one shape of every answer of 400 and above."""
-
-    error = fields.Nested(FailureAnswer)
-
-
 user_answer = UserAnswer()
 signed_in_answer = SignedInAnswer()
 session_list_answer = SessionListAnswer()
@@ -257,6 +228,5 @@ export_answer = ExportAnswer()
 export_head = ExportAnswer(exclude=["movies"])
 document_answer = DocumentAnswer()
 health_answer = HealthAnswer()
-error_answer = ErrorAnswer()
 movie_answer = MovieAnswer()
 movie_page_answer = MoviePageAnswer()
