@@ -20,7 +20,7 @@ test("a new password signs out the other devices", async ({ ada }) => {
   await ada.elsewhere();
   const page = await ada.open("/account");
   await expect(page.locator(".devices li")).toHaveCount(2);
-  await expect(page.getByText("Safari on iOS")).toBeVisible();
+  await expect(page.locator(".devices strong", { hasText: "Safari on iOS" })).toBeVisible();
   const form = page.getByRole("form", { name: "Password" });
   await form.getByLabel("Current password", { exact: true }).fill("wrong");
   await form.getByLabel("New password", { exact: true }).fill("another horse battery");

@@ -4,7 +4,7 @@ test("a movie is changed, told of, and shown as it is now", async ({ ada }) => {
   await ada.addMovie("Haet", { year: "1959" });
   const page = await ada.open("/playlist");
   await page.getByRole("link", { name: /Edit Haet/ }).click();
-  await expect(page.getByLabel("Year")).toHaveValue("1959");
+  await expect(page.getByLabel("Year", { exact: true })).toHaveValue("1959");
   await page.getByLabel("Title").fill("Heat");
   await page.getByLabel("Year").fill("");
   await page.getByRole("button", { name: "Save the changes" }).click();

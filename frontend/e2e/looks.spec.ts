@@ -71,7 +71,7 @@ test("pages stay within their policy, log no error, move nothing and are small",
     await settled(page);
     await page.waitForLoadState("networkidle");
     expect(complaints).toEqual([]);
-    expect(await page.evaluate(() => sessionStorage.getItem("shift"))).toBeNull();
+    expect(await page.evaluate(() => sessionStorage.getItem("shift")), path).toBeNull();
     expect(await weighing(), path).toBeLessThan(MOST);
     await context.close();
   }

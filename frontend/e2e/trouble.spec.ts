@@ -57,6 +57,7 @@ test("a list that could not be read offline comes by itself when one is back", a
   await ada.addMovie("Heat");
   const page = await ada.open("/account");
   await expect(page.getByText("This device")).toBeVisible();
+  await page.waitForLoadState("networkidle"); // the page behind the link has come too
   await page.context().setOffline(true);
   await page.getByRole("link", { name: "Playlist" }).click();
   await expect(page.getByRole("alert").filter({ hasText: "offline" })).toBeVisible();
