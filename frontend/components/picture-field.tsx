@@ -1,0 +1,126 @@
+"use client";
+
+import { type DragEvent, useEffect, useId, useRef, useState } from "react";
+import { Field } from "@/components/field";
+import { useHydrated } from "@/components/form";
+import { Icon } from "@/components/icons";
+import { Poster } from "@/components/poster";
+import { NoPicture, readPicture } from "@/lib/pictures";
+
+interface PictureFieldProps {
+  title: string;
+  /** An address, a `data:` URL of a file, or nothing. */
+  value: string;
+  onChange: (imageUrl: string) => void;
+  wrong: string;
+}
+
+/** A picture by file (chosen, dropped or pasted) or by address, shown as it will look. */
+export function PictureField({ title, value, onChange, wrong }: PictureFieldProps) {
+  const [refused, setRefused] = useState("");
+  const [over, setOver] = useState(false);
+  const chooser = useRef<HTMLInputElement>(null);
+  const [id, ready, isFile] = [useId(), useHydrated(), value.startsWith("data:")];
+
+  async function take(file: Blob | undefined) {
+    if (!file) return;
+    try {
+      onChange(await readPicture(file));
+      setRefused("");
+    } catch (problem) {
+      if (!(problem instanceof NoPicture)) throw problem;
+      setRefused(problem.message);
+    }
+  }
+
+  usePaste((file) => void take(file));
+
+  const drop = {
+    onDragOver: (event: DragEvent) => {
+      event.preventDefault();
+      setOver(true);
+    },
+    onDragLeave: () => setOver(false),
+    onDrop: (event: DragEvent) => {
+      event.preventDefault();
+      setOver(false);
+      void take(event.dataTransfer.files[0]);
+    },
+  };
+
+  return (
+    <fieldset className="picture" {...drop} data-over={over}>
+      <legend>Picture</legend>
+      <div className="picture-preview">
+        <Poster title={title} imageUrl={value || null} eager />
+      </div>
+      <div className="picture-ways">
+        <input
+          ref={chooser}
+          id={id}
+          className="unseen chooser"
+          type="file"
+          accept="image/*"
+          disabled={!ready}
+          aria-describedby={`${id}-hint`}
+          onChange={(event) => {
+            void take(event.target.files?.[0]);
+            event.target.value = "";
+          }}
+        />
+        <label className="button quiet" htmlFor={id}>
+          <Icon name="picture" />
+          {isFile ? "Choose another file" : "Choose a file"}
+        </label>
+        <p className="hint" id={`${id}-hint`}>
+          Or drop one here, or paste one from the clipboard.
+        </p>
+        {isFile ? (
+          <p className="chosen">
+            <Icon name="check" />A file of yours
+          </p>
+        ) : (
+          <Field
+            label="Or its address"
+            name="imageUrl"
+            type="url"
+            inputMode="url"
+            placeholder="https://"
+            autoComplete="off"
+            maxLength={2048}
+            value={value}
+            wrong={refused ? "" : wrong}
+            onChange={(event) => onChange(event.target.value)}
+          />
+        )}
+        {(refused || (isFile && wrong)) && (
+          <p className="wrong" role="alert">
+            {refused || wrong}
+          </p>
+        )}
+        {value && (
+          <button type="button" className="button quiet" onClick={() => onChange("")}>
+            <Icon name="cross" />
+            Without a picture
+          </button>
+        )}
+      </div>
+    </fieldset>
+  );
+}
+
+/** Takes pictures that are pasted anywhere on the page. */
+function usePaste(take: (file: Blob) => void): void {
+  const taker = useRef(take);
+  useEffect(() => {
+    taker.current = take;
+  });
+  useEffect(() => {
+    const paste = (event: ClipboardEvent) => {
+      const file = event.clipboardData?.files[0];
+      if (file) taker.current(file);
+    };
+    document.addEventListener("paste", paste);
+    return () => document.removeEventListener("paste", paste);
+  }, []);
+}

@@ -1,0 +1,3 @@
+/** Sets the theme before anything is painted. */
+export const THEME_SCRIPT =
+  "try{document.documentElement.dataset.theme=localStorage.getItem('theme')||''}catch{}";
