@@ -29,8 +29,10 @@ port = os.environ.get("PORT") or "3001"
 bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = server.PatientWorker
-# Some are left when all connections to the database, and all places for a hash, are taken.
-threads = 64
+# 8 use a connection for a statement, 16 for a transaction, 8 to the replica, and for each of the
+# three 16 wait; 1 hashes a password, 1 draws a picture, 2 read a file, and 20, 8 and 6 wait for
+# that. 10 are left for all other calls.
+threads = 128
 # Seconds, more than deploy/nginx.conf keeps an idle connection: after gunicorn's own 2 it would
 # close one just as a request is sent on it, and a POST is not sent again.
 keepalive = 30
@@ -51,8 +53,11 @@ forwarder_headers = ""  # SCRIPT_NAME and PATH_INFO are not a client's to say
 secure_scheme_headers: dict[str, str] = {}
 
 
-def when_ready(_: object) -> None:
-    """Have the workers share what is imported: collecting garbage would have each copy it."""
+def on_starting(_: object) -> None:
+    """Have the workers share what is imported: collecting garbage would have each copy it.
+
+    It takes a while, in which nobody can have connected yet, and so nobody waits.
+    """
     gc.collect()
     gc.freeze()
 

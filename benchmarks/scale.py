@@ -187,7 +187,7 @@ def main() -> int:
     write(f"{machine()}; killed, and back or replaced after {NOTICED:g} s and more.", "")
     write(*table(rows))
     write("", f"Acknowledged writes: {added}, lost: {missing}.")
-    write(f"Writes answered with 503 that are there, their answer having been lost: {doubtful}.")
+    write(f"Writes refused with 503 that are there: {doubtful}.")
     return 1 if missing else 0
 
 

@@ -10,8 +10,10 @@ from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from psycopg2 import InterfaceError, OperationalError
+from psycopg2.errors import ReadOnlySqlTransaction
 from sqlalchemy import (
     DateTime,
+    ExceptionContext,
     MetaData,
     event,
     text,
@@ -21,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, registry
 
 from playlist_api import deadline, metrics, statements
+from playlist_api.pools import Connections, Pool, is_lost
 
 POOL_TIMEOUT = 1
 """Seconds until a pool counts as exhausted. Its connections are back within milliseconds, unless
@@ -67,6 +70,7 @@ def init_app(app: Flask, database_url: str) -> None:
     arguments = {"application_name": app.name, "connection_factory": deadline.Punctual}
     app.config["SQLALCHEMY_DATABASE_URI"] = database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "poolclass": Pool,
         "pool_size": POOL_SIZE,
         "max_overflow": POOL_SIZE,
         "pool_timeout": POOL_TIMEOUT,
@@ -76,12 +80,13 @@ def init_app(app: Flask, database_url: str) -> None:
     deadline.init_app()
     db.init_app(app)
     with app.app_context():
+        event.listen(db.engine, "handle_error", leave_if_read_only)
         event.listen(db.engine, "checkout", replace_if_lost)
         event.listen(db.engine, "checkout", lambda *_: metrics.transactions.inc())
         event.listen(db.engine, "checkin", lambda *_: metrics.transactions.dec())
         addressed = db.engine.dialect.create_connect_args(db.engine.url)[1]
     connect = partial(psycopg2.connect, **{**addressed, **arguments})
-    statements.init_app(app, statements.Connections(connect, POOL_SIZE, POOL_TIMEOUT))
+    statements.init_app(app, Connections(connect, POOL_SIZE, POOL_TIMEOUT))
     migrate.init_app(app, db)
     app.teardown_appcontext(release_connection)
 
@@ -100,8 +105,17 @@ def release_connection(_: BaseException | None) -> None:
 
 def replace_if_lost(connection: Any, *_: Any) -> None:
     """Have the pool replace a connection that is lost, which SQLAlchemy would ask the server."""
-    if statements.is_lost(connection):
+    if is_lost(connection):
         raise InvalidatePoolError
+
+
+def leave_if_read_only(context: ExceptionContext) -> None:
+    """Have the pool replace all connections when one of them leads to a server that only reads.
+
+    They would stay on a server that is no longer, or was not yet, the primary.
+    """
+    if isinstance(context.original_exception, ReadOnlySqlTransaction):
+        context.is_disconnect = True
 
 
 def ping() -> None:

@@ -26,6 +26,24 @@ LOCK_TIMEOUT = "SET lock_timeout = '2s'"
 """The server itself says when a lock is not to be had, before nobody waits for the answer."""
 
 
+class InDoubt(psycopg2.OperationalError):
+    """The server was lost while it was to commit, so that nobody knows whether it did."""
+
+
+@contextmanager
+def committing(connection: Any) -> Iterator[None]:
+    """Tell a commit that may have been done from one that was refused.
+
+    :raises InDoubt: when the connection is lost meanwhile.
+    """
+    try:
+        yield
+    except psycopg2.Error as error:
+        if connection.closed:
+            raise InDoubt(str(error)) from error
+        raise
+
+
 class Punctual(connection):
     """A connection that keeps nobody waiting, but who has patience."""
 
@@ -37,6 +55,14 @@ class Punctual(connection):
             with self.cursor() as cursor:
                 cursor.execute(LOCK_TIMEOUT)
             self.autocommit = False
+
+    def commit(self) -> None:
+        """Commit, as psycopg2's connections do.
+
+        :raises InDoubt: when nobody knows whether it was done.
+        """
+        with committing(self):
+            super().commit()
 
 
 @contextmanager

@@ -25,7 +25,7 @@ MESSAGES = {
 """What people are told, where the library's description would not do."""
 
 
-STATUSES = (400, 401, 403, 404, 405, 409, 412, 413, 414, 415, 417, 429, 431, 500, 501, 503)
+STATUSES = (400, 401, 403, 404, 405, 409, 412, 413, 414, 415, 417, 429, 431, 500, 501, 502, 503)
 """Every status of 400 and above that the service, or gunicorn for it, answers with."""
 
 
@@ -104,6 +104,13 @@ class TooManyRequests(ApiError):
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.headers = {"Retry-After": str(retry_after)}
+
+
+class InDoubt(ApiError):
+    """The database was lost while it was to keep a change: it may have been done, or not."""
+
+    status = 502
+    headers = {"Retry-After": "5"}
 
 
 class ServiceUnavailable(ApiError):

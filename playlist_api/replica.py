@@ -16,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from playlist_api import deadline
 from playlist_api.breaker import CircuitBreaker
 from playlist_api.deadline import Punctual, patience
-from playlist_api.statements import Connections, Query
+from playlist_api.pools import Connections
+from playlist_api.statements import Query
 
 SILENCE = 0.5
 """Seconds for the replica's answer, or for a connection to it: a hundred times what either takes,

@@ -3,10 +3,8 @@
 What a call does most is one statement, which needs no session of the ORM and no transaction.
 """
 
-import select
 from collections.abc import Callable, Iterable
 from hashlib import sha256
-from threading import BoundedSemaphore
 from typing import Any, cast
 
 import psycopg2
@@ -15,15 +13,16 @@ from psycopg2.errors import (
     DuplicatePreparedStatement,
     FeatureNotSupported,
     InvalidSqlStatementName,
+    ReadOnlySqlTransaction,
 )
 from sqlalchemy import ClauseElement, ColumnElement, DateTime, Text, Uuid, func
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from playlist_api import metrics
+from playlist_api.deadline import committing
+from playlist_api.pools import Connections
 
 GENERIC = "SET plan_cache_mode = force_generic_plan;"
 """Else a page is planned each time: its limit is a parameter, so that PostgreSQL expects a tenth of
@@ -35,68 +34,9 @@ SIMPLE = "SET {}jit = off; SET {}max_parallel_workers_per_gather = 0;"
 but of a long list PostgreSQL expects otherwise, for it cannot know how short a page is."""
 
 
-class Connections:
-    """A pool of psycopg2's connections that begin no transactions.
-
-    SQLAlchemy's pool keeps a record and an event for each use, which here would be a tenth of
-    what a request takes.
-    """
-
-    def __init__(self, connect: Callable[[], Any], size: int, timeout: float) -> None:
-        """Take what connects, how many there may be, and how many seconds anybody waits for one.
-
-        Nothing connects yet.
-        """
-        self._connect = connect
-        self._timeout = timeout
-        self._idle: list[Any] = []
-        self._places = BoundedSemaphore(size)
-
-    def take(self) -> Any:
-        """Return a connection, the one that was used last if it is not lost.
-
-        :raises sqlalchemy.exc.TimeoutError: when none is given back in time.
-        :raises psycopg2.Error: when the database is away.
-        """
-        if not self._places.acquire(timeout=self._timeout):
-            raise PoolTimeoutError
-        metrics.statements.inc()
-        try:
-            while self._idle:
-                connection = self._idle.pop()
-                if not is_lost(connection):
-                    return connection
-            connection = self._connect()
-            connection.autocommit = True
-        except BaseException:
-            self._leave()
-            raise
-        return connection
-
-    def give_back(self, connection: Any) -> None:
-        """Let others have it, unless it is lost."""
-        if not connection.closed:
-            self._idle.append(connection)
-        self._leave()
-
-    def _leave(self) -> None:
-        metrics.statements.dec()
-        self._places.release()
-
-
 def init_app(app: Flask, connections: Connections) -> None:
     """Give the application the connections that its queries are sent on."""
     app.extensions["connections"] = connections
-
-
-def is_lost(connection: Any) -> bool:
-    """Tell whether the server has closed a connection, without asking the server.
-
-    An idle connection has nothing to read, unless the server said good-bye.
-    """
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
 
 
 class Query:
@@ -156,6 +96,9 @@ class Query:
             with connection.cursor() as cursor:
                 return self._answer(cursor, [parameters[name] for name in self._names])
         except psycopg2.Error as error:
+            if isinstance(error, ReadOnlySqlTransaction):
+                # It would stay so on a server that is no longer, or was not yet, the primary.
+                connections.discard(connection)
             raise self._failed(error, lost=bool(connection.closed)) from error
         finally:
             connections.give_back(connection)
@@ -211,7 +154,7 @@ class Change(Query):
     """A query that changes something, and is committed when its rows are here.
 
     Sent on its own, it would be done by a server that was frozen or cut off when that comes back,
-    long after it was refused. Only of a commit that is under way nobody can say.
+    long after it was refused. Of a commit that is under way nobody can say, and so it is told.
     """
 
     begin, undo = "BEGIN; ", "ROLLBACK; "
@@ -223,7 +166,8 @@ class Change(Query):
             if not cursor.connection.closed:
                 cursor.execute("ROLLBACK")
             raise
-        cursor.execute("COMMIT")
+        with committing(cursor.connection):
+            cursor.execute("COMMIT")
         return rows
 
 

@@ -17,6 +17,8 @@ from dev.postgres import running
 from playlist_api.app import create_app
 from playlist_api.logs import Formatter
 from playlist_api.middleware import request_log
+from tests.backups import Place, bucket_of, folder_of
+from tests.s3 import S3, s3
 from tests.service import (
     MEDIA,
     Actor,
@@ -172,3 +174,22 @@ def admin(request: pytest.FixtureRequest, service: Service) -> Actor:
 def witness(service: Service) -> Actor:
     """Somebody for tests that change nothing of theirs."""
     return sign_up(service, name="Witness")
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3]:
+    with s3() as server:
+        yield server
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Place:
+    return folder_of(tmp_path)
+
+
+@pytest.fixture(params=["folder", "S3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Where files are kept, once in a folder and once in S3."""
+    if request.param == "folder":
+        return folder_of(tmp_path)
+    return bucket_of(request.getfixturevalue("s3_server"), tmp_path, monkeypatch)

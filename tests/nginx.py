@@ -36,8 +36,10 @@ class Nginx:
     plain_port: int
     trust: ssl.SSLContext
 
-    def connect(self, timeout: float = 30) -> HTTPSConnection:
-        return HTTPSConnection("localhost", self.port, timeout=timeout, context=self.trust)
+    def connect(self, timeout: float = 30, source: str = "") -> HTTPSConnection:
+        """Connect with TLS, from an address of this machine if one is given."""
+        where, own = ("localhost", self.port), (source, 0) if source else None
+        return HTTPSConnection(*where, timeout=timeout, context=self.trust, source_address=own)
 
     def open(self, timeout: float = 10) -> ssl.SSLSocket:
         """Connect with TLS, to send whatever bytes."""

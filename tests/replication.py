@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 import psycopg2
@@ -17,6 +17,14 @@ from dev.postgres import prepare, running
 from tests.waiting import eventually
 
 COPY = ["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]
+
+
+class Source(Protocol):
+    """A server that replicas can be made of."""
+
+    @property
+    def url(self) -> str:
+        """Its address, as SQLAlchemy takes it, at a socket in a folder."""
 
 
 class Postgres:
@@ -80,14 +88,14 @@ def lives(process: psutil.Process) -> bool:
 class Replica(Postgres):
     """A copy that follows another server."""
 
-    def copy(self, primary: Postgres) -> None:
+    def copy(self, primary: Source) -> None:
         """Make it of what the primary has."""
         prepare(self.home)
         cluster = Cluster(self.home, self.home / "socket", throwaway=True)
         source = self.source(primary)
         cluster.run("pg_basebackup", f"--pgdata={cluster.data}", f"--dbname={source}", *COPY)
 
-    def source(self, primary: Postgres) -> str:
+    def source(self, primary: Source) -> str:
         """Return the address to follow a server at, with the replica's name, its folder's."""
         sockets = make_url(primary.url).query["host"]
         return f"host={sockets} port={PORT} user={NAME} application_name={self.home.name}"

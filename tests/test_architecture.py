@@ -22,7 +22,7 @@ FLOORS = [
     {"media"},
     {"database", "mail", "replica", "storage"},
     {"statements"},
-    {"events", "turns"},
+    {"events", "pools", "turns"},
     {"breaker", "config", "deadline", "errors", "logs", "metrics", "operations"},
 ]
 PACKAGE = ROOT / "playlist_api"

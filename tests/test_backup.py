@@ -3,7 +3,7 @@
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -21,32 +21,13 @@ from playlist_api.security.passwords import hasher
 from playlist_api.services import backups, dumps
 from playlist_api.services.backups import Backup, catalogue
 from tests import large
-from tests.backups import Place, bucket_of, create, flask, folder_of, refusal
+from tests.backups import Place, create, flask, refusal
 from tests.conftest import Databases
-from tests.s3 import S3, s3
 from tests.service import PASSWORD, Actor, InProcess, environment, log_in
 
 command = import_module("playlist_api.cli.backup")  # the package's `backup` is the group
 
 TABLES = ("User", "Movie", "MovieCount", "Session", "PasswordReset", "IdempotencyKey", "Picture")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3]:
-    with s3() as server:
-        yield server
-
-
-@pytest.fixture(params=["folder", "S3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    if request.param == "folder":
-        return folder_of(tmp_path)
-    return bucket_of(request.getfixturevalue("server"), tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Place:
-    return folder_of(tmp_path)
 
 
 @pytest.fixture(scope="module")

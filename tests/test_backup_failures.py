@@ -5,7 +5,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import timedelta
 from importlib import import_module
@@ -22,7 +22,7 @@ from playlist_api.config.settings import SettingsError
 from playlist_api.services import dumps, snapshots
 from playlist_api.services.backups import catalogue
 from playlist_api.storage import StorageError
-from tests.backups import Place, bucket_of, create, flask, folder_of, refusal
+from tests.backups import Place, bucket_of, create, flask, refusal
 from tests.conftest import Databases
 from tests.s3 import S3, s3
 from tests.service import ROOT, environment
@@ -38,24 +38,6 @@ EACH = [["create"], ["list"], ["prune"], ["restore", "x", "--into", NOWHERE]]
 MUCH = "head -c 20000000 /dev/zero"
 ON = "while echo; do sleep 0.1; done"
 """What a script does until nobody reads it any more."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3]:
-    with s3() as server:
-        yield server
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Place:
-    return folder_of(tmp_path)
-
-
-@pytest.fixture(params=["folder", "S3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    if request.param == "folder":
-        return folder_of(tmp_path)
-    return bucket_of(request.getfixturevalue("server"), tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -275,13 +257,13 @@ def test_a_folder_that_may_not_be_written_to_is_told_of(in_folder: Flask, folder
 )
 def test_a_bucket_that_cannot_be_reached_is_told_of(
     database_url: str,
-    server: S3,
+    s3_server: S3,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     variables: dict[str, str],
     reason: str,
 ) -> None:
-    bucket_of(server, tmp_path, monkeypatch)
+    bucket_of(s3_server, tmp_path, monkeypatch)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
         if not value:

@@ -12,7 +12,7 @@ from playlist_api.app import create_app
 from playlist_api.services.backups import Backup, _backup_schema, catalogue
 from playlist_api.services.retention import Policy, kept
 from playlist_api.storage import Folder, StorageError
-from tests.backups import Place, flask, folder_of
+from tests.backups import Place, flask
 from tests.service import environment
 
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -26,11 +26,6 @@ def made(created: datetime) -> Backup:
 
 def days(*ago: float) -> list[Backup]:
     return [made(NOON - timedelta(days=days)) for days in ago]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Place:
-    return folder_of(tmp_path)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from benchmarks.chaos.clients import Sample, problem
 from benchmarks.chaos.fault import Fault
 from benchmarks.chaos.faults import FAULTS
 from benchmarks.chaos.journal import Findings, Journal, Verdict, verdict
-from benchmarks.chaos.results import Round, line
+from benchmarks.chaos.results import Round, line, total
 from benchmarks.chaos.rounds import play
 from benchmarks.chaos.system import Scene, System, system
 from tests.service import JSON, Answer
@@ -133,7 +133,7 @@ def test_never_to_answer_again_is_a_broken_promise() -> None:
     ]
 
 
-def test_a_line_counts_all_rounds() -> None:
+def test_a_line_counts_all_rounds_and_the_total_all_faults() -> None:
     journal = Journal()
     journal.note("Heat", "1999", ACKNOWLEDGED)
     journal.note("Ronin", "1998", IN_DOUBT)
@@ -141,4 +141,8 @@ def test_a_line_counts_all_rounds() -> None:
     one = Round([GOOD, busy], [journal], recovered=10, findings=Findings(lost=["Heat: gone"]))
     assert line("frozen", [one, one], NOTHING) == (
         "| frozen | 2 | 4 | 2 x 503 | 2 | 2 | 0 | 2 | 1.0 | 0 | 0.25 | 2 x lost |"
+    )
+    assert total({"frozen": [one], "cut": [one]}, {"frozen": NOTHING, "cut": NOTHING}) == (
+        "2 faults, 2 rounds, 4 requests. Of 2 acknowledged writes 2 lost, of the refused ones 0 "
+        "done; 2 in doubt. Worst recovery 0.25 s. 2 promises broken."
     )

@@ -83,7 +83,7 @@ def test_who_sends_a_large_body_in_vain_still_hears_why(served: Gunicorn, expect
 
 
 def test_more_connections_than_threads_are_all_kept_and_served(served: Gunicorn) -> None:
-    connections = [HTTPConnection("127.0.0.1", served.port, timeout=10) for _ in range(80)]
+    connections = [HTTPConnection("127.0.0.1", served.port, timeout=10) for _ in range(150)]
     with ExitStack() as stack:
         for connection in [stack.enter_context(closing(each)) for each in connections] * 3:
             connection.request("GET", "/health/live")

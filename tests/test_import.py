@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
@@ -326,3 +327,12 @@ def test_more_files_than_a_process_reads_at_once_wait_and_are_then_refused(
         lists._turns.release()
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert bring(local, "title\nHeat\n").status == 200
+
+
+def test_more_files_than_may_wait_are_refused_at_once(
+    local: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "_places", BoundedSemaphore(1))
+    assert bring(local, "title\nHeat\n").status == 200
+    lists._places.acquire()
+    assert bring(local, "title\nHeat\n").status == 503

@@ -1,7 +1,6 @@
 """`flask media prune`: what is deleted, what never is, and what comes in meanwhile."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -19,31 +18,13 @@ from playlist_api.media import Media
 from playlist_api.security.pictures import redrawn
 from playlist_api.services import picture_pruning, pictures
 from playlist_api.storage import Folder
-from tests.backups import Place, bucket_of, folder_of
+from tests.backups import Place, bucket_of
 from tests.pictures import POSTER, data_url, written
 from tests.s3 import S3, s3
 from tests.service import Actor, InProcess, elsewhere, environment, sign_up
 from tests.waiting import eventually
 
 WAITS = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3]:
-    with s3() as server:
-        yield server
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Place:
-    return folder_of(tmp_path)
-
-
-@pytest.fixture(params=["folder", "S3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    if request.param == "folder":
-        return folder_of(tmp_path)
-    return bucket_of(request.getfixturevalue("server"), tmp_path, monkeypatch)
 
 
 @dataclass(frozen=True)
@@ -295,9 +276,9 @@ def test_the_same_picture_may_be_written_twice_at_once(
 
 
 def test_a_bucket_serves_pictures_as_nginx_does(
-    database_url: str, server: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, s3_server: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = serving(database_url, bucket_of(server, tmp_path, monkeypatch))
+    service = serving(database_url, bucket_of(s3_server, tmp_path, monkeypatch))
     movie = service.add()
     service.add()
     assert service.files == both(movie)

@@ -16,10 +16,13 @@ from sqlalchemy.exc import (
 
 from playlist_api import deadline
 from playlist_api.app import create_app
-from playlist_api.statements import Change, Connections, Query, Search
+from playlist_api.database import db
+from playlist_api.pools import Connections
+from playlist_api.statements import Change, Query, Search
 from tests.conftest import Databases
-from tests.service import environment
+from tests.service import InProcess, call, environment
 from tests.test_deadline import PROCESS, frozen
+from tests.test_errors import add_view
 from tests.waiting import eventually
 
 ONE = Query("one", text("SELECT 1"))
@@ -146,10 +149,11 @@ def test_statements_of_one_name_are_told_apart() -> None:
 
 def test_who_waits_too_long_for_a_connection_is_told() -> None:
     connections = Connections(MagicMock(), size=2, timeout=0.01)
-    for _ in range(2):
-        connections.take()
+    held = [connections.take() for _ in range(2)]
     with pytest.raises(TimeoutError):
         connections.take()
+    for connection in held:
+        connections.give_back(connection)
 
 
 @pytest.mark.usefixtures("app")
@@ -179,3 +183,45 @@ def test_a_change_that_is_refused_leaves_its_connection_as_it_was(
         added()
     assert PROCESS() == process
     assert Query("open", text("SELECT now() = statement_timestamp()"))() == [(True,)]
+
+
+@pytest.fixture
+def lost_at_commit(run: Callable[[str], None]) -> None:
+    """A table whose changes are fine, and whose server is lost while it commits them."""
+    run("""CREATE TABLE fateful (number int);
+           CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+               PERFORM pg_terminate_backend(pg_backend_pid());
+               RETURN NULL;
+           END $$;
+           CREATE CONSTRAINT TRIGGER die AFTER INSERT ON fateful
+               DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()""")
+
+
+def add_by_statement() -> None:
+    Change("fateful", text("INSERT INTO fateful VALUES (1) RETURNING 1"))()
+
+
+def add_by_transaction() -> None:
+    db.session.execute(text("INSERT INTO fateful VALUES (1)"))
+    db.session.commit()
+
+
+@pytest.mark.usefixtures("lost_at_commit")
+@pytest.mark.parametrize("add", [add_by_statement, add_by_transaction])
+def test_of_a_commit_that_was_lost_it_is_told_that_nobody_knows(
+    app: Flask, add: Callable[[], None], run: Callable[[str], None]
+) -> None:
+    add_view(app, add)
+    answer = call(InProcess(app), "GET", "/view")
+    assert (answer.status, answer.error["code"]) == (502, "BAD_GATEWAY")
+    assert answer.headers["Retry-After"] == "5"
+    run("DROP TABLE fateful; DROP FUNCTION die")
+
+
+@pytest.mark.usefixtures("app")
+def test_a_commit_that_is_refused_is_not_in_doubt(run: Callable[[str], None]) -> None:
+    run("CREATE TABLE late (number int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    added = Change("late", text("INSERT INTO late VALUES (1) RETURNING 1"))
+    added()
+    with pytest.raises(IntegrityError):
+        added()

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from flask_migrate import upgrade
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
+from dev.cluster import NAME
 from playlist_api import breaker
 from playlist_api.app import create_app
 from playlist_api.config.settings import SettingsError, load_settings
@@ -268,6 +269,16 @@ def test_one_request_at_a_time_asks_whether_it_is_back(
     due = replica._breaker._next_probe
     monkeypatch.setattr(breaker, "monotonic", lambda: due)
     assert [replica.is_due(), replica.is_due()] == [True, False]
+
+
+def test_of_two_servers_the_one_that_takes_writes_is_found(
+    primary: Postgres, replica: Replica
+) -> None:
+    sockets = "".join(f"host={make_url(each.url).query['host']}&" for each in (replica, primary))
+    url = f"postgresql://{NAME}@/{NAME}?{sockets}target_session_attrs=read-write"
+    ada = sign_up(InProcess(create_app(environment(url))))
+    ada.add_movie()
+    ada.hold(ada.refresh())
 
 
 def test_a_service_without_a_replica_reads_the_primary(primary: Postgres) -> None:

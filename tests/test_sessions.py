@@ -11,7 +11,7 @@ from playlist_api.database import db
 from playlist_api.errors import Unauthorized
 from playlist_api.models import User
 from playlist_api.services import sessions
-from tests.service import SECRET_KEY, Actor, Service, call, log_in, sign_up
+from tests.service import SECRET_KEY, Actor, InProcess, Service, call, log_in, sign_up
 
 FOREIGN = "https://evil.example"
 ALLOWED = "http://localhost:3000"
@@ -37,6 +37,13 @@ def test_refresh_replaces_both_tokens(ada: Actor) -> None:
     assert ada.cookie != first_cookie
     assert ada.get("/me").status == 200
     assert ada.refresh().status == 200
+
+
+def test_nothing_that_follows_a_new_account_can_fail_the_sign_up(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "surplus_sessions", None)
+    assert sign_up(InProcess(app)).get("/me").status == 200
 
 
 def test_the_access_token_before_a_refresh_serves_until_it_expires(ada: Actor) -> None:

@@ -6,6 +6,7 @@ a promise was broken.
 """
 
 import argparse
+import gc
 import os
 import platform
 import signal
@@ -16,7 +17,7 @@ import pytest
 
 from benchmarks.chaos.fault import Fault
 from benchmarks.chaos.faults import FAULTS
-from benchmarks.chaos.results import Round, line, table
+from benchmarks.chaos.results import Round, line, table, total
 from benchmarks.chaos.rounds import CLIENTS, play
 from benchmarks.chaos.supervisor import WORKERS
 from benchmarks.chaos.system import LeftOut, Scene, system
@@ -44,6 +45,7 @@ def main() -> int:
             left_out |= dict.fromkeys(in_it, str(reason))
     machine = f"{os.cpu_count()} CPUs, Python {platform.python_version()}"
     write("", f"{WORKERS} workers, {CLIENTS} clients, {machine}", "", *table(rounds, faults), "")
+    write(total(rounds, faults), "")
     write(*(f"Left out: {name}, as {reason}." for name, reason in left_out.items()))
     return int(any(any(one.broken(faults[name])) for name in rounds for one in rounds[name]))
 
@@ -58,6 +60,7 @@ def played(
             for _ in range(repeat):
                 one = play(fault, on, min(fault.seconds, longest))
                 rounds.setdefault(name, []).append(one)
+                gc.freeze()  # else the clients stand still while all that they saw is looked over
                 tell(name, one, fault)
     return rounds
 

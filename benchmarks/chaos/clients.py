@@ -50,8 +50,8 @@ class Sample(NamedTuple):
 class Caller:
     """Sends one request after the other, and keeps a sample of each."""
 
-    def __init__(self, front: Nginx, samples: list[Sample]) -> None:
-        self._connection = front.connect(PATIENCE)
+    def __init__(self, front: Nginx, samples: list[Sample], source: str = "") -> None:
+        self._connection = front.connect(PATIENCE, source)
         self._samples = samples
 
     def ask(

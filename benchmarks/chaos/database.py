@@ -3,9 +3,9 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,11 @@ from tests.waiting import eventually
 ROLE = "service"
 """Whom the service is to the database: nobody special, whose connections can be limited."""
 
+OPTIONS = {"max_connections": "200"}
+
+ON_A_SMALL_DISK = {**OPTIONS, "min_wal_size": "32MB", "max_wal_size": "48MB"}
+"""Else its own log would fill the disk, and leave it no room to recover in."""
+
 MAKE_ROLE = f"CREATE ROLE {ROLE} LOGIN IN ROLE pg_read_all_data, pg_write_all_data"
 
 BUSY = f"""
@@ -35,25 +40,28 @@ TERMINATE = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usena
 
 @dataclass(frozen=True)
 class WithVariables(Cluster):
-    """A cluster whose server is started with some variables, such as `LD_PRELOAD=…`."""
+    """A cluster whose server is started with some variables of the environment."""
 
-    variables: Sequence[str] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, tool: str, *arguments: str) -> list[str]:
-        given = ["env", *self.variables] if self.variables and tool == "postgres" else []
-        return [*given, *super().command(tool, *arguments)]
+        given = [f"{name}={value}" for name, value in self.variables.items()]
+        first = ["env", *given] if given and tool == "postgres" else []
+        return [*first, *super().command(tool, *arguments)]
 
 
 class Database:
     """A cluster in a folder."""
 
-    def __init__(self, home: Path, variables: Sequence[str] = ()) -> None:
+    def __init__(
+        self, home: Path, variables: Mapping[str, str], options: Mapping[str, str]
+    ) -> None:
         prepare(home)
         self.cluster = WithVariables(
             home,
             home / "socket",
             throwaway=False,
-            options={"max_connections": "200"},
+            options=options,
             variables=variables,
         )
         self._server: subprocess.Popen[bytes] | None = None
@@ -138,9 +146,11 @@ class Database:
 
 
 @contextmanager
-def database(home: Path, variables: Sequence[str] = ()) -> Iterator[Database]:
+def database(
+    home: Path, variables: Mapping[str, str], options: Mapping[str, str]
+) -> Iterator[Database]:
     """Make a cluster in a folder, and run it."""
-    made = Database(home, variables)
+    made = Database(home, variables, options)
     os.environ.setdefault("LC_ALL", "C")
     try:
         made.make()

@@ -1,12 +1,22 @@
-"""Faults of what is beside: Redis, the mail server, PgBouncer, the clock."""
+"""Faults of what is beside: Redis, the mail server, PgBouncer, the replica, clocks."""
 
 import time
+from email.utils import parsedate_to_datetime
 
 from benchmarks.chaos.clients import Caller, Load
 from benchmarks.chaos.fault import Fault
 from benchmarks.chaos.system import Scene, System
+from tests.replication import Replica
+from tests.service import Remote
+from tests.waiting import eventually
 
 MAILS = 20
+
+READING = """
+    SELECT count(*) FILTER (
+        WHERE query LIKE 'EXECUTE page_%' AND query_start > now() - interval '1 second'
+    ) > 0 FROM pg_stat_activity WHERE application_name = 'playlist_api'
+"""
 
 
 def redis_lost(system: System, _load: Load, seconds: float) -> None:
@@ -39,23 +49,74 @@ def bouncer_lost(system: System, _load: Load, seconds: float) -> None:
     system.bouncer.start()
 
 
-def clock_off(system: System, _load: Load, seconds: float) -> None:
-    """Do nothing but look: a clock is off all the time."""
+def replica_lost(system: System, _load: Load, seconds: float) -> None:
+    """Kill the replica, and start it after some time."""
+    replica = read(system)
+    replica.kill()
+    time.sleep(seconds)
+    replica.start()
+
+
+def replica_frozen(system: System, _load: Load, seconds: float) -> None:
+    """Have the replica keep its connections, and answer nobody."""
+    replica = read(system)
+    replica.freeze()
+    time.sleep(seconds)
+    replica.thaw()
+
+
+def read(system: System) -> Replica:
+    """Return the replica once the service reads from it, as it does some seconds after a loss."""
+    replica = system.replica
+    assert replica  # noqa: S101
+    eventually(lambda: replica.ask(READING)[0], "the replica is read", 20)
+    return replica
+
+
+def database_clock_off(system: System, _load: Load, seconds: float) -> None:
+    """Do nothing but look: the clock is off all the time."""
     ((now,),) = system.database.run("SELECT extract(epoch FROM clock_timestamp())")
-    assert abs(float(now) - time.time()) > 240, "both clocks agree"  # noqa: S101
+    assert is_off(float(now))  # noqa: S101
     time.sleep(seconds)
 
 
+def instance_clock_off(system: System, _load: Load, seconds: float) -> None:
+    """Do nothing but look, as before: nginx sends each call to the next instance."""
+    live = Remote(f"http://127.0.0.1:{system.service.port}").send("GET", "/health/live", None, {})
+    assert is_off(parsedate_to_datetime(live.headers["Date"]).timestamp())  # noqa: S101
+    time.sleep(seconds)
+
+
+def is_off(now: float) -> bool:
+    """Tell whether a clock is off by five minutes."""
+    return 290 < abs(now - time.time()) < 310
+
+
+REPLICATED = Scene(replica=True)
+APART = {"5 minutes ahead": 300, "5 minutes behind": -300}
+
 FAULTS = {
-    "Redis lost": Fault(redis_lost, 10, scene=Scene(redis=True), flawless=True),
+    "Redis lost": Fault(redis_lost, 8, scene=Scene(redis=True), flawless=True),
     "mail server silent": Fault(
         mail_silent,
         5,
         scene=Scene(silent_mail=True),
         flawless=True,
-        complaints="A mail could not be sent",
+        complaints="A mail could not be sent|Mail is dropped",  # no more than 100 wait
     ),
     "PgBouncer lost": Fault(bouncer_lost, 5, scene=Scene(bouncer=True)),
-    "clock 5 minutes ahead": Fault(clock_off, 5, scene=Scene(clock="-5m"), flawless=True),
-    "clock 5 minutes behind": Fault(clock_off, 5, scene=Scene(clock="+5m"), flawless=True),
+    "replica lost": Fault(replica_lost, 5, scene=REPLICATED, flawless=True),
+    "replica frozen": Fault(replica_frozen, 5, scene=REPLICATED, flawless=True),
+    **{
+        f"PostgreSQL's clock {how}": Fault(
+            database_clock_off, 5, scene=Scene(database_clock=by), flawless=True
+        )
+        for how, by in APART.items()
+    },
+    **{
+        f"an instance's clock {how}": Fault(
+            instance_clock_off, 5, scene=Scene(services=2, instance_clock=by), flawless=True
+        )
+        for how, by in APART.items()
+    },
 }

@@ -53,8 +53,8 @@ def half_open(system: System, _load: Load, seconds: float) -> None:
 NETWORK = Scene(network=True)
 
 FAULTS = {
-    "network silent": Fault(cut, 30, scene=NETWORK),
-    "network slow": Fault(slowed, 10, scene=NETWORK),
-    "network reset": Fault(reset, 10, scene=NETWORK),
-    "500 half-open clients": Fault(half_open, 8, flawless=True),
+    "network silent": Fault(cut, 12, scene=NETWORK),
+    "network slow": Fault(slowed, 8, scene=NETWORK),
+    "network reset": Fault(reset, 6, scene=NETWORK),
+    "500 half-open clients": Fault(half_open, 5, flawless=True),
 }

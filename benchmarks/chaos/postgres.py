@@ -15,8 +15,17 @@ from benchmarks.chaos.database import ROLE, TERMINATE
 from benchmarks.chaos.fault import Fault
 from benchmarks.chaos.system import Scene, System
 
-CROWD = 96
-"""Requests at a time that wait for a lock: twice what both workers' pools hold."""
+CROWD = 272
+"""Requests at a time that need what is locked: more than both workers have threads."""
+
+ARRIVAL = 0.01
+"""Seconds between two of them: handshakes of all at once would be what takes the time."""
+
+EACH = 50
+"""Of them from one address, fewer than nginx lets it have."""
+
+RETRY = 2
+"""Seconds until one of the crowd asks again: it is to take all connections, not the processor."""
 
 WAITING = f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{ROLE}' AND {{}}"
 IN_A_TRANSACTION = "(wait_event_type = 'Lock' OR state = 'idle in transaction')"
@@ -58,16 +67,16 @@ def exhausted(system: System, load: Load, seconds: float) -> None:
     with ThreadPoolExecutor(CROWD) as threads, system.database.holding(lock):
         for number in range(CROWD):
             token = load.clients[number % len(load.clients)].token
-            threads.submit(ask_until, ended, system, load, token)
+            caller = Caller(system.front, load.samples, f"127.0.1.{1 + number // EACH}")
+            threads.submit(ask_until, ended, caller, token)
+            time.sleep(ARRIVAL)
         time.sleep(seconds)
         ended.set()
 
 
-def ask_until(ended: Event, system: System, load: Load, token: str) -> None:
-    caller = Caller(system.front, load.samples)
-    while not ended.is_set():
-        bearer = f"Bearer {token}"
-        caller.ask("crowd", "GET", "/me", expected={200}, Authorization=bearer)
+def ask_until(ended: Event, caller: Caller, token: str) -> None:
+    while not ended.wait(RETRY):
+        caller.ask("crowd", "GET", "/me", expected={200}, Authorization=f"Bearer {token}")
     caller.close()
 
 
@@ -85,7 +94,6 @@ def read_only(system: System, _load: Load, seconds: float) -> None:
     system.database.run(TERMINATE)
     time.sleep(seconds)
     system.database.run(f"ALTER ROLE {ROLE} RESET default_transaction_read_only")
-    system.database.run(TERMINATE)
 
 
 def full(system: System, _load: Load, seconds: float) -> None:
@@ -105,7 +113,7 @@ def full(system: System, _load: Load, seconds: float) -> None:
     system.database.start()
 
 
-def locking(lock: str, seconds: float = 10) -> Fault:
+def locking(lock: str, seconds: float = 6) -> Fault:
     strike: Callable[[System, Load, float], None] = partial(held, lock=lock)
     return Fault(strike, seconds)
 
@@ -117,10 +125,10 @@ FAULTS = {
     "PostgreSQL down": Fault(restarted, 30),
     "PostgreSQL frozen": Fault(frozen, 30),
     "backends terminated": Fault(terminated, 0.5),
-    "connection limit": Fault(limited, 10),
+    "connection limit": Fault(limited, 6),
     "pools exhausted": Fault(exhausted, 10),
     "rows locked": locking('SELECT FROM "MovieCount" FOR UPDATE'),
     "table locked": locking('LOCK TABLE "Movie" IN ACCESS EXCLUSIVE MODE'),
-    "read-only": Fault(read_only, 10),
-    "disk full": Fault(full, 10, scene=Scene(disk=192)),
+    "read-only": Fault(read_only, 6),
+    "disk full": Fault(full, 8, scene=Scene(disk=192)),
 }

@@ -131,6 +131,20 @@ def line(name: str, rounds: Sequence[Round], fault: Fault) -> str:
     )
 
 
+def total(rounds: dict[str, list[Round]], faults: dict[str, Fault]) -> str:
+    """Sum everything up in a sentence."""
+    all_of_it = [(one, faults[name]) for name, each in rounds.items() for one in each]
+    requests = sum(len(one.samples) for one, _ in all_of_it)
+    acknowledged, lost, done, doubtful = counts([one for one, _ in all_of_it])
+    recovery = max((one.recovery or 0 for one, _ in all_of_it), default=0)
+    broken = sum(len([*one.broken(fault), *one.slow(fault)]) for one, fault in all_of_it)
+    return (
+        f"{len(rounds)} faults, {len(all_of_it)} rounds, {requests:,} requests. "
+        f"Of {acknowledged:,} acknowledged writes {lost:,} lost, of the refused ones {done:,} done"
+        f"; {doubtful:,} in doubt. Worst recovery {recovery:.2f} s. {broken:,} promises broken."
+    )
+
+
 def counts(rounds: Sequence[Round]) -> list[int]:
     """Count what was acknowledged, lost, refused but done, and in doubt."""
     return [

@@ -139,9 +139,9 @@ def lives(process: psutil.Process) -> bool:
 
 
 def is_answer(line: Mapping[str, Any]) -> bool:
-    """Tell whether a line is that of a request that was told to come back, or says why."""
+    """Tell whether a line is of a request that was told to come back or to look, or says why."""
     away = str(line["msg"]).startswith("The database is away")
-    return line.get("statusCode") == 503 or away
+    return line.get("statusCode") in {502, 503} or away
 
 
 @contextmanager

@@ -12,12 +12,14 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import make_url
 
-from benchmarks.chaos.database import Database, database
+from benchmarks.chaos.clock import clock_off
+from benchmarks.chaos.database import ON_A_SMALL_DISK, OPTIONS, ROLE, Database, database
 from benchmarks.chaos.pgbouncer import Bouncer, pgbouncer
 from benchmarks.chaos.relay import Relay, relay
 from benchmarks.chaos.supervisor import Supervised, supervised
 from tests.nginx import Nginx, nginx
 from tests.redis_server import RedisServer, redis_server
+from tests.replication import Replica
 from tests.service import environment
 
 LIMITS = {
@@ -42,8 +44,11 @@ class Scene:
     silent_mail: bool = False
     disk: int = 0
     """Megabytes of a file system that is PostgreSQL's own."""
-    clock: str = ""
-    """How far PostgreSQL's clock is off, as libfaketime takes it."""
+    replica: bool = False
+    database_clock: int = 0
+    """By how many seconds PostgreSQL's clock is ahead."""
+    instance_clock: int = 0
+    """By how many seconds the first gunicorn's clock is ahead."""
 
 
 @dataclass
@@ -55,6 +60,7 @@ class System:
     relay: Relay | None = None
     bouncer: Bouncer | None = None
     redis: RedisServer | None = None
+    replica: Replica | None = None
     services: list[Supervised] = field(default_factory=list)
     front: Nginx = field(init=False)
 
@@ -71,17 +77,26 @@ def system(scene: Scene) -> Iterator[System]:
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="playlist-chaos-")))
+        folder.chmod(0o755)  # each PostgreSQL has a folder of its own, and another owner
         home = folder / "postgres"
         if scene.disk:
             stack.enter_context(small_disk(home, scene.disk))
-        variables = clock_off(scene.clock) if scene.clock else []
-        made = System(folder, stack.enter_context(database(home, variables)))
+        options = ON_A_SMALL_DISK if scene.disk else OPTIONS
+        variables = _clock(scene.database_clock, folder)
+        made = System(folder, stack.enter_context(database(home, variables, options)))
         settings = _beside(made, scene, stack)
         for number in range(scene.services):
-            one = supervised(folder / f"gunicorn{number}", settings, held=scene.held)
+            own = {} if number else _clock(scene.instance_clock, folder)
+            one = supervised(folder / f"gunicorn{number}", {**settings, **own}, held=scene.held)
             made.services.append(stack.enter_context(one))
         made.front = stack.enter_context(nginx(*(each.port for each in made.services)))
         yield made
+
+
+def _clock(ahead: int, folder: Path) -> Mapping[str, str]:
+    if ahead and not shutil.which("cc"):
+        raise LeftOut("there is no C compiler")
+    return clock_off(ahead, folder) if ahead else {}
 
 
 def _beside(made: System, scene: Scene, stack: ExitStack) -> Mapping[str, str]:
@@ -97,6 +112,12 @@ def _beside(made: System, scene: Scene, stack: ExitStack) -> Mapping[str, str]:
     if scene.redis:
         made.redis = stack.enter_context(redis_server())
         more = {**LIMITS, "REDIS_URL": made.redis.url}
+    if scene.replica:
+        made.replica = Replica(made.folder / "replica", stack, **OPTIONS)
+        made.replica.copy(made.database)
+        made.replica.start()
+        replica = make_url(made.replica.url).set(username=ROLE)
+        more = {"DATABASE_REPLICA_URL": replica.render_as_string(hide_password=False)}
     if scene.silent_mail:
         mail = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         port = str(mail.getsockname()[1])
@@ -118,15 +139,3 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", str(folder)], check=True)
-
-
-def clock_off(by: str) -> list[str]:
-    """Return variables that have the clock of PostgreSQL be off.
-
-    The service's own cannot be: libfaketime spoils Python's `time.sleep`.
-    """
-    found = [str(path) for path in Path("/usr/lib").glob("*/faketime/libfaketime.so.1")]
-    library = os.environ.get("LIBFAKETIME") or next(iter(found), "")
-    if not library:
-        raise LeftOut("libfaketime is not installed")
-    return [f"LD_PRELOAD={library}", f"FAKETIME={by}", "FAKETIME_DONT_FAKE_MONOTONIC=1"]

@@ -8,10 +8,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
-from playlist_api import metrics
+from playlist_api import deadline, metrics
 from playlist_api.database import is_unavailable
-from playlist_api.errors import MESSAGES, ApiError, ServiceUnavailable, envelope
+from playlist_api.errors import MESSAGES, ApiError, InDoubt, ServiceUnavailable, envelope
 from playlist_api.schemas.fields import problems
+
+BUSY = "The service is busy. Please try again in a moment."
+IN_DOUBT = "The service was interrupted. Please look whether this was done, or try again."
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +51,9 @@ def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
         raise error
     metrics.database_failures.inc()
     log.error("The database is away: %s", error)
-    return _api_error(ServiceUnavailable("The service is busy. Please try again in a moment."))
+    if isinstance(getattr(error, "orig", None), deadline.InDoubt):
+        return _api_error(InDoubt(IN_DOUBT))
+    return _api_error(ServiceUnavailable(BUSY))
 
 
 def _answer(body: str, status: int, headers: dict[str, str] | None = None) -> Response:

@@ -118,6 +118,12 @@ FAILURES = {
     431: ("The headers are too large.", None, ()),
     500: ("A bug; the log has its cause.", None, ()),
     501: ("A transfer coding that there is not.", None, ()),
+    502: (
+        "The database was lost in the midst of a change, which may have been done, or not; or a "
+        "proxy has lost the service.",
+        "The service was interrupted. Please look whether this was done, or try again.",
+        ("Retry-After",),
+    ),
     503: (
         "Too busy, or without its database.",
         "The service is busy. Please try again in a moment.",

@@ -59,14 +59,14 @@ def tokens_accepted(view: View) -> View:
     """Note of a view that it asks for no token, but uses what `presented_sessions` finds."""
     operation = operation_of(view)
     operation.security = [ACCESS_TOKEN, REFRESH_TOKEN]
-    operation.failures.add(503)
+    operation.failures |= {502, 503}
     return view
 
 
 def _guarded(view: View, scheme: str, kind: str, presented: Callable[[], str]) -> View:
     operation = operation_of(view)
     operation.security, operation.anonymous = [scheme], False
-    operation.failures |= {401, 503}
+    operation.failures |= {401, 502, 503}
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:

@@ -56,7 +56,7 @@ def throttled(kind: str) -> Callable[[View], View]:
     """
 
     def decorate(view: View) -> View:
-        operation_of(view).failures |= {429, 503}
+        operation_of(view).failures |= {429, 502, 503}
 
         @wraps(view)
         def limited(*args: Any, **kwargs: Any) -> Any:

@@ -50,6 +50,9 @@ def init_app(app: Flask, *, secure_cookie: bool) -> None:
         JWT_COOKIE_CSRF_PROTECT=False,  # SameSite and the check of `Origin` do this
         JWT_COOKIE_SAMESITE="Strict",
         JWT_COOKIE_SECURE=secure_cookie,
+        # Else a token of an instance whose clock is ahead, be it by milliseconds, would not be good
+        # yet. It lets no token live longer: whoever uses one looks at when it expires.
+        JWT_DECODE_LEEWAY=ACCESS_TOKEN_LIFETIME,
         JWT_ENCODE_NBF=False,
         JWT_REFRESH_COOKIE_NAME=REFRESH_COOKIE,
         JWT_REFRESH_COOKIE_PATH="/auth",
@@ -72,7 +75,7 @@ def decoded(token: str, _key: str) -> tuple[Caller, str, float]:
 
     A token that was decoded before is not decoded again, so that the caller must look at the time.
 
-    :raises TOKEN_ERRORS: when this service has not made it, or it has expired.
+    :raises TOKEN_ERRORS: when this service has not made it, or it expired long ago.
     """
     claims = decode_token(token)
     caller = Caller(str(UUID(claims["sub"])), str(UUID(claims["sid"])))

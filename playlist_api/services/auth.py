@@ -10,7 +10,12 @@ from playlist_api.errors import Conflict, Unauthorized, WrongPassword
 from playlist_api.models import User
 from playlist_api.security.passwords import hasher
 from playlist_api.services.queries import credentials, new_account, new_session
-from playlist_api.services.sessions import SESSION_ENDED, SignedIn, start_session
+from playlist_api.services.sessions import (
+    SESSION_ENDED,
+    SignedIn,
+    end_surplus_sessions,
+    start_session,
+)
 
 EMAIL_TAKEN = "This e-mail already has an account."
 
@@ -46,6 +51,7 @@ def log_in(email: str, password: str, user_agent: str) -> SignedIn:
     if signed_in is None:
         events.record("login_failed", userId=user_id)
         raise Unauthorized("Wrong e-mail or password.")
+    end_surplus_sessions(user_id)
     if new_hash:
         renewed = {"password_hash": new_hash, "updated_at": User.updated_at}
         unchanged = User.id == user_id, User.password_hash == known

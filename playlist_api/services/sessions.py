@@ -55,8 +55,6 @@ class SessionList:
 def start_session(adding: Query, user_agent: str, **user: Any) -> SignedIn | None:
     """Add a session, by a query that takes these parameters of its user and returns them.
 
-    Beyond `MOST_SESSIONS`, the oldest end.
-
     :return: the session's first tokens; None if the query found that there can be no session.
     """
     session = Session(id=uuid4(), user_id=user["user_id"], user_agent=user_agent)
@@ -70,10 +68,16 @@ def start_session(adding: Query, user_agent: str, **user: Any) -> SignedIn | Non
         **user,
     )
     for row in rows:
-        # Counted only now, so that racing sign-ins count each other.
-        surplus_sessions(user_id=user["user_id"], kept=MOST_SESSIONS)
         return SignedIn(as_account(row), tokens.access_token(session), refresh_token)
     return None
+
+
+def end_surplus_sessions(user_id: UUID) -> None:
+    """End the oldest of a user's sessions beyond `MOST_SESSIONS`.
+
+    It comes after a new one, so that racing logins count each other.
+    """
+    surplus_sessions(user_id=user_id, kept=MOST_SESSIONS)
 
 
 def list_sessions(user: User, current: UUID) -> SessionList:
@@ -92,10 +96,10 @@ def refresh(user: User, session_id: UUID, presented: str, user_agent: str) -> Si
     :raises Unauthorized: when the session has ended, by this call or before it.
     """
     # The lock makes racing calls take turns, so that only the first of them rotates.
-    session = db.session.get(Session, session_id, with_for_update=True, populate_existing=True)
-    if session is None:
+    row = db.session.execute(_locked(session_id)).one_or_none()
+    if row is None:
         raise Unauthorized(SESSION_ENDED)
-    now = datetime.now(UTC)
+    session, now = row
     presented_hash = tokens.token_hash(presented)
     if presented_hash == session.refresh_token_hash:
         session.user_agent = user_agent
@@ -136,6 +140,12 @@ def end_other_sessions(user: User, kept: UUID) -> None:
     db.session.execute(_ending(Session.user_id == user.id, Session.id != kept))
     db.session.commit()
     events.record("other_sessions_ended", userId=user.id, sessionId=kept)
+
+
+def _locked(session_id: UUID) -> Select[Session, datetime]:
+    # The database's time, for the clock of the instance that refreshed last may be another.
+    locked = select(Session, func.clock_timestamp()).where(Session.id == session_id)
+    return locked.with_for_update().execution_options(populate_existing=True)
 
 
 def _live(user: User) -> Select[Session]:

@@ -38,6 +38,7 @@ UNFORESEEABLE = {
     ("token", "Is not valid any more. Please ask for a new link."),
     *(("imageUrl", problem) for problem in (NO_PICTURE, NO_BASE64, BROKEN, MISNAMED, AND_MORE)),
     ("cursor", "Must be a cursor that this list has given."),
+    ("year", "Must begin with the earlier year."),
 }
 """Problems of fields that are as the document asks: it cannot tell, or only the database knows."""
 

@@ -10,8 +10,12 @@ export async function whatCompiles(): Promise<void> {
   void [titles, years];
   if (error) {
     const message: string = error.error.message;
-    const code: "VALIDATION_ERROR" | "UNAUTHORIZED" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" =
-      error.error.code;
+    const code:
+      | "VALIDATION_ERROR"
+      | "UNAUTHORIZED"
+      | "INTERNAL_ERROR"
+      | "BAD_GATEWAY"
+      | "SERVICE_UNAVAILABLE" = error.error.code;
     void [message, code];
   }
   const movie: Schemas["NewMovie"] = { title: "Heat" };

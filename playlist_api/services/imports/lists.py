@@ -36,7 +36,11 @@ a large one."""
 LONGEST_WAIT = 10
 """Seconds for which a file waits for its turn: a third of what nginx waits for an answer."""
 
+WAITING = 6
+"""Files that wait in a process; each has a thread, which other calls are not to lack."""
+
 _turns = BoundedSemaphore(AT_ONCE)
+_places = BoundedSemaphore(AT_ONCE + WAITING)
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def import_file(caller: Caller, content: bytes, *, dry_run: bool) -> Report:
     :raises Unauthorized: when the caller's session has ended, or ends before all is done.
     :raises ServiceUnavailable: when this process has its hands full of files.
     """
-    with _turn():
+    with _one_of(_places, 0), _one_of(_turns, LONGEST_WAIT):
         file = read_file(content, MOST_ROWS)
         user = _live_user(caller)
         try:
@@ -87,13 +91,13 @@ def import_rows(user: User, rows: Iterable[Row], *, dry_run: bool) -> None:
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
-    if not _turns.acquire(timeout=LONGEST_WAIT):
+def _one_of(places: BoundedSemaphore, timeout: float) -> Iterator[None]:
+    if not places.acquire(timeout=timeout):
         raise ServiceUnavailable("Others are importing. Please try again in a moment.")
     try:
         yield
     finally:
-        _turns.release()
+        places.release()
 
 
 def _live_user(caller: Caller) -> User:

@@ -1,0 +1,172 @@
+"""Connections of a pool: who waits for one, and which are kept."""
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg2
+import pytest
+from flask import Flask
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import (
+    DBAPIError,
+    TimeoutError,  # noqa: A004
+)
+
+from playlist_api import pools
+from playlist_api.app import create_app
+from playlist_api.database import POOL_SIZE, db
+from playlist_api.pools import Places, Pool
+from playlist_api.statements import Change
+from tests.conftest import Databases
+from tests.service import environment
+from tests.waiting import eventually
+
+ADDED = Change("added", text("INSERT INTO list VALUES (1) RETURNING 1"))
+ADDING = text("INSERT INTO list VALUES (2)")
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor() as threads:
+        yield threads
+
+
+def pass_through(places: Places) -> None:
+    places.take()
+    places.give_back()
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch, threads: ThreadPoolExecutor) -> Places:
+    """One place, which is taken, and one request that waits for it: no more may for long."""
+    monkeypatch.setattr(pools, "WAITING", 1)
+    places = Places(1, timeout=20)
+    places.take()
+    threads.submit(pass_through, places)
+    eventually(lambda: not places._waiting._value, "somebody waits")
+    return places
+
+
+def test_a_crowd_is_refused_when_no_connection_comes_back(taken: Places) -> None:
+    with pytest.raises(TimeoutError):
+        taken.take()
+    taken.give_back()
+
+
+def test_a_crowd_is_served_while_connections_come_back(
+    taken: Places, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "STANDSTILL", 5)
+    crowd = [threads.submit(pass_through, taken) for _ in range(3)]
+    taken.give_back()
+    assert [each.result() for each in crowd] == [None] * 3
+
+
+def test_nobody_waits_longer_than_they_should(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "WAITING", 0)
+    places = Places(1, timeout=0)
+    places.take()
+    with pytest.raises(TimeoutError):
+        places.take()
+
+
+@pytest.fixture
+def url(databases: Databases) -> str:
+    return databases.make()
+
+
+@pytest.fixture
+def app(url: str) -> Iterator[Flask]:
+    """An application, and a table of its own."""
+    app = create_app(environment(url))
+    with app.app_context():
+        db.session.execute(text("CREATE TABLE list (number int)"))
+        db.session.commit()
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def pool() -> Pool:
+    found = db.engine.pool
+    assert isinstance(found, Pool)
+    return found
+
+
+@pytest.mark.usefixtures("app")
+def test_transactions_have_so_many_connections_and_keep_fewer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = [db.engine.connect() for _ in range(2 * POOL_SIZE)]
+    monkeypatch.setattr(pool()._places, "_timeout", 0.01)
+    with pytest.raises(TimeoutError):
+        db.engine.connect()
+    for connection in held:
+        connection.close()
+    assert pool().checkedin() == POOL_SIZE
+    with db.engine.connect() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+
+
+@pytest.mark.usefixtures("app")
+def test_what_the_pool_does_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    db.engine.dispose()
+    assert caplog.records == []
+
+
+def test_a_server_that_is_away_takes_no_place() -> None:
+    away = create_app(environment("postgresql://nobody@127.0.0.1:9/nothing"))
+    with away.app_context():
+        for _ in range(2 * POOL_SIZE + 1):
+            with pytest.raises(DBAPIError):
+                db.engine.connect()
+
+
+@pytest.fixture
+def only_read(url: str) -> Iterator[Callable[[bool], None]]:
+    """Have the server be one that only reads, for whoever connects from then on, or not."""
+    owner = psycopg2.connect(make_url(url).set(drivername="postgresql").render_as_string(False))
+    owner.autocommit = True
+
+    def only_read(on: bool) -> None:
+        with owner.cursor() as cursor:
+            name = owner.info.dbname
+            cursor.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {on}")
+
+    yield only_read
+    owner.close()
+
+
+def added_by_a_statement() -> None:
+    ADDED()
+
+
+def added_by_a_transaction() -> None:
+    try:
+        db.session.execute(ADDING)
+        db.session.commit()
+    finally:
+        db.session.rollback()
+
+
+@pytest.mark.parametrize("add", [added_by_a_statement, added_by_a_transaction])
+def test_nobody_stays_on_a_server_that_only_reads(
+    app: Flask, only_read: Callable[[bool], None], add: Callable[[], Any]
+) -> None:
+    only_read(True)
+    db.engine.dispose()
+    connections = app.extensions["connections"]
+    idle = [connections.take() for _ in range(3)]
+    held = [db.engine.connect() for _ in range(3)]
+    for connection in held:
+        connection.close()
+    for connection in idle:
+        connections.give_back(connection)
+    with pytest.raises(DBAPIError):
+        add()
+    only_read(False)
+    for _ in range(3):
+        add()
