@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
-from sqlalchemy.util.queue import Empty, Full
 
 from playlist_api import metrics
 
@@ -137,22 +136,17 @@ class Pool(QueuePool):
         self._places = Places(pool_size + max_overflow, timeout)
 
     def _do_get(self) -> ConnectionPoolEntry:
+        # Who has a place finds a connection that idles, or may make one: SQLAlchemy never waits.
         self._places.take()
         try:
-            return self._pool.get(block=False)
-        except Empty:
-            pass
-        try:
-            return self._create_connection()
+            return super()._do_get()
         except BaseException:
             self._places.give_back()
             raise
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         try:
-            self._pool.put(record, block=False)
-        except Full:
-            record.close()
+            super()._do_return_conn(record)
         finally:
             self._places.give_back()
 

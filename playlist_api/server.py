@@ -63,9 +63,10 @@ class PatientWorker(ThreadWorker):
         then drop them.
         """
         super().set_accept_enabled(enabled)
-        if not self.alive:
+        if not (enabled or self.alive):
             closing = monotonic() + LAST_CALL
-            for listener in self.sockets:
+            while self.sockets:
+                listener = self.sockets.pop()
                 while readable(listener, 0) and monotonic() < closing:
                     self.accept(listener)
                 listener.close()

@@ -4,9 +4,11 @@ import json
 import socket
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
+from selectors import DefaultSelector
 
 import pytest
 
+from playlist_api.server import PatientWorker
 from tests.service import PASSWORD, Actor, Gunicorn, Service, call, line_of
 
 HEAD = b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -90,3 +92,13 @@ def test_more_connections_than_threads_are_all_kept_and_served(served: Gunicorn)
             answer = connection.getresponse()
             assert (answer.status, answer.headers["Connection"]) == (200, "keep-alive")
             answer.read()
+
+
+def test_a_worker_that_is_told_to_stop_before_it_takes_anybody_stops_once() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    worker = PatientWorker.__new__(PatientWorker)
+    worker.sockets, worker.poller = [listener], DefaultSelector()
+    worker.alive = vars(worker)["_accepting"] = False
+    for enabled in (True, False, False):
+        worker.set_accept_enabled(enabled)
+    assert listener.fileno() == -1
