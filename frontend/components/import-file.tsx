@@ -1,11 +1,12 @@
 "use client";
 
 import Link from "next/link";
-import { type DragEvent, useId, useState } from "react";
+import { useId, useState } from "react";
 import { useHydrated } from "@/components/form";
 import { Icon } from "@/components/icons";
 import { ImportReport } from "@/components/import-report";
 import { Problem } from "@/lib/api";
+import { useDrop } from "@/lib/drop";
 import { FORMATS, importMovies, type Report } from "@/lib/imports";
 import { sent } from "@/lib/upload";
 
@@ -104,21 +105,9 @@ interface ChooserProps {
 
 function Chooser({ again, onTake }: ChooserProps) {
   const [id, ready] = [useId(), useHydrated()];
-  const [over, setOver] = useState(false);
-  const drop = {
-    onDragOver: (event: DragEvent) => {
-      event.preventDefault();
-      setOver(true);
-    },
-    onDragLeave: () => setOver(false),
-    onDrop: (event: DragEvent) => {
-      event.preventDefault();
-      setOver(false);
-      onTake(event.dataTransfer.files[0]);
-    },
-  };
+  const drop = useDrop(onTake);
   return (
-    <div className="drop" data-over={over} {...drop}>
+    <div className="drop" {...drop}>
       <input
         id={id}
         className="unseen chooser"

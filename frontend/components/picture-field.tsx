@@ -1,10 +1,11 @@
 "use client";
 
-import { type DragEvent, useEffect, useId, useRef, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { Field } from "@/components/field";
 import { useHydrated } from "@/components/form";
 import { Icon } from "@/components/icons";
 import { Poster } from "@/components/poster";
+import { useDrop } from "@/lib/drop";
 import { NoPicture, readPicture } from "@/lib/pictures";
 
 interface PictureFieldProps {
@@ -18,7 +19,6 @@ interface PictureFieldProps {
 /** A picture by file (chosen, dropped or pasted) or by address, shown as it will look. */
 export function PictureField({ title, value, onChange, wrong }: PictureFieldProps) {
   const [refused, setRefused] = useState("");
-  const [over, setOver] = useState(false);
   const chooser = useRef<HTMLInputElement>(null);
   const [id, ready, isFile] = [useId(), useHydrated(), value.startsWith("data:")];
 
@@ -35,21 +35,10 @@ export function PictureField({ title, value, onChange, wrong }: PictureFieldProp
 
   usePaste((file) => void take(file));
 
-  const drop = {
-    onDragOver: (event: DragEvent) => {
-      event.preventDefault();
-      setOver(true);
-    },
-    onDragLeave: () => setOver(false),
-    onDrop: (event: DragEvent) => {
-      event.preventDefault();
-      setOver(false);
-      void take(event.dataTransfer.files[0]);
-    },
-  };
+  const drop = useDrop((file) => void take(file));
 
   return (
-    <fieldset className="picture" {...drop} data-over={over}>
+    <fieldset className="picture" {...drop}>
       <legend>Picture</legend>
       <div className="picture-preview">
         <Poster title={title} imageUrl={value || null} eager />
