@@ -34,6 +34,13 @@ SIMPLE = "SET {}jit = off; SET {}max_parallel_workers_per_gather = 0;"
 but of a long list PostgreSQL expects otherwise, for it cannot know how short a page is."""
 
 
+WALKING = (
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL work_mem = '32MB';"
+)
+"""Most of a table may be one list; then it would be read as a whole, or sorted, which is no quicker
+than to walk in its order. What is searched for is kept in memory: 32 MB hold a million ids."""
+
+
 def init_app(app: Flask, connections: Connections) -> None:
     """Give the application the connections that its queries are sent on."""
     app.extensions["connections"] = connections
@@ -142,9 +149,7 @@ class Search(Query):
     def __init__(self, name: str, statement: ClauseElement) -> None:
         super().__init__(name, statement)
         self._execute = self.text
-        # Most of a table may be one list; then it would be read as a whole, which is no quicker.
-        simple = SIMPLE.format("LOCAL ", "LOCAL ") + " SET LOCAL enable_seqscan = off;"
-        self.begin = f"/* {self.name} */ {simple} "
+        self.begin = f"/* {self.name} */ {SIMPLE.format('LOCAL ', 'LOCAL ')} {WALKING} "
 
     def _send(self, cursor: Any, arguments: list[Any]) -> None:
         cursor.execute(self.begin + self._execute, arguments)
