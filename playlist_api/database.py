@@ -84,6 +84,7 @@ def init_app(app: Flask, database_url: str) -> None:
         event.listen(db.engine, "checkout", replace_if_lost)
         event.listen(db.engine, "checkout", lambda *_: metrics.transactions.inc())
         event.listen(db.engine, "checkin", lambda *_: metrics.transactions.dec())
+        event.listen(db.engine, "begin", lambda it: deadline.extend(it.connection.cursor()))
         addressed = db.engine.dialect.create_connect_args(db.engine.url)[1]
     connect = partial(psycopg2.connect, **{**addressed, **arguments})
     statements.init_app(app, Connections(connect, POOL_SIZE, POOL_TIMEOUT))

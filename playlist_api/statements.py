@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from playlist_api.deadline import committing
+from playlist_api.deadline import STATEMENT_TIMEOUT, committing
 from playlist_api.pools import Connections
 
 GENERIC = "SET plan_cache_mode = force_generic_plan;"
@@ -36,9 +36,11 @@ but of a long list PostgreSQL expects otherwise, for it cannot know how short a 
 
 WALKING = (
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL work_mem = '32MB';"
+    f" SET LOCAL {STATEMENT_TIMEOUT};"
 )
 """Most of a table may be one list; then it would be read as a whole, or sorted, which is no quicker
-than to walk in its order. What is searched for is kept in memory: 32 MB hold a million ids."""
+than to walk in its order. What is found is kept in memory: 32 MB are enough for a million ids. And
+searches are what may take too long, in whichever process of PgBouncer's."""
 
 
 def init_app(app: Flask, connections: Connections) -> None:

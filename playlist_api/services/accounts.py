@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from playlist_api import events
 from playlist_api.database import db, violates
-from playlist_api.deadline import patience
+from playlist_api.deadline import extend, patience
 from playlist_api.errors import Conflict, Unauthorized
 from playlist_api.models import IdempotencyKey, PasswordReset, Session, StoredPicture, User
 from playlist_api.security.passwords import hasher, weakness
@@ -124,6 +124,7 @@ def delete_account(user: User, current_password: str, check: Check) -> None:
     check(user)
     db.session.delete(user)
     with patience(LONGEST_DELETION):
+        extend(db.session.connection().connection.cursor())
         db.session.commit()
     events.record("account_deleted", userId=user.id)
 
