@@ -23,8 +23,7 @@ STATEMENT_TIMEOUT = "statement_timeout = '2500ms'"
 """The server itself gives up before nobody waits for the answer: else it would go on for nobody."""
 
 TIMEOUTS = (
-    f"SET lock_timeout = '2s'; SET {STATEMENT_TIMEOUT};"
-    " SET client_connection_check_interval = '1s'"
+    f"SET lock_timeout = '2s'; SET {STATEMENT_TIMEOUT}; SET client_connection_check_interval = '1s'"
 )
 """So it does with locks; and it looks whether the client is there still, which may have died."""
 

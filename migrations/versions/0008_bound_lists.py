@@ -10,8 +10,25 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-# The count is right here whoever adds at the same time, as its row is locked. Who adds says how
-# many movies a list may have; a server that is older than the limit does not, and has none.
+# Who imports into a list holds its lock alone; who changes it otherwise holds it with others, and
+# is told at once, before they lock anything that others wait for. The settings of a database are
+# not those of the service: it says how long a list may be, until the transaction ends.
+HOLD = """
+    CREATE FUNCTION hold_list("ownerId" uuid, most bigint DEFAULT NULL) RETURNS uuid
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NOT pg_try_advisory_xact_lock_shared(hashtextextended("ownerId"::text, 0)) THEN
+            RAISE lock_not_available USING
+                MESSAGE = 'the list is being imported', CONSTRAINT = 'Movie_import';
+        END IF;
+        IF most IS NOT NULL THEN
+            PERFORM set_config('playlist_api.movies_per_user', most::text, true);
+        END IF;
+        RETURN "ownerId";
+    END $$
+"""
+
+# Here the count is right whoever else adds, for its row is locked.
 COUNT = """
     CREATE OR REPLACE FUNCTION count_added_movies() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
@@ -90,7 +107,7 @@ MOVIES_FOUND = """
 
 def upgrade() -> None:
     joined = earlier().JOINED.format("search")
-    for function in (COUNT, ALL_WORDS, FIND_TITLE.format(joined=joined), MOVIES_FOUND):
+    for function in (HOLD, COUNT, ALL_WORDS, FIND_TITLE.format(joined=joined), MOVIES_FOUND):
         op.execute(sa.text(function.replace(":", r"\:")))
 
 
@@ -99,6 +116,7 @@ def downgrade() -> None:
     for function in (COUNT_WITHOUT_END, earlier().FIND_TITLE):
         op.execute(sa.text(function.replace(":", r"\:")))
     op.execute("DROP FUNCTION all_words")
+    op.execute("DROP FUNCTION hold_list")
 
 
 def earlier() -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from marshmallow import ValidationError
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api import events
@@ -122,6 +122,7 @@ def delete_account(user: User, current_password: str, check: Check) -> None:
     """
     user = confirmed(user, current_password)
     check(user)
+    db.session.execute(select(func.hold_list(user.id)))
     db.session.delete(user)
     with patience(LONGEST_DELETION):
         extend(db.session.connection().connection.cursor())
