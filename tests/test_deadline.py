@@ -116,7 +116,7 @@ def test_nothing_of_a_search_that_takes_too_long_goes_on(
     ada = sign_up(InProcess(app))
     endless = """CREATE OR REPLACE FUNCTION sort_title(title text) RETURNS text
                  LANGUAGE plpgsql IMMUTABLE AS
-                 $$ BEGIN LOOP PERFORM sqrt(2); END LOOP; RETURN title; END $$"""
+                 $$ BEGIN PERFORM pg_sleep(4); RETURN title; END $$"""
     running = text("""SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid()
                       AND datname = current_database() AND state = 'active'""")
     before = metrics.registry.get_sample_value("database_failures_total")

@@ -212,7 +212,7 @@ def endless(primary: Postgres, replica: Replica, one: Asked, ada: Actor) -> Iter
         )
     primary.run("""CREATE OR REPLACE FUNCTION sort_title(title text) RETURNS text
                    LANGUAGE plpgsql IMMUTABLE AS
-                   $$ BEGIN LOOP PERFORM sqrt(2); END LOOP; RETURN title; END $$""")
+                   $$ BEGIN PERFORM pg_sleep(4); RETURN title; END $$""")
     replica.follow(primary)
     yield ada
     primary.run(usual)
@@ -240,7 +240,7 @@ def frozen(replica: Replica, one: Asked, ada: Actor) -> Iterator[Replica]:
 
 @pytest.mark.usefixtures("frozen")
 def test_a_frozen_replica_is_waited_for_once(
-    one: Asked, endless: Actor, caplog: pytest.LogCaptureFixture
+    one: Asked, ada: Actor, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(5):
         assert titles(ada) == ["Alien", "Ronin", "Heat"]
