@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from benchmarks.cost.budgets import BUDGETS, LINE, READ
+from benchmarks.cost.budgets import BUDGETS, LINE, OTHER, READ
 from playlist_api.services.imports.formats import FORMATS
 
 MARK = "<value>"
@@ -135,6 +135,8 @@ QUERIES = [
     for unit in ("&", "a&", "a=1&", "=", "aNNNNNN=1&", "page=1&", "%", "%2", "%ff=&", "+", ";", "?")
 ]
 
+PATHS = [Family(f"raw {unit}", unit, raw=True) for unit in ("/", "/a", "../", "%2f", "%ff", "%")]
+
 FILES = [
     *(Family(f"a header of {name}", unit, "title,") for name, unit in UNITS.items()),
     Family("columns", "aNNNNNN,", "title,", "\nHeat,1995\n"),
@@ -186,6 +188,7 @@ HEADERS = {
     "Traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     "User-Agent": "curl/8.0",
     "X-Forwarded-For": "192.0.2.1, 198.51.100.1",
+    "X-Request-ID": "3f2a9c1e-5b7d-4e8f-a6c0-d1e2f3a4b5c6",
 }
 """What HTTP knows and any call may get, whatever the document says, with something valid."""
 
@@ -236,17 +239,17 @@ class Place:
 
     def fill(self, family: Family, times: int) -> Request:
         """Make the request whose value repeats the family's unit so often."""
-        around = b"" if family.raw else self.quote
-        unit, run = self.spell(family.unit), self.spell(family.unit) * times
+        unit, before, after, close = self._spelt(family)
+        run = unit * times
         if NUMBER.encode() in unit:
             numbers = (b"%06x" % number for number in range(times))
             run = b"".join(unit.replace(NUMBER.encode(), number) for number in numbers)
-        before, after, close = map(self.spell, (family.before, family.after, family.close))
+        around = b"" if family.raw else self.quote
         return self._send(around + before + run + after + close * times + around)
 
     def times(self, family: Family, size: int) -> int:
         """Return how often the unit is repeated in a request of about so many bytes."""
-        unit, before, after, close = map(self.spell, family[1:5])
+        unit, before, after, close = self._spelt(family)
         other = len(before) + len(after) + len(self.request.body)
         return max(1, (size - other) // len(unit + close))
 
@@ -256,11 +259,10 @@ class Place:
             return 0
         return (self.longest - len(family.before) - len(family.after)) // len(family.unit)
 
-    def spell(self, part: str | bytes) -> bytes:
-        """Spell a part of a value."""
-        if isinstance(part, bytes):
-            return part
-        return self.write(part.replace(MARK, self.example))
+    def _spelt(self, family: Family) -> Iterator[bytes]:
+        write = raw_text if family.raw else self.write
+        for part in family[1:5]:
+            yield part if isinstance(part, bytes) else write(part.replace(MARK, self.example))
 
     def _send(self, value: bytes) -> Request:
         """Put a value, as it is spelt, where the mark is."""
@@ -276,34 +278,49 @@ class Place:
 
 def places(document: Any) -> Iterator[Place]:
     """Find every place of the calls in an OpenAPI document, and of the files that are imported."""
-    known = set()
+    kinds = set()
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             security = tuple(name for scheme in operation.get("security", ()) for name in scheme)
             request = Request(f"{method.upper()} {path}", method.upper(), path, security=security)
-            for place in _places(document, request, operation):
-                # Calls of one kind share what reads their headers.
-                kind = place.field, security, "requestBody" in operation
-                if not place.field.startswith("header") or kind not in known:
-                    known.add(kind)
-                    yield place
+            contents = operation.get("requestBody", {}).get("content", {})
+            yield from _places(document, request, operation, contents)
+            # Calls of one kind share what reads the headers that any call may have.
+            kind = security, "multipart/form-data" in contents
+            if kind not in kinds:
+                kinds.add(kind)
+                yield from (_header(request, name, example) for name, example in HEADERS.items())
+    other = Request(OTHER, "GET", f"/{MARK}")
+    yield Place("path", other, LINE, address_text, "media/" + "a" * 64, families=tuple(PATHS))
 
 
-def _places(document: Any, request: Request, operation: Any) -> Iterator[Place]:
-    contents = operation.get("requestBody", {}).get("content", {})
+def _places(document: Any, request: Request, operation: Any, contents: Any) -> Iterator[Place]:
     if "multipart/form-data" in contents:
         request = replace(request, query="dryRun=true")
         yield from _file_places(request, contents["application/json"]["example"])
     elif "application/json" in contents:
         request = _json(request, contents["application/json"]["example"])
         yield from _json_places(document, request, contents["application/json"]["schema"])
-    parameters = [_resolved(document, each) for each in operation["parameters"]]
-    yield from _line_places(request, parameters)
-    headers = {each["name"]: _example(each) for each in parameters if each["in"] == "header"}
-    for name, example in {**HEADERS, **headers}.items():
-        others = (header for header in request.headers if header[0] != name)
-        sent = replace(request, headers=(*others, (name, MARK)))
-        yield Place(f"header.{name}", sent, LINE, header_text, example)
+    for parameter in (_resolved(document, each) for each in operation["parameters"]):
+        name, schema, where = parameter["name"], parameter["schema"], parameter["in"]
+        example = str([*schema.get("examples", ()), parameter.get("example", "")][0])
+        if where == "path":
+            sent = replace(request, path=request.path.replace(f"{{{name}}}", MARK))
+        else:
+            sent = replace(request, query=f"{name}={MARK}")
+        if where != "header":
+            longest = schema.get("maxLength")
+            yield Place(f"{where}.{name}", sent, LINE, address_text, example, longest)
+        elif name not in HEADERS:
+            yield _header(request, name, example)
+    query = replace(request, query=MARK)
+    yield Place("query", query, LINE, raw_text, families=tuple(QUERIES), texts=False)
+
+
+def _header(request: Request, name: str, example: str) -> Place:
+    others = (header for header in request.headers if header[0] != name)
+    sent = replace(request, headers=(*others, (name, MARK)))
+    return Place(f"header.{name}", sent, LINE, header_text, example)
 
 
 def _resolved(document: Any, described: Any) -> Any:
@@ -337,10 +354,10 @@ def _json_places(document: Any, request: Request, schema: Any) -> Iterator[Place
             values,
             quote=b'"',
         )
-    whole = Place("body", replace(request, body=MARK.encode()), limit, json_text, families=values)
-    yield replace(whole, texts=False)
+    whole = replace(request, body=MARK.encode())
+    yield Place("body", whole, limit, raw_text, families=values, texts=False)
     more = replace(request, body=request.body[:-1] + f",{MARK}}}".encode())
-    yield replace(whole, field="body.*", request=more, families=KEYS, texts=False)
+    yield Place("body.*", more, limit, raw_text, families=KEYS, texts=False)
 
 
 def _leaves(document: Any, schema: Any) -> Iterator[tuple[list[str], Any]]:
@@ -378,8 +395,8 @@ def _file_places(request: Request, example: Any) -> Iterator[Place]:
         columns = sorted({*known.header, *filter(None, known.columns)})
         for column in columns:
             cells = [f'"{MARK}"' if each == column else "1995" for each in columns]
-            body = f"{','.join(columns)}\n{','.join(cells)}\n".encode()
-            field, cell = f"{known.name}.{column}", replace(request, body=body)
+            content = f"{','.join(columns)}\n{','.join(cells)}\n".encode()
+            field, cell = f"{known.name}.{column}", replace(request, body=content)
             yield Place(field, cell, limit, csv_text, "1995")
     (entry,) = example["movies"]
     for name, value in entry.items():
@@ -391,26 +408,6 @@ def _file_places(request: Request, example: Any) -> Iterator[Place]:
     yield Place("file", file, limit, raw_text, families=tuple(FILES), texts=False)
     form = replace(file, headers=(("Content-Type", "multipart/form-data; boundary=b"),))
     yield Place("form", form, limit, raw_text, families=tuple(PARTS), texts=False)
-
-
-def _line_places(request: Request, parameters: list[Any]) -> Iterator[Place]:
-    """Find the places of an address, which has a limit of its own."""
-    for parameter in parameters:
-        name, where = parameter["name"], parameter["in"]
-        if where == "header":
-            continue
-        if where == "path":
-            sent = replace(request, path=request.path.replace(f"{{{name}}}", MARK))
-        else:
-            sent = replace(request, query=f"{name}={MARK}")
-        longest = parameter["schema"].get("maxLength")
-        yield Place(f"{where}.{name}", sent, LINE, address_text, _example(parameter), longest)
-    query = replace(request, query=MARK)
-    yield Place("query", query, LINE, raw_text, families=tuple(QUERIES), texts=False)
-
-
-def _example(parameter: Any) -> str:
-    return str([*parameter["schema"].get("examples", ()), parameter.get("example", "")][0])
 
 
 def address_text(text: str) -> bytes:

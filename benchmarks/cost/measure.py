@@ -205,7 +205,12 @@ class Caller:
     def answered(self, request: Request, status: int) -> None:
         """Have somebody new make the next change, if this one was made."""
         if request.security and request.method not in READS and status < 300:
-            self._writer = self._sign_up()
+            actor, ids = self._writer
+            if (
+                request.path.startswith("/auth")
+                or actor.get(f"/movies/{ids['movies']}").status != 200
+            ):
+                self._writer = self._sign_up()
 
     def environ(self, request: Request) -> dict[str, Any]:
         """Make what gunicorn would make of the request."""
