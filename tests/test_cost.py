@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from flask import Blueprint, Flask
 
-from benchmarks.cost.audit import MIB, Audit, reduced
-from benchmarks.cost.budgets import BUDGETS, OTHER, PICTURES, READ, table
+from benchmarks.cost.audit import Audit, reduced
+from benchmarks.cost.budgets import BUDGETS, MIB, OTHER, PICTURES, READ, table
 from benchmarks.cost.inputs import Place, places
 from benchmarks.cost.measure import Meter, service
 from playlist_api.blueprints.answering import answer

@@ -236,6 +236,7 @@ class Place:
     """What this place is filled with besides texts."""
     texts: bool = True
     quote: bytes = b""
+    takes_pictures: bool = False
 
     def fill(self, family: Family, times: int) -> Request:
         """Make the request whose value repeats the family's unit so often."""
@@ -353,6 +354,7 @@ def _json_places(document: Any, request: Request, schema: Any) -> Iterator[Place
             leaf.get("maxLength"),
             values,
             quote=b'"',
+            takes_pictures="data:" in json.dumps(leaf),
         )
     whole = replace(request, body=MARK.encode())
     yield Place("body", whole, limit, raw_text, families=values, texts=False)
