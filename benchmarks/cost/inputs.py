@@ -290,6 +290,8 @@ def places(document: Any) -> Iterator[Place]:
             kind = security, "multipart/form-data" in contents
             if kind not in kinds:
                 kinds.add(kind)
+                if {} in operation.get("security", ()):  # or the first would end the session
+                    request = replace(request, security=())
                 yield from (_header(request, name, example) for name, example in HEADERS.items())
     other = Request(OTHER, "GET", f"/{MARK}")
     yield Place("path", other, LINE, address_text, "media/" + "a" * 64, families=tuple(PATHS))

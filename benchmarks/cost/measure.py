@@ -195,7 +195,7 @@ class Caller:
     def __init__(self, app: Flask) -> None:
         self._service = InProcess(app)
         self._app = app
-        self._reader = self._writer = self._sign_up()
+        self._reader, self._writer = self._sign_up(), self._sign_up()
 
     def _sign_up(self) -> tuple[Actor, dict[str, str]]:
         actor = sign_up(self._service)
@@ -206,10 +206,8 @@ class Caller:
         """Have somebody new make the next change, if this one was made."""
         if request.security and request.method not in READS and status < 300:
             actor, ids = self._writer
-            if (
-                request.path.startswith("/auth")
-                or actor.get(f"/movies/{ids['movies']}").status != 200
-            ):
+            movie = actor.get(f"/movies/{ids['movies']}")
+            if movie.status != 200 or b"assword" in request.body:
                 self._writer = self._sign_up()
 
     def environ(self, request: Request) -> dict[str, Any]:
