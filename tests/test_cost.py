@@ -52,11 +52,11 @@ def _quadratic(text: str) -> None:
 
 
 def _large(text: str) -> None:
-    bytearray(len(text) * 2048)
+    len(text * 8192)
 
 
 def _endless(text: str) -> None:
-    while text.startswith("/"):
+    while "/" * 9 in text:
         pass
 
 
@@ -153,7 +153,6 @@ def test_a_larger_body_than_the_budget_allows_is_refused(app: Flask, call_: str)
     method, path = call_.split()
     ada = sign_up(InProcess(app))
     path = path.replace("{id}", str(ada.add_movie()["id"]))
-    content = b'{"a":"' + b"a" * (BUDGETS[call_].bytes - 5) + b'"}'
-    for size, refused in ((len(content) - 1, False), (len(content), True)):
-        sent = content[: size - 2] + content[-2:]
-        assert (ada.call(method, path, sent).status == 413) is refused
+    for size, refused in ((BUDGETS[call_].bytes, False), (BUDGETS[call_].bytes + 1, True)):
+        sent = b'{"a":"' + b"a" * (size - 8) + b'"}'
+        assert (ada.call(method, path, sent).status == 413) is refused, size
