@@ -73,10 +73,10 @@ NO_JSON_OBJECT: dict[str, bytes] = {
     "UTF-16": '{"title": "Heat"}'.encode("utf-16"),
     "UTF-16 without a byte order mark": '{"title": "Heat"}'.encode("utf-16-le"),
     "UTF-32": '{"title": "Heat"}'.encode("utf-32"),
-    "arrays nested 100,000 deep": b"[" * 100_000 + b"]" * 100_000,
-    "objects nested 100,000 deep": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
-    "a field nested 100,000 deep": b'{"title":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-    "never closed": b"[" * 100_000,
+    "arrays nested 10,000 deep": b"[" * 10_000 + b"]" * 10_000,
+    "objects nested 10,000 deep": b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+    "a field nested 10,000 deep": b'{"title":' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+    "never closed": b"[" * 60_000,
     "XML": b"<movie><title>Heat</title></movie>",
     "a form": b"title=Heat&year=1995",
     "zipped": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
@@ -121,7 +121,7 @@ NO_EMAILS = [
         "ada@example.com,bob@example.com",
         "<ada@example.com>",
     ),
-    *("Ada <ada@example.com>", "ada@example.com.", "a" * 250 + "@example.com", "a" * 100_000),
+    *("Ada <ada@example.com>", "ada@example.com.", "a" * 250 + "@example.com", "a" * 60_000),
     *("mailto:ada@example.com", "ada@exam_ple.com", "ada\u00a0b@example.com"),
 ]
 
@@ -207,20 +207,20 @@ NO_URLS = [
         "http://exam\u2028ple.com",
         "java\0script:x",
     ),
-    *("https://example.com/" + "x" * 2029, "https://" + "x" * 100_000),
+    *("https://example.com/" + "x" * 2029, "https://" + "x" * 60_000),
 ]
 
 FIELDS: list[tuple[Route, str, list[Any]]] = [
     (
         SIGN_UP,
         "name",
-        [None, *NO_STRINGS, *UNCLEAN, "", " ", "\u3000\u00a0", "x" * 101, "x" * 500_000],
+        [None, *NO_STRINGS, *UNCLEAN, "", " ", "\u3000\u00a0", "x" * 101, "x" * 60_000],
     ),
     (SIGN_UP, "email", [None, *NO_STRINGS, *UNCLEAN, *NO_EMAILS]),
     (
         SIGN_UP,
         "password",
-        [None, *NO_STRINGS, *UNCLEAN, "", "x" * 7, "é" * 7, "x" * 129, "x" * 4097, "x" * 500_000],
+        [None, *NO_STRINGS, *UNCLEAN, "", "x" * 7, "é" * 7, "x" * 129, "x" * 4097, "x" * 60_000],
     ),
     (LOG_IN, "email", [None, *NO_STRINGS, *UNCLEAN, *NO_EMAILS]),
     (LOG_IN, "password", [None, *NO_STRINGS, *UNCLEAN, ""]),
@@ -230,7 +230,7 @@ for _route in MOVIE_ROUTES:
         (
             _route,
             "title",
-            [None, *NO_STRINGS, *UNCLEAN, "", " ", "\u2003", "x" * 256, "🎬" * 256, "x" * 500_000],
+            [None, *NO_STRINGS, *UNCLEAN, "", " ", "\u2003", "x" * 256, "🎬" * 256, "x" * 60_000],
         ),
         (_route, "year", [*NO_STRINGS, *UNCLEAN, *NO_YEARS, 1999]),
         (_route, "imageUrl", [*NO_STRINGS, *UNCLEAN, *NO_URLS]),
@@ -508,6 +508,14 @@ def test_a_body_over_the_limit_is_too_large(witness: Actor, route: Route, size: 
     assert (answer.status, answer.error["code"]) == (413, "PAYLOAD_TOO_LARGE")
 
 
+def test_a_long_body_of_nothing_but_small_values_is_refused(ada: Actor) -> None:
+    for filler in (b"[],", b"{},", b'"",'):
+        body = b'{"title": "Heat", "x": [' + filler * 33_000 + b"0]}"
+        answer = send(ada, MOVIE_ROUTES[0], body)
+        assert answer.fields == {"body"}
+        assert answer.error["details"][0]["message"] == "Must have fewer values."
+
+
 def test_a_body_of_just_the_limit_is_read(ada: Actor) -> None:
     body = b'{"title": "Heat"}'
     assert send(ada, MOVIE_ROUTES[0], body.ljust(LONGEST_MOVIE)).status == 201
@@ -522,7 +530,7 @@ class Broken(io.BytesIO):
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [(io.BytesIO(b" " * 1024 * 1024), 400), (io.BytesIO(b" " * 1024 * 1025), 413), (Broken(), 400)],
+    [(io.BytesIO(b" " * 64 * 1024), 400), (io.BytesIO(b" " * 64 * 1025), 413), (Broken(), 400)],
     ids=["just the limit", "over the limit", "broken off"],
 )
 def test_a_body_of_unknown_length_is_read_to_its_end_or_refused(

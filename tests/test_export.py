@@ -64,6 +64,17 @@ def test_a_list_is_exported_as_csv_for_spreadsheets(ada: Actor) -> None:
     )
 
 
+def test_a_spreadsheet_that_separates_by_semicolons_finds_no_formula_either(ada: Actor) -> None:
+    title = 'a;=1+1;"b"'
+    ada.add_movie(title, imageUrl="https://example.com/;=1+1;a=b")
+    for format_ in ("csv", "letterboxd"):
+        text = ada.get(f"/movies/export?format={format_}").body.decode()
+        assert list(csv.reader(io.StringIO(text)))[1][0] == title
+        for separator in ",;":
+            rows = csv.reader(io.StringIO(text), delimiter=separator)
+            assert not [cell for row in rows for cell in row if cell.startswith("=")]
+
+
 def test_a_list_is_exported_as_letterboxd_imports_it(ada: Actor) -> None:
     ada.add_movie("Amélie", year="2001", imageUrl=URL)
     ada.add_movie("Ronin")

@@ -202,6 +202,33 @@ FILES: dict[str, tuple[str, str, list[Movie], list[Told]]] = {
         ],
     ),
     "our own": (OURS, "csv", [HEAT, ALIEN], []),
+    "with series among the movies": (
+        "title,type\nHeat,movie\nPilot,Episode\nTwin Peaks,TV-Show\nDuel,tv movie\nRonin,\n",
+        "csv",
+        [("Heat", None), ("Duel", None), ("Ronin", None)],
+        [
+            (3, "skipped", "Is no movie, but: Episode."),
+            (4, "skipped", "Is no movie, but: TV-Show."),
+        ],
+    ),
+    "with a type of any length": (
+        f"title,type\nPilot,{'-' * 999}tv\n",
+        "csv",
+        [],
+        [(2, "skipped", f"Is no movie, but: {'-' * 255}.")],
+    ),
+    "JSON with series among the movies": (
+        '[{"title": "Heat", "type": "movie"}, {"title": "Pilot", "type": "episode"}]',
+        "json",
+        [("Heat", None)],
+        [(2, "skipped", "Is no movie, but: episode.")],
+    ),
+    "JSON with a year of 5,000 digits": (
+        f'[{{"title": "Heat", "year": {"9" * 5000}}}, {{"title": "Alien", "year": 1979}}]',
+        "json",
+        [ALIEN],
+        [(1, "refused", "year: Must be a year of four digits.")],
+    ),
     "our own with semicolons": (OURS.replace(",", ";"), "csv", [HEAT, ALIEN], []),
     "our own with tabs": (OURS.replace(",", "\t"), "csv", [HEAT, ALIEN], []),
     "our own in capitals": ("TITLE,Year\nHeat,1995\n", "csv", [HEAT], []),
@@ -320,7 +347,14 @@ NO_FILES: dict[str, tuple[bytes, str]] = {
     "half of UTF-16": ("title\nHeat\n".encode("utf-16")[:-1], "Is no text"),
     "a quote that is not closed": (b'title\n"Heat\nAlien\n', "Is no CSV from line 2 on"),
     "a quote in the middle": (b'title\nAlien\n"Heat"x\n', "Is no CSV from line 3 on"),
-    "one long line": (b"title\n" + b"x" * 1_000_000, "Is no CSV from line 2 on"),
+    "one long line": (
+        b"title\nHeat\n" + b"x" * 1_000_000,
+        "Has more than 100,000 characters in the row of line 3.",
+    ),
+    "one row of many short lines": (
+        b"title\n" + b'"\n",' * 100_000,
+        "Has more than 100,000 characters in the row of line 2.",
+    ),
     "one long line and no header": (b"x" * 1_000_000, "Is no list of movies"),
     "too many rows": (b"title\n" + b"a\n" * 12, "Has more than 10 rows: divide it."),
     "too many blank rows": (b"title\n" + b"\n" * 12, "Has more than 10 rows: divide it."),
@@ -334,7 +368,6 @@ NO_FILES: dict[str, tuple[bytes, str]] = {
     "objects without colons": (b'{"movies" []}', "Is no valid JSON"),
     "an object without a list": (b'{"movies": {"title": "Heat"}}', "Is no list of movies"),
     "an empty object": (b"{}", "Is no list of movies"),
-    "a number of 5,000 digits": (b'[{"year": ' + b"9" * 5000 + b"}]", "Is no valid JSON"),
 }
 
 
@@ -352,4 +385,4 @@ def test_a_file_that_is_no_list_is_refused_whole(
 
 def test_json_that_is_nested_too_deep_is_refused(ada: Actor) -> None:
     answer = look_at(ada, b"[" * 100_000)
-    assert answer.fields == {"file"}
+    assert answer.error["details"] == [{"field": "file", "message": "Is nested too deeply."}]

@@ -23,6 +23,10 @@ CUT = "Must arrive whole and well-formed."
 NOT_JSON = "Must be JSON (RFC 8259): an object in UTF-8."
 
 
+MAX_VALUES = 32 * 1024
+"""Brackets and commas in a body of JSON: as many as fit into 64 KiB, for bodies with a picture may
+be longer. 4 MiB of `[],[],` would take 100 MB."""
+
 IDEMPOTENCY_KEY = re.compile(r"[!-+\--~]{1,255}")
 """Visible ASCII characters, as in UUIDs and in the quoted strings of the IETF's draft (RFC 8941,
 section 3.3.3); 255 is the longest that services in wide use take. A comma would stand between the
@@ -143,6 +147,8 @@ def read_body() -> bytes:
 
 
 def _parse_json(content: bytes) -> Any:
+    if sum(map(content.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise ValidationError("Must have fewer values.")
     try:
         # Decoded first, for `json` would guess at UTF-16 and UTF-32 too.
         return json.loads(content.decode(), parse_constant=_refuse)

@@ -102,8 +102,8 @@ FAILURES = {
         (),
     ),
     413: (
-        "The body has more than 1 MiB; of a movie, with which a picture may come, more than 4; of a"
-        " file of movies, more than 10.",
+        "The body has more than 64 KiB; of a movie, which may bring its picture, more than 4 MiB;"
+        " of a file of movies, more than 10 MiB.",
         None,
         (),
     ),

@@ -46,10 +46,10 @@ class Converter(OpenAPIConverter):
         return default if default.get("default") is not None else {}
 
     def field2length(self, field: fields.Field[Any], **kwargs: Any) -> dict[str, Any]:
-        """Leave the length to what the text is."""
-        if isinstance(field, ImageUrl):
-            return {}
-        return dict(super().field2length(field, **kwargs))
+        """Add the length that a text may have."""
+        length = dict(super().field2length(field, **kwargs))
+        longest = getattr(field, "max_length", None)
+        return {**length, "maxLength": longest} if longest else length
 
     def field2pattern(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
         """Tell of text what its field and its checks let pass."""

@@ -16,7 +16,6 @@ from playlist_api.schemas.fields import (
     Text,
     Trimmed,
     WholeNumber,
-    at_most,
     not_blank,
     web_address,
 )
@@ -33,7 +32,7 @@ class NewPassword(Text):
     def __init__(self, **kwargs: Any) -> None:
         too_short = f"Must have at least {SHORTEST_PASSWORD} characters."
         longer = Length(min=SHORTEST_PASSWORD, error=too_short)
-        super().__init__(longer, at_most(LONGEST_PASSWORD), required=True, **kwargs)
+        super().__init__(longer, max_length=LONGEST_PASSWORD, required=True, **kwargs)
 
 
 class SignUp(CamelCase):
@@ -45,7 +44,7 @@ class SignUp(CamelCase):
         "password": "correct horse battery",
     }
 
-    name = Trimmed(not_blank, at_most(NAME_LENGTH), required=True)
+    name = Trimmed(not_blank, max_length=NAME_LENGTH, required=True)
     email = EmailAddress(required=True)
     password = NewPassword()
 
@@ -71,7 +70,7 @@ class ProfileChanges(CamelCase):
 
     example = {"name": "Ada King"}
 
-    name = Trimmed(not_blank, at_most(NAME_LENGTH))
+    name = Trimmed(not_blank, max_length=NAME_LENGTH)
     email = EmailAddress()
     current_password = Text(not_blank, metadata={"description": "Needed for a new e-mail."})
 
@@ -125,7 +124,7 @@ class ImportedMovie(CamelCase):
         "imageUrl": "https://example.com/heat.jpg",
     }
 
-    title = Trimmed(not_blank, at_most(TITLE_LENGTH), required=True)
+    title = Trimmed(not_blank, max_length=TITLE_LENGTH, required=True)
     year = Text(
         Regexp(r"[0-9]{4}\Z", error="Must be a year of four digits."),
         allow_none=True,
@@ -134,7 +133,7 @@ class ImportedMovie(CamelCase):
     )
     image_url = Text(
         web_address,
-        at_most(URL_LENGTH),
+        max_length=URL_LENGTH,
         allow_none=True,
         load_default=None,
         metadata={"description": "An absolute http or https URL, without credentials."},
@@ -192,7 +191,7 @@ class PageQuery(CamelCase):
         },
     )
     search = Text(
-        at_most(TITLE_LENGTH),
+        max_length=TITLE_LENGTH,
         metadata={
             "description": "Words of the title, whatever their order, case and accents; the last"
             " one may be the beginning of a word.",

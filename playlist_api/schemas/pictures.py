@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 
 from playlist_api.media import TYPES, media
 from playlist_api.models import URL_LENGTH
-from playlist_api.schemas.fields import Text, at_most, web_address
+from playlist_api.schemas.fields import Text, web_address
 from playlist_api.security.pictures import NO_PICTURE, Picture, Unusable, checked
 
 LONGEST_PICTURE = 2 * 1024 * 1024
@@ -34,12 +34,15 @@ class ImageUrl(Text):
     """Where a picture is; or a `Picture`, where it comes itself as a `data:` URL (RFC 2397)."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(web_address, at_most(URL_LENGTH), **kwargs)
+        super().__init__(web_address, **kwargs)
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(*args, **kwargs)
-        is_data = text[: len(SCHEME)].lower() == SCHEME
-        return picture_of(text) if is_data else text
+        if text[: len(SCHEME)].lower() == SCHEME:
+            return picture_of(text)
+        if len(text) > URL_LENGTH:
+            raise self.make_error("too_long", max_length=URL_LENGTH)
+        return text
 
     def _validate(self, value: Any) -> None:
         if not isinstance(value, Picture):

@@ -1,9 +1,8 @@
 """Lists of movies as files, read while they are sent."""
 
-import csv
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from io import StringIO
 from itertools import chain, islice
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,6 +17,13 @@ READ_AT_ONCE = 500
 transaction stays open for them, and no connection waits."""
 
 BEGINNING = {"created_at": datetime.min.replace(tzinfo=UTC), "id": 0}
+
+QUOTE = '"'
+SPECIAL = re.compile('[,;"\t\r\n]')
+
+FORMULA_IN_URL = re.compile(r";(?=[=+\-@])")
+"""What spreadsheets that separate by semicolons would calculate: quotes help only the first cell of
+a row there."""
 
 Movie = dict[str, Any]
 Cells = tuple[str | None, ...]
@@ -64,7 +70,12 @@ def _as_csv(movies: Iterable[Movie]) -> Iterator[bytes]:
 
 
 def _cells(*, title: str, year: str, imageUrl: str, createdAt: datetime, **_: Any) -> Cells:  # noqa: N803
-    return guarded(title), year, imageUrl, f"{createdAt.isoformat()}Z"
+    return (
+        guarded(title),
+        year,
+        FORMULA_IN_URL.sub("%3B", imageUrl or ""),
+        f"{createdAt.isoformat()}Z",
+    )
 
 
 def _for_letterboxd(movies: Iterable[Movie]) -> Iterator[bytes]:
@@ -75,9 +86,14 @@ def _for_letterboxd(movies: Iterable[Movie]) -> Iterator[bytes]:
 def _table(header: Cells, rows: Iterable[Cells]) -> Iterator[bytes]:
     remaining = chain([header], rows)
     while written := list(islice(remaining, READ_AT_ONCE)):
-        text = StringIO(newline="")
-        csv.writer(text).writerows(written)
-        yield text.getvalue().encode()
+        yield "".join(f"{','.join(map(_quoted, row))}\r\n" for row in written).encode()
+
+
+def _quoted(cell: str | None) -> str:
+    # RFC 4180, and semicolons as well, which separate cells in the spreadsheets of many countries:
+    # `a;=1+1` would be a formula there.
+    cell = cell or ""
+    return f'"{cell.replace(QUOTE, QUOTE * 2)}"' if SPECIAL.search(cell) else cell
 
 
 WRITERS: dict[str, tuple[str, str, Callable[[Iterable[Movie]], Iterator[bytes]]]] = {
