@@ -469,10 +469,10 @@ def test_a_message_says_what_is_wrong_in_words_for_people(witness: Actor) -> Non
     error = witness.post("/movies", {"title": "  ", "year": 1995}).error
     assert error == {
         "code": "VALIDATION_ERROR",
-        "message": "Check the highlighted fields.",
+        "message": "Title must not be blank. Year must be a string.",
         "details": [
-            {"field": "title", "message": "Must not be blank."},
-            {"field": "year", "message": "Must be a string."},
+            {"field": "title", "code": "blank", "message": "Title must not be blank."},
+            {"field": "year", "code": "invalid", "message": "Year must be a string."},
         ],
     }
 
@@ -513,7 +513,7 @@ def test_a_long_body_of_nothing_but_small_values_is_refused(ada: Actor) -> None:
         body = b'{"title": "Heat", "x": [' + filler * 33_000 + b"0]}"
         answer = send(ada, MOVIE_ROUTES[0], body)
         assert answer.fields == {"body"}
-        assert answer.error["details"][0]["message"] == "Must have fewer values."
+        assert answer.error["details"][0]["message"] == "The body must have fewer values."
 
 
 def test_a_body_of_just_the_limit_is_read(ada: Actor) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from marshmallow.validate import Email, Length, Range
 
+from playlist_api.errors import Invalid, Problem
 from playlist_api.models import EMAIL_LENGTH
 
 CONTROL_OR_SURROGATE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -19,6 +20,9 @@ SPACES = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join
 )
 """What JavaScript's `trim()` takes, and the zero-width space. Python's `strip()` would take further
 control characters, which are refused instead."""
+
+UNCLEAN = Problem("invalid_characters", "must not contain control characters.")
+NO_WEB_ADDRESS = Problem("invalid", "must be an http or https URL.")
 
 LABEL = r"[^\W_]([\w-]{0,61}[^\W_])?"
 WEB_ADDRESS = re.compile(
@@ -35,7 +39,7 @@ class CamelCase(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    error_messages = {"type": "Must be a JSON object."}
+    error_messages = {"type": Problem("invalid", "must be a JSON object.")}
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Give the field the name that clients know: `image_url` is their `imageUrl`."""
@@ -46,10 +50,10 @@ class CamelCase(Schema):
 def clean(text: str) -> None:
     """Refuse what PostgreSQL, UTF-8 or a terminal could choke on."""
     if CONTROL_OR_SURROGATE.search(text):
-        raise ValidationError("Must not contain control characters.")
+        raise ValidationError(UNCLEAN)
 
 
-not_blank = Length(min=1, error="Must not be blank.")
+not_blank = Length(min=1, error=Problem("blank", "must not be blank."))
 
 
 class Text(fields.String):
@@ -59,10 +63,10 @@ class Text(fields.String):
     """
 
     default_error_messages = {
-        "required": "Must be given.",
-        "null": "Must not be null.",
-        "invalid": "Must be a string.",
-        "too_long": "Must have at most {max_length} characters.",
+        "required": Problem("required", "must be given."),
+        "null": Problem("required", "must not be null."),
+        "invalid": Problem("invalid", "must be a string."),
+        "too_long": Problem("too_long", "must have at most {max_length} characters."),
     }
 
     def __init__(self, *checks: Any, max_length: int | None = None, **kwargs: Any) -> None:
@@ -90,7 +94,7 @@ class Trimmed(Text):
 
 def email_address(text: str) -> None:
     """Refuse what is no address, or holds what cannot be seen."""
-    message = "Must be an e-mail address."
+    message = Problem("invalid", "must be an e-mail address.")
     if not all(character.isascii() or character.isalnum() for character in text):
         raise ValidationError(message)
     Email(error=message)(text)
@@ -124,7 +128,7 @@ def web_address(text: str) -> None:
     except ValueError:
         possible = False
     if not (possible and WEB_ADDRESS.fullmatch(text)):
-        raise ValidationError("Must be an http or https URL.")
+        raise ValidationError(NO_WEB_ADDRESS)
 
 
 class WholeNumber(fields.Field[int]):
@@ -132,7 +136,7 @@ class WholeNumber(fields.Field[int]):
 
     def __init__(self, smallest: int, largest: int | None = None, **kwargs: Any) -> None:
         bounds = f"from {smallest}" + (f" to {largest}" if largest else "")
-        self.message = f"Must be a whole number {bounds}."
+        self.message = Problem("invalid", f"must be a whole number {bounds}.")
         super().__init__(validate=Range(smallest, largest, error=self.message), **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
@@ -148,7 +152,7 @@ class Flag(fields.Field[bool]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         # A parameter given twice arrives as a list.
         if value not in ("true", "false"):
-            raise ValidationError("Must be true or false.")
+            raise Invalid("invalid", "must be true or false.")
         return bool(value == "true")
 
 
@@ -163,7 +167,7 @@ class Timestamp(fields.Field[datetime]):
 def problems(error: ValidationError) -> list[dict[str, str]]:
     """List each problem with the name that the client gave its field, `body` for the whole."""
     return [
-        {"field": "body" if field == "_schema" else field, "message": message}
+        message.of("body" if field == "_schema" else field)
         for field, messages in error.normalized_messages().items()  # type: ignore[no-untyped-call]
         for message in messages
     ]

@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select
 
 from playlist_api import events
 from playlist_api.database import db
+from playlist_api.errors import Problem
 from playlist_api.mail import mailer
 from playlist_api.models import PasswordReset, User
 from playlist_api.security.passwords import hasher, weakness
@@ -30,7 +31,7 @@ and within half an hour:
 If it was not you, there is nothing to do: your password stays as it is.
 """
 
-INVALID = "Is not valid any more. Please ask for a new link."
+INVALID = Problem("expired", "is no longer valid. Please ask for a new link.")
 
 
 def request_reset(email: str, page: str) -> None:
