@@ -138,6 +138,7 @@ test("without JavaScript it says so, and no password gets into an address", asyn
   await page.getByLabel("E-mail").fill(ada.email);
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await expect(page.getByRole("button", { name: "Sign in" })).toBeDisabled();
+  await expect(page.locator("[disabled][aria-disabled]")).toHaveCount(0); // one says it already
   await page.getByLabel("Password", { exact: true }).press("Enter");
   expect(page.url()).not.toContain("horse");
 });
