@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
-from marshmallow.validate import Email, Length, Range
+from marshmallow.validate import Length, Range
 
+from playlist_api.mail import recipient
 from playlist_api.models import EMAIL_LENGTH
 
 CONTROL_OR_SURROGATE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -78,27 +79,46 @@ class Trimmed(Text):
 
 
 def email_address(text: str) -> None:
-    """Refuse what is no address, or holds what cannot be seen."""
-    message = "Must be an e-mail address."
-    if not all(character.isascii() or character.isalnum() for character in text):
-        raise ValidationError(message)
-    Email(error=message)(text)
+    """Refuse what no mail would be sent to."""
+    try:
+        recipient(text)
+    except ValueError:
+        raise ValidationError("Must be an e-mail address.") from None
 
 
 def canonical_email(text: str) -> str:
-    """Spell an e-mail address as it is stored and compared."""
+    """Spell an e-mail address as it is stored and compared, so that a mailbox has one account.
+
+    Case, Unicode normalization (NFKC) and IDNA are folded; dots and `+tag` are not. What no mail
+    would be sent to is normalized only: there are accounts older than that rule. The time this
+    takes is quadratic in the length of the text, which callers bound.
+    """
     # NFKC, so that no address looks like another: full-width letters are letters.
-    return unicodedata.normalize("NFKC", text.strip(SPACES)).lower()
+    folded = unicodedata.normalize("NFKC", text.strip(SPACES)).lower()
+    try:
+        return recipient(folded).normalized
+    except ValueError:
+        return folded
 
 
-class EmailAddress(Text):
-    """An e-mail address, in its canonical spelling."""
+class AccountEmail(Text):
+    """The e-mail address of an account, which may be older than the rules of `email_address`.
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(email_address, at_most(EMAIL_LENGTH), **kwargs)
+    It is loaded in its canonical spelling.
+    """
+
+    def __init__(self, *checks: Any, **kwargs: Any) -> None:
+        super().__init__(at_most(EMAIL_LENGTH), *checks, **kwargs)
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> str:
-        return canonical_email(super()._deserialize(*args, **kwargs))
+        text = super()._deserialize(*args, **kwargs)
+        # Before anything looks inside; the canonical spelling may be longer, and is checked too.
+        at_most(EMAIL_LENGTH)(text)
+        return canonical_email(text)
+
+
+class EmailAddress(AccountEmail):
+    """An e-mail address that an account is to have: see `email_address`."""
 
 
 def web_address(text: str) -> None:
