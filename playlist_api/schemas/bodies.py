@@ -12,11 +12,13 @@ from playlist_api.errors import Invalid, Problem
 from playlist_api.models import NAME_LENGTH, TITLE_LENGTH, URL_LENGTH
 from playlist_api.schemas.cursors import NEWEST_FIRST, SORTS, Cursor
 from playlist_api.schemas.fields import (
+    AccountEmail,
     CamelCase,
     EmailAddress,
     Text,
     Trimmed,
     WholeNumber,
+    email_address,
     not_blank,
     web_address,
 )
@@ -46,7 +48,7 @@ class SignUp(CamelCase):
     }
 
     name = Trimmed(not_blank, max_length=NAME_LENGTH, required=True)
-    email = EmailAddress(required=True)
+    email = EmailAddress(email_address, required=True)
     password = NewPassword()
 
     @validates_schema(skip_on_field_errors=False)
@@ -62,7 +64,7 @@ class LogIn(CamelCase):
 
     example = {"email": "ada@example.com", "password": "correct horse battery"}
 
-    email = EmailAddress(required=True)
+    email = AccountEmail(not_blank, required=True)
     password = Text(not_blank, required=True)
 
 
@@ -72,7 +74,8 @@ class ProfileChanges(CamelCase):
     example = {"name": "Ada King"}
 
     name = Trimmed(not_blank, max_length=NAME_LENGTH)
-    email = EmailAddress()
+    # The service checks it by `email_address`, unless it is the one that the user has.
+    email = EmailAddress(not_blank)
     current_password = Text(not_blank, metadata={"description": "Needed for a new e-mail."})
 
 
@@ -101,7 +104,7 @@ class ForgottenPassword(CamelCase):
 
     example = {"email": "ada@example.com"}
 
-    email = EmailAddress(required=True)
+    email = AccountEmail(not_blank, required=True)
 
 
 class PasswordReset(CamelCase):

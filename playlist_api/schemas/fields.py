@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
-from marshmallow.validate import Email, Length, Range
+from marshmallow.validate import Length, Range
 
 from playlist_api.errors import Invalid, Problem
+from playlist_api.mail import recipient
 from playlist_api.models import EMAIL_LENGTH
 
 CONTROL_OR_SURROGATE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -75,9 +76,13 @@ class Text(fields.String):
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> Any:
         text = self.prepared(super()._deserialize(*args, **kwargs))
+        self.check_length(text)
+        return text
+
+    def check_length(self, text: str) -> None:
+        """Refuse a text that has more than `max_length` characters."""
         if self.max_length is not None and len(text) > self.max_length:
             raise self.make_error("too_long", max_length=self.max_length)
-        return text
 
     def prepared(self, text: str) -> str:
         """Return the text that is meant, in time linear in the length of what was sent."""
@@ -93,28 +98,45 @@ class Trimmed(Text):
 
 
 def email_address(text: str) -> None:
-    """Refuse what is no address, or holds what cannot be seen."""
-    message = Problem("invalid", "must be an e-mail address.")
-    if not all(character.isascii() or character.isalnum() for character in text):
-        raise ValidationError(message)
-    Email(error=message)(text)
+    """Refuse what no mail would be sent to."""
+    try:
+        recipient(text)
+    except ValueError:
+        raise Invalid("invalid", "must be an e-mail address.") from None
 
 
 def canonical_email(text: str) -> str:
-    """Spell an e-mail address as it is stored and compared."""
+    """Spell an e-mail address as it is stored and compared, so that a mailbox has one account.
+
+    Case, Unicode normalization (NFKC) and IDNA are folded; dots and `+tag` are not. What no mail
+    would be sent to is normalized only: there are accounts older than that rule. The time this
+    takes is quadratic in the length of the text, which callers bound.
+    """
     # NFKC, so that no address looks like another: full-width letters are letters.
-    return unicodedata.normalize("NFKC", text.strip(SPACES)).lower()
+    folded = unicodedata.normalize("NFKC", text.strip(SPACES)).lower()
+    try:
+        return recipient(folded).normalized
+    except ValueError:
+        return folded
 
 
-class EmailAddress(Text):
-    """An e-mail address, in its canonical spelling."""
+class AccountEmail(Text):
+    """The e-mail address of an account, which may be older than the rules of `email_address`.
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(email_address, max_length=EMAIL_LENGTH, **kwargs)
+    It is loaded in its canonical spelling.
+    """
+
+    def __init__(self, *checks: Any, **kwargs: Any) -> None:
+        super().__init__(*checks, max_length=EMAIL_LENGTH, **kwargs)
 
     def prepared(self, text: str) -> str:
-        """Return the address in its canonical spelling."""
-        return canonical_email(text[: EMAIL_LENGTH + 1])
+        """Return the address in its canonical spelling, which may be longer."""
+        self.check_length(text)
+        return canonical_email(text)
+
+
+class EmailAddress(AccountEmail):
+    """An e-mail address that an account is to have: see `email_address`."""
 
 
 def web_address(text: str) -> None:
