@@ -4,21 +4,25 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
+from functools import partial
 from smtplib import SMTP, SMTP_SSL
 from ssl import create_default_context
-from threading import BoundedSemaphore
 from typing import Any, cast
 
 import click
 from flask import Flask, current_app
 
+from playlist_api import metrics
+from playlist_api.bulkheads import Bulkhead, Turn
 from playlist_api.config.settings import Settings
 
 TIMEOUT = 10
 """Seconds that a mail server may be silent."""
 
-BACKLOG = 100
-"""Jobs that may wait in a process; more are dropped, for the mail server must be down."""
+QUEUE = 100
+"""Jobs that may wait in a process; more are refused, for the mail server must be down."""
+
+BUSY = "Too many mails are waiting to be sent. Please try again in a moment."
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +33,20 @@ class Mailer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
-        self._places = BoundedSemaphore(BACKLOG)
+        self._bulkhead = Bulkhead(
+            "mail", 1, queue=QUEUE, timeout=None, busy=BUSY, gauge=metrics.mailing
+        )
 
-    def later(self, job: Callable[..., None], *arguments: Any) -> None:
-        """Do the job soon, in a context of the running application; its failure is logged."""
-        if self._places.acquire(blocking=False):
-            app = cast(Any, current_app)._get_current_object()
-            self._executor.submit(self._do, app, job, *arguments)
-        else:
-            log.error("Mail is dropped: %s jobs are waiting already.", BACKLOG)
+    def later(self, keys: tuple[str, ...], job: Callable[..., None], *arguments: Any) -> None:
+        """Do the job soon, in a context of the running application; its failure is logged.
+
+        The keys say for whom, so that nobody's jobs keep those of others waiting.
+
+        :raises TooManyRequests, ServiceUnavailable: when too many jobs wait already.
+        """
+        app = cast(Any, current_app)._get_current_object()
+        turn = self._bulkhead.enqueue(*keys)
+        turn.add_done_callback(partial(self._begin, app, job, arguments))
 
     def send(self, message: EmailMessage) -> None:
         """Send a message now; without a mail server, development prints it and production fails.
@@ -66,7 +75,15 @@ class Mailer:
             server.login(settings.smtp_username, settings.smtp_password)
         return server
 
-    def _do(self, app: Flask, job: Callable[..., None], *arguments: Any) -> None:
+    def _begin(
+        self, app: Flask, job: Callable[..., None], arguments: tuple[Any, ...], turn: Turn
+    ) -> None:
+        if turn.result():
+            self._executor.submit(self._do, turn, app, job, *arguments)
+        else:
+            log.error("A mail is dropped: too many from one client are waiting.")
+
+    def _do(self, turn: Turn, app: Flask, job: Callable[..., None], *arguments: Any) -> None:
         try:
             with app.app_context():
                 job(*arguments)
@@ -74,7 +91,7 @@ class Mailer:
             # Nobody waits for the result, so that nobody else could tell.
             log.exception("A mail could not be sent.")
         finally:
-            self._places.release()
+            self._bulkhead.release(turn)
 
 
 def init_app(app: Flask, settings: Settings) -> None:

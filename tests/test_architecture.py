@@ -22,7 +22,8 @@ FLOORS = [
     {"media"},
     {"database", "mail", "replica", "storage"},
     {"statements"},
-    {"events", "pools", "turns"},
+    {"bulkheads"},
+    {"events", "pools"},
     {"breaker", "config", "deadline", "errors", "logs", "metrics", "operations"},
 ]
 PACKAGE = ROOT / "playlist_api"

@@ -20,7 +20,7 @@ from playlist_api.security.callers import (
 )
 from playlist_api.security.throttling import guess
 from playlist_api.security.tokens import take_back_refresh_token
-from playlist_api.services import accounts
+from playlist_api.services import accounts, exports
 
 blueprint = Blueprint("account", __name__, url_prefix="/me")
 
@@ -69,6 +69,7 @@ def delete_me(confirmed: dict[str, str], check: accounts.Check) -> None:
 @blueprint.get("/export")
 @access_token_required
 @answer(export_answer, headers=("Content-Disposition",))
+@failures(TooManyRequests)
 def export_me() -> Response:
     """Take everything that is held on one, as a file.
 
@@ -76,4 +77,4 @@ def export_me() -> Response:
     """
     exported = accounts.export(current_user(), current_session())
     content = with_list(export_head.dump(exported), "movies", exported.movies)
-    return attachment("playlist-export.json", "application/json", content)
+    return attachment("playlist-export.json", "application/json", exports.within_share(content))

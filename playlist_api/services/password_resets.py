@@ -12,6 +12,7 @@ from playlist_api import events
 from playlist_api.database import db
 from playlist_api.mail import mailer
 from playlist_api.models import PasswordReset, User
+from playlist_api.security.clients import client_keys
 from playlist_api.security.passwords import hasher, weakness
 from playlist_api.security.tokens import token_hash
 from playlist_api.services.accounts import set_password
@@ -38,8 +39,10 @@ def request_reset(email: str, page: str) -> None:
 
     All the work is done later and elsewhere, so that the time this takes tells nobody whether
     the e-mail has an account.
+
+    :raises TooManyRequests, ServiceUnavailable: when too many mails are waiting already.
     """
-    mailer().later(_send_link, email, page)
+    mailer().later(client_keys(), _send_link, email, page)
 
 
 def _send_link(email: str, page: str) -> None:
