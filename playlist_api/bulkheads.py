@@ -8,14 +8,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
 from prometheus_client import Gauge
 
-from playlist_api import events
+from playlist_api import events, metrics
 from playlist_api.errors import ApiError, ServiceUnavailable, TooManyRequests
 
+BUSY = "The service is busy. Please try again in a moment."
 OVER_SHARE = "You have too many requests under way. Please try again in a moment."
 
 RETRY_AFTER = 5
@@ -48,13 +50,13 @@ class Bulkhead:
     def __init__(
         self,
         name: str,
-        concurrency: int,
+        concurrency: float,
         *,
         queue: int,
         timeout: float | None,
-        busy: str,
-        gauge: Gauge,
-        concurrency_per_key: int | None = None,
+        concurrency_per_key: float | None = None,
+        busy: str = BUSY,
+        gauge: Gauge | None = None,
     ) -> None:
         """Take how many requests may work and wait, and for how many seconds each of them waits.
 
@@ -62,7 +64,8 @@ class Bulkhead:
         for work that takes longer than others can wait. The message `busy` is for those who are
         refused because of others. The gauge counts who works or waits; events have the name.
         """
-        self._name, self._busy, self._gauge = name, busy, gauge
+        self._name, self._busy = name, busy
+        self._gauge = gauge or metrics.bulkheads.labels(name)
         self._concurrency, self._queue, self._timeout = concurrency, queue, timeout
         self._concurrency_per_key = concurrency_per_key or concurrency
         self._lock = Lock()
@@ -89,12 +92,7 @@ class Bulkhead:
         :raises ServiceUnavailable: when it is not to be had because of others.
         """
         turn = self.enqueue(*keys)
-        try:
-            may_begin = turn.result(self._timeout)
-        except TimeoutError:
-            may_begin = self._give_up(turn)
-        if not may_begin:
-            raise self._over_share()
+        self._wait_for(turn)
         return turn
 
     def enqueue(self, *keys: str) -> Turn:
@@ -125,6 +123,14 @@ class Bulkhead:
                 self._waiting.remove(following)
                 self._round = max(self._round, following.round)
                 self._begin(following)
+
+    def _wait_for(self, turn: Turn) -> None:
+        try:
+            may_begin = turn.result(self._timeout)
+        except TimeoutError:
+            may_begin = self._give_up(turn)
+        if not may_begin:
+            raise self._over_share()
 
     def _begin(self, turn: Turn) -> None:
         self._working.append(turn)
@@ -168,23 +174,51 @@ class Bulkhead:
 
 
 class ThreadBulkhead(Bulkhead):
-    """A bulkhead with threads of its own for the work.
+    """A bulkhead with threads of its own for the work, which go from one turn to the next.
 
-    A thread that has once done such work may keep memory for it; so few threads should.
+    For work that nobody waits for, or that leaves memory behind in each thread that has done it.
     """
 
     def __init__(self, name: str, concurrency: int, **options: Any) -> None:
         """Take what a bulkhead takes."""
         super().__init__(name, concurrency, **options)
-        self._threads = ThreadPoolExecutor(concurrency)
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix=name)
 
     def run(self, keys: tuple[str, ...], work: Callable[..., T], *arguments: object) -> T:
         """Do the work when it is its turn, and return what it returns.
 
         :raises TooManyRequests, ServiceUnavailable: as `acquire` does.
         """
-        with self.slot(*keys):
-            return self._threads.submit(work, *arguments).result()
+        turn, done = self.submit(keys, work, *arguments)
+        self._wait_for(turn)
+        return done.result()
+
+    def submit(
+        self, keys: tuple[str, ...], work: Callable[..., T], *arguments: object
+    ) -> tuple[Turn, Future[T]]:
+        """Return the turn of some work, and what will have its result if it is not displaced.
+
+        :raises TooManyRequests, ServiceUnavailable: as `acquire` does, when the queue is full.
+        """
+        turn, done = self.enqueue(*keys), Future[T]()
+
+        def begin(_: object) -> None:
+            if turn.result():
+                self._threads.submit(self._do, turn, done, partial(work, *arguments))
+
+        turn.add_done_callback(begin)
+        return turn, done
+
+    def _do(self, turn: Turn, done: Future[T], work: Callable[[], T]) -> None:
+        try:
+            try:
+                result = work()
+            finally:
+                self.release(turn)
+        except BaseException as error:
+            done.set_exception(error)
+        else:
+            done.set_result(result)
 
 
 def _counts(turns: Iterable[Turn]) -> Counter[str]:

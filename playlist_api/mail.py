@@ -2,9 +2,8 @@
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from email.message import EmailMessage
-from functools import partial
 from smtplib import SMTP, SMTP_SSL
 from ssl import create_default_context
 from typing import Any, cast
@@ -12,8 +11,7 @@ from typing import Any, cast
 import click
 from flask import Flask, current_app
 
-from playlist_api import metrics
-from playlist_api.bulkheads import Bulkhead, Turn
+from playlist_api.bulkheads import ThreadBulkhead
 from playlist_api.config.settings import Settings
 
 TIMEOUT = 10
@@ -32,10 +30,7 @@ class Mailer:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
-        self._bulkhead = Bulkhead(
-            "mail", 1, queue=QUEUE, timeout=None, busy=BUSY, gauge=metrics.mailing
-        )
+        self._bulkhead = ThreadBulkhead("mail", 1, queue=QUEUE, timeout=None, busy=BUSY)
 
     def later(self, keys: tuple[str, ...], job: Callable[..., None], *arguments: Any) -> None:
         """Do the job soon, in a context of the running application; its failure is logged.
@@ -45,8 +40,8 @@ class Mailer:
         :raises TooManyRequests, ServiceUnavailable: when too many jobs wait already.
         """
         app = cast(Any, current_app)._get_current_object()
-        turn = self._bulkhead.enqueue(*keys)
-        turn.add_done_callback(partial(self._begin, app, job, arguments))
+        turn, _ = self._bulkhead.submit(keys, self._do, app, job, *arguments)
+        turn.add_done_callback(_note_if_dropped)
 
     def send(self, message: EmailMessage) -> None:
         """Send a message now; without a mail server, development prints it and production fails.
@@ -75,23 +70,18 @@ class Mailer:
             server.login(settings.smtp_username, settings.smtp_password)
         return server
 
-    def _begin(
-        self, app: Flask, job: Callable[..., None], arguments: tuple[Any, ...], turn: Turn
-    ) -> None:
-        if turn.result():
-            self._executor.submit(self._do, turn, app, job, *arguments)
-        else:
-            log.error("A mail is dropped: too many from one client are waiting.")
-
-    def _do(self, turn: Turn, app: Flask, job: Callable[..., None], *arguments: Any) -> None:
+    def _do(self, app: Flask, job: Callable[..., None], *arguments: Any) -> None:
         try:
             with app.app_context():
                 job(*arguments)
         except Exception:
             # Nobody waits for the result, so that nobody else could tell.
             log.exception("A mail could not be sent.")
-        finally:
-            self._bulkhead.release(turn)
+
+
+def _note_if_dropped(turn: Future[bool]) -> None:
+    if not turn.result():
+        log.error("A mail is dropped: too many of one client are waiting.")
 
 
 def init_app(app: Flask, settings: Settings) -> None:

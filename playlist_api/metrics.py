@@ -54,27 +54,10 @@ drawing = Gauge(
     registry=registry,
     multiprocess_mode="livesum",
 )
-importing = Gauge(
-    "import_queue",
-    "Files of movies being imported, or waiting for that.",
-    registry=registry,
-    multiprocess_mode="livesum",
-)
-exporting = Gauge(
-    "export_queue",
-    "Lists being sent as files, or waiting for that.",
-    registry=registry,
-    multiprocess_mode="livesum",
-)
-searching = Gauge(
-    "search_queue",
-    "Searches and pages deep in a list being read, or waiting for that.",
-    registry=registry,
-    multiprocess_mode="livesum",
-)
-mailing = Gauge(
-    "mail_queue",
-    "Mails being sent, or waiting for that.",
+bulkheads = Gauge(
+    "bulkhead_requests",
+    "Requests at work, or waiting for that, where only so many may be.",
+    ["bulkhead"],
     registry=registry,
     multiprocess_mode="livesum",
 )

@@ -22,9 +22,10 @@ FLOORS = [
     {"media"},
     {"database", "mail", "replica", "storage"},
     {"statements"},
+    {"pools"},
     {"bulkheads"},
-    {"events", "pools"},
-    {"breaker", "config", "deadline", "errors", "logs", "metrics", "operations"},
+    {"events"},
+    {"breaker", "clients", "config", "deadline", "errors", "logs", "metrics", "operations"},
 ]
 PACKAGE = ROOT / "playlist_api"
 MODULES = sorted(PACKAGE.rglob("*.py"))

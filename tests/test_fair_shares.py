@@ -133,14 +133,14 @@ def test_one_users_or_addresss_searches_leave_room_for_others(
             threads.submit(partial(person.get, f"/movies?{query}", X_Forwarded_For=address))
             for person, address, _ in everybody
         ]
-        eventually(lambda: crowded(crowd, 2 + 16), "those who find no place are refused")
+        eventually(lambda: crowded(crowd, 2 + 8), "those who find no place are refused")
         eventually(lambda: gate.came == 2, "two of the others are at work")
         monkeypatch.setattr(pages, "_read", read)
         assert bob.get(f"/movies?{query}", **THERE).status == 200
         assert people[0].get("/movies", **HERE).status == 200
         gate.open()
         answers = [future.result() for future in crowd]
-    assert Counter(answer.status for answer in answers) == {200: 18, 429: CROWD - 18}
+    assert Counter(answer.status for answer in answers) == {200: 10, 429: CROWD - 10}
     assert_are_told_to_come_back(answers)
 
 

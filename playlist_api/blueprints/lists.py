@@ -2,10 +2,9 @@
 
 from flask import Blueprint, Response
 
-from playlist_api.blueprints.answering import answer, attachment, failures
+from playlist_api.blueprints.answering import answer, attachment
 from playlist_api.blueprints.loading import query
 from playlist_api.blueprints.uploads import upload
-from playlist_api.errors import TooManyRequests
 from playlist_api.schemas.files import (
     export_query,
     import_query,
@@ -28,7 +27,6 @@ blueprint = Blueprint("lists", __name__, url_prefix="/movies")
 @query(import_query)
 @upload(movie_file)
 @answer(import_report_answer)
-@failures(TooManyRequests)
 def import_movies(wanted: dict[str, bool], content: bytes) -> Response:
     """Put the movies of a file on the list that it does not have.
 
@@ -47,7 +45,6 @@ def import_movies(wanted: dict[str, bool], content: bytes) -> Response:
 @access_token_required
 @query(export_query)
 @answer(list_answer, headers=("Content-Disposition",), also=("text/csv",))
-@failures(TooManyRequests)
 def export_movies(wanted: dict[str, str]) -> Response:
     """Take the list as a file, oldest first, to be read, kept or imported again.
 

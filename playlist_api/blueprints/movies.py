@@ -9,7 +9,7 @@ from werkzeug.routing import IntegerConverter
 
 from playlist_api.blueprints.answering import answer, failures, preconditions
 from playlist_api.blueprints.loading import body, idempotency_key, query
-from playlist_api.errors import Forbidden, NotFound, TooManyRequests
+from playlist_api.errors import Forbidden, NotFound
 from playlist_api.schemas.answers import movie_answer, movie_page_answer
 from playlist_api.schemas.bodies import movie_body, movie_changes, page_query
 from playlist_api.security.callers import access_token_required, caller, current_user
@@ -38,7 +38,6 @@ class MovieId(IntegerConverter):
 @access_token_required
 @query(page_query)
 @answer(movie_page_answer, headers=("Link",))
-@failures(TooManyRequests)
 def list_movies(wanted: dict[str, Any]) -> Any:
     """List one's movies, or find some.
 
@@ -73,7 +72,6 @@ def _links(wanted: dict[str, Any], cursors: lists.Cursors) -> dict[str, str]:
 @body(movie_body, LONGEST_MOVIE)
 @idempotency_key
 @answer(movie_answer, HTTPStatus.CREATED, etag=True, headers=("Location",))
-@failures(TooManyRequests)
 def add_movie(fields: dict[str, Any], key: str | None) -> Any:
     """Put a movie on the list.
 
@@ -99,7 +97,7 @@ def get_movie(movie_id: int) -> Any:
 @body(movie_changes, LONGEST_MOVIE)
 @preconditions(movie_answer)
 @answer(movie_answer, etag=True)
-@failures(NotFound, Forbidden, TooManyRequests)
+@failures(NotFound, Forbidden)
 def change_movie(changes: dict[str, Any], check: movies.Check, movie_id: int) -> Any:
     """Change a movie.
 

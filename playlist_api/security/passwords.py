@@ -9,8 +9,8 @@ from passlib.context import CryptContext
 
 from playlist_api import metrics
 from playlist_api.bulkheads import ThreadBulkhead
+from playlist_api.clients import client_keys
 from playlist_api.config.settings import Settings
-from playlist_api.security.clients import client_keys
 
 SHORTEST_PASSWORD = 8
 """Characters: NIST SP 800-63B, section 3.1.1.2."""

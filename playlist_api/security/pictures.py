@@ -23,8 +23,8 @@ from PIL import (
 
 from playlist_api import metrics
 from playlist_api.bulkheads import ThreadBulkhead
+from playlist_api.clients import client_keys
 from playlist_api.media import SMALL_WIDTH, SUFFIXES, small_of
-from playlist_api.security.clients import client_keys
 from playlist_api.security.containers import format_of, is_more_than
 
 PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)

@@ -21,12 +21,12 @@ from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
 from playlist_api import events
+from playlist_api.clients import client_address
 from playlist_api.config.fields import Limit
 from playlist_api.config.settings import Settings
 from playlist_api.errors import TooManyRequests, Unauthorized, WrongPassword
 from playlist_api.operations import operation_of
 from playlist_api.security import postgres_limits
-from playlist_api.security.clients import client_address
 
 log = logging.getLogger(__name__)
 

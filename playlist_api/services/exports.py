@@ -8,11 +8,10 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from playlist_api import metrics
 from playlist_api.bulkheads import Bulkhead
+from playlist_api.clients import client_keys
 from playlist_api.models import User
 from playlist_api.schemas.json import with_list
-from playlist_api.security.clients import client_keys
 from playlist_api.services.queries import as_movie, next_oldest
 from playlist_api.services.spreadsheets import guarded
 
@@ -28,7 +27,6 @@ bulkhead = Bulkhead(
     queue=0,
     timeout=0,
     busy="Too many lists are being exported. Please try again in a moment.",
-    gauge=metrics.exporting,
 )
 
 BEGINNING = {"created_at": datetime.min.replace(tzinfo=UTC), "id": 0}

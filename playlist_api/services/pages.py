@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import String, Text, bindparam, cast, func, literal_column, select
 
-from playlist_api import metrics, replica
+from playlist_api import replica
 from playlist_api.bulkheads import Bulkhead
+from playlist_api.clients import client_keys
 from playlist_api.models import MovieCount
-from playlist_api.security.clients import client_keys
 from playlist_api.security.tokens import Caller
 from playlist_api.services.orders import Pages, Source, pages_of
 from playlist_api.services.queries import caller
@@ -28,10 +28,9 @@ bulkhead = Bulkhead(
     "searches",
     4,  # half of the connections, so that short statements find one
     concurrency_per_key=2,
-    queue=16,
+    queue=8,
     timeout=3,  # as long as a search may take
     busy="Too many people are searching. Please try again in a moment.",
-    gauge=metrics.searching,
 )
 
 Rows = list[tuple[Any, ...]]

@@ -9,10 +9,10 @@ from marshmallow import ValidationError
 from sqlalchemy import delete, func, select
 
 from playlist_api import events
+from playlist_api.clients import client_keys
 from playlist_api.database import db
 from playlist_api.mail import mailer
 from playlist_api.models import PasswordReset, User
-from playlist_api.security.clients import client_keys
 from playlist_api.security.passwords import hasher, weakness
 from playlist_api.security.tokens import token_hash
 from playlist_api.services.accounts import set_password

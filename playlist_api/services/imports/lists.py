@@ -9,14 +9,13 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from playlist_api import metrics
 from playlist_api.bulkheads import Bulkhead
+from playlist_api.clients import client_keys
 from playlist_api.database import db, violates
 from playlist_api.errors import Unauthorized
 from playlist_api.models import User
 from playlist_api.schemas.files import Outcome
 from playlist_api.security.callers import live_user
-from playlist_api.security.clients import client_keys
 from playlist_api.security.tokens import Caller
 from playlist_api.services.imports.files import read_file
 from playlist_api.services.imports.queries import added_rows, compared, one_at_a_time
@@ -40,7 +39,6 @@ bulkhead = Bulkhead(
     queue=6,
     timeout=10,  # a third of what nginx waits for an answer
     busy=BUSY,
-    gauge=metrics.importing,
 )
 
 

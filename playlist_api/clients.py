@@ -25,7 +25,10 @@ def client_keys() -> tuple[str, ...]:
 
     Of either alone there could be many: one user at many addresses, many accounts at one.
     """
-    if not has_request_context():
-        return ()
-    caller = g.get("caller")
-    return (client_address(), caller.user_id) if caller else (client_address(),)
+    return (client_address(), *user_key()) if has_request_context() else ()
+
+
+def user_key() -> tuple[str, ...]:
+    """Name the user alone, if they are known."""
+    caller = g.get("caller") if has_request_context() else None
+    return (caller.user_id,) if caller else ()
