@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from playlist_api import mail
 from playlist_api.app import create_app
 from playlist_api.bulkheads import OVER_SHARE
+from playlist_api.database import db
 from playlist_api.mail import Mailer
 from playlist_api.security import pictures
 from playlist_api.services import pages
@@ -142,6 +144,33 @@ def test_one_users_or_addresss_searches_leave_room_for_others(
         answers = [future.result() for future in crowd]
     assert Counter(answer.status for answer in answers) == {200: 10, 429: CROWD - 10}
     assert_are_told_to_come_back(answers)
+
+
+WAITING_FOR_LOCKS = text("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+
+
+@pytest.mark.parametrize(("method", "share"), [("POST", 4), ("PATCH", 8)])
+def test_one_users_changes_that_wait_for_a_lock_leave_connections_to_others(
+    app: Flask, ada: Actor, bob: Actor, method: str, share: int
+) -> None:
+    lock = text("""SELECT FROM "MovieCount" WHERE "ownerId" = :owner FOR UPDATE""")
+    path, other = (
+        "/movies" if method == "POST" else f"/movies/{actor.add_movie()['id']}"
+        for actor in (ada, bob)
+    )
+    ada.add_movie()
+    change = partial(ada.call, method, path, {"title": "Ronin"})
+    with ThreadPoolExecutor(CROWD + 8) as threads:
+        with app.app_context(), db.engine.connect() as connection:
+            connection.execute(lock, {"owner": ada.user["id"]})
+            crowd = [threads.submit(change) for _ in range(CROWD + 8)]
+            eventually(lambda: connection.scalar(WAITING_FOR_LOCKS) >= share, "some wait")
+            answers = [bob.call(method, other, {"title": "Ronin"}) for _ in range(5)]
+            connection.rollback()
+        refused = [future.result() for future in crowd if future.result().status == 429]
+    assert {answer.status for answer in answers} <= {200, 201}
+    assert refused
+    assert_are_told_to_come_back(refused)
 
 
 def bring(actor: Actor, address: dict[str, str]) -> Answer:
