@@ -114,7 +114,11 @@ FAILURES = {
         (),
     ),
     417: ("An expectation that there is not.", None, ()),
-    429: ("Too many tries.", "Too many tries. Please wait a little.", ("Retry-After",)),
+    429: (
+        "Too many tries, or too many requests of the caller's under way.",
+        "You have too many requests under way. Please try again in a moment.",
+        ("Retry-After",),
+    ),
     431: ("The headers are too large.", None, ()),
     500: ("A bug; the log has its cause.", None, ()),
     501: ("A transfer coding that there is not.", None, ()),
