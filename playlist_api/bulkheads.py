@@ -21,7 +21,7 @@ BUSY = "The service is busy. Please try again in a moment."
 OVER_SHARE = "You have too many requests under way. Please try again in a moment."
 
 RETRY_AFTER = 5
-"""Seconds, as for a service that is full: what waits in a bulkhead is done by then, or given up."""
+"""Seconds, the same as for a service that is full."""
 
 T = TypeVar("T")
 
@@ -118,8 +118,7 @@ class Bulkhead:
         with self._lock:
             self._working.remove(turn)
             self._gauge.dec()
-            while ready := [each for each in self._waiting if self._may_begin(each)]:
-                following = min(ready, key=lambda each: (self._at_work(each), each.round))
+            while following := self._next():
                 self._waiting.remove(following)
                 self._round = max(self._round, following.round)
                 self._begin(following)
@@ -138,10 +137,15 @@ class Bulkhead:
 
     def _may_begin(self, turn: Turn) -> bool:
         is_free = len(self._working) < self._concurrency
-        return is_free and self._at_work(turn) < self._concurrency_per_key
+        return is_free and _most(_counts(self._working), turn) < self._concurrency_per_key
 
-    def _at_work(self, turn: Turn) -> int:
-        return _most(_counts(self._working), turn)
+    def _next(self) -> Turn | None:
+        if not self._waiting or len(self._working) >= self._concurrency:
+            return None
+        counts = _counts(self._working)
+        at_work = {each: _most(counts, each) for each in self._waiting}
+        ready = [each for each in self._waiting if at_work[each] < self._concurrency_per_key]
+        return min(ready, key=lambda each: (at_work[each], each.round), default=None)
 
     def _displace_for(self, newcomer: Turn) -> None:
         held = _counts(self._working + self._waiting)
@@ -174,9 +178,9 @@ class Bulkhead:
 
 
 class ThreadBulkhead(Bulkhead):
-    """A bulkhead with threads of its own for the work, which go from one turn to the next.
+    """A bulkhead with threads of its own, which do the work of one turn after the other.
 
-    For work that nobody waits for, or that leaves memory behind in each thread that has done it.
+    For work that nobody waits for, or that leaves memory behind in each thread that does it.
     """
 
     def __init__(self, name: str, concurrency: int, **options: Any) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from threading import get_ident
+from threading import Event, get_ident
 from typing import Any
 
 import pytest
@@ -229,3 +229,17 @@ def test_work_is_done_in_a_thread_of_the_bulkhead(gauge: Gauge) -> None:
     with pytest.raises(ZeroDivisionError):
         bulkhead.run(("a",), lambda: 1 / 0)
     assert here(gauge) == 0
+
+
+def test_work_that_is_displaced_is_never_done() -> None:
+    bulkhead, go_on = ThreadBulkhead("work", 1, queue=1, timeout=20), Event()
+    done: list[str] = []
+    _, first = bulkhead.submit(("a",), go_on.wait, 20)
+    displaced, _ = bulkhead.submit(("a",), done.append, "a")
+    turn, result = bulkhead.submit(("b",), done.append, "b")
+    assert not displaced.result()
+    go_on.set()
+    assert first.result()
+    assert turn.result()
+    assert result.result() is None
+    assert done == ["b"]

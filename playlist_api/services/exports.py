@@ -80,7 +80,7 @@ def within_share(content: Iterator[bytes]) -> Iterator[bytes]:
             yield from content
 
     holding = held()
-    next(holding)  # else one that is closed before it is sent would hold nothing, or never let go
+    next(holding)  # a generator that was never started holds nothing, and lets nothing go
     return holding
 
 

@@ -57,7 +57,7 @@ def kept_for_owner(changes: Mapping[str, Any], owner_id: UUID) -> Mapping[str, A
 def _kept(picture: Picture, owner: Select[Any], **parameters: Any) -> str | None:
     """Keep a picture for a user, and return its URL; None if there is no such user."""
     place = cast(Media, media())
-    db.session.commit()  # else whoever waits here would have a connection that others lack
+    db.session.commit()  # so that no connection is held while waiting
     with bulkhead.slot(*client_keys()):
         # The user's pictures take turns; what only refers to the user need not wait.
         user = db.session.scalar(owner.with_for_update(key_share=True, of=User), parameters)
