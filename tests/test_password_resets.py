@@ -261,19 +261,6 @@ def test_a_mail_server_that_says_nothing_delays_nothing(
         eventually(lambda: "A mail could not be sent." in caplog.text, "the failure is logged")
 
 
-def test_mail_is_dropped_rather_than_piled_up(
-    mailing: Callable[..., InProcess],
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(mail, "BACKLOG", 1)
-    monkeypatch.setattr(mail, "TIMEOUT", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        ada = sign_up(mailing(silent.getsockname()[1]))
-        assert [forget(ada) for _ in range(3)] == [202] * 3
-        assert "Mail is dropped" in caplog.text
-
-
 def test_development_prints_what_it_would_mail(
     app: Flask, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,14 +14,12 @@ from flask import Flask
 from PIL import Image
 from sqlalchemy import text
 
-from playlist_api import metrics
 from playlist_api.app import create_app
 from playlist_api.blueprints.movies import LONGEST_MOVIE
 from playlist_api.database import db
 from playlist_api.schemas.pictures import NO_BASE64, TOO_LARGE
-from playlist_api.security.pictures import BROKEN, BUSY, MISNAMED, NO_PICTURE
+from playlist_api.security.pictures import BROKEN, MISNAMED, NO_PICTURE
 from playlist_api.services import movies, pictures
-from playlist_api.turns import Turns
 from tests.pictures import FORMATS, POSTER, data_url, file_of, opened, padded, written
 from tests.service import MEDIA, PASSWORD, Actor, Answer, InProcess, elsewhere, environment, sign_up
 
@@ -322,20 +320,6 @@ def test_when_the_storage_is_away_a_picture_is_refused_for_now_and_all_else_goes
     breaker._next_probe = 0.0
     assert ada.patch(path, {"imageUrl": POSTER}).status == 200
     assert not breaker.away
-
-
-def test_who_finds_no_place_for_a_picture_is_told_to_come_back(
-    eve: Actor, app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Full(Turns):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            self._places.acquire()
-
-    monkeypatch.setitem(app.extensions, "drawing", Full(1, 0, 1, busy=BUSY, gauge=metrics.drawing))
-    answer = eve.post("/movies", {"title": "Heat", "imageUrl": POSTER})
-    assert (answer.status, answer.error["message"]) == (503, BUSY)
-    assert answer.headers["Retry-After"]
 
 
 def test_an_owner_who_leaves_meanwhile_gets_no_picture(

@@ -115,7 +115,11 @@ FAILURES = {
         (),
     ),
     417: ("An expectation that there is not.", None, ()),
-    429: ("Too many tries.", "Too many tries. Please wait a little.", ("Retry-After",)),
+    429: (
+        "Too many tries, or too many requests of the caller's under way.",
+        "You have too many requests under way. Please try again in a moment.",
+        ("Retry-After",),
+    ),
     431: ("The headers are too large.", None, ()),
     500: ("A bug; the log has its cause.", None, ()),
     501: ("A transfer coding that there is not.", None, ()),
@@ -156,9 +160,9 @@ def answer_header(name: str) -> dict[str, Any]:
 def failure(status: int) -> dict[str, Any]:
     """Describe the failure of this status: its code, an example, its headers."""
     description, message, headers = FAILURES[status]
-    problems = [ProblemAnswer.example]
     properties: dict[str, Any] = {"code": {"const": code_of(status)}}
-    if status == 400:
+    problems = [ProblemAnswer.example] if status == 400 else None
+    if problems:
         rows = {"type": "array", "items": {"$ref": "#/components/schemas/Problem"}}
         properties["details"] = rows
     error = {"properties": properties, "required": list(properties)}

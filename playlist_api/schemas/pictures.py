@@ -57,7 +57,7 @@ def picture_of(data_url: str) -> Picture:
     """Take a picture out of its `data:` URL, and check it.
 
     :raises ValidationError: when there is none, or none that is taken.
-    :raises ServiceUnavailable: when too many pictures are being checked already.
+    :raises TooManyRequests, ServiceUnavailable: when too many are being checked already.
     """
     if media() is None:
         raise ValidationError(NO_MEDIA)

@@ -102,7 +102,8 @@ def change_password(user: User, session_id: UUID, current: str, new: str) -> Non
     """
     if problem := weakness(new, name=user.name, email=user.email):
         raise ValidationError(problem, "newPassword")
-    # Hashed before the user is locked, for it takes long.
+    # Hashing takes long, and nobody else should lack a connection or wait for a lock meanwhile.
+    db.session.close()
     password_hash = hasher().hash(new)
     user = confirmed(user, current)
     set_password(user, password_hash, kept=session_id)

@@ -7,6 +7,8 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from playlist_api.bulkheads import Bulkhead
+from playlist_api.clients import client_keys
 from playlist_api.models import User
 from playlist_api.schemas.json import with_list
 from playlist_api.services.queries import as_movie, next_oldest
@@ -15,6 +17,16 @@ from playlist_api.services.spreadsheets import guarded
 READ_AT_ONCE = 500
 """Movies that are read at a time, by a statement of its own: however slowly they are taken, no
 transaction stays open for them, and no connection waits."""
+
+bulkhead = Bulkhead(
+    "exports",
+    8,
+    concurrency_per_key=2,
+    # Nobody waits, for a slow reader may take an export for hours.
+    queue=0,
+    timeout=0,
+    busy="Too many lists are being exported. Please try again in a moment.",
+)
 
 BEGINNING = {"created_at": datetime.min.replace(tzinfo=UTC), "id": 0}
 
@@ -54,9 +66,28 @@ def _read(next_after: Callable[..., list[tuple[Any, ...]]], owner_id: UUID) -> I
 
 
 def list_as_file(user: User, wanted: str) -> ListFile:
-    """Write the user's list in one of the `WRITERS`' formats."""
+    """Write the user's list in one of the `WRITERS`' formats.
+
+    :raises TooManyRequests, ServiceUnavailable: when too many exports are under way.
+    """
     suffix, media_type, write = WRITERS[wanted]
-    return ListFile(f"playlist-{suffix}", media_type, write(movies_of(user.id)))
+    return ListFile(f"playlist-{suffix}", media_type, within_share(write(movies_of(user.id))))
+
+
+def within_share(content: Iterator[bytes]) -> Iterator[bytes]:
+    """Hold a slot for an export now, and until its content is closed.
+
+    :raises TooManyRequests, ServiceUnavailable: when too many exports are under way.
+    """
+
+    def held() -> Iterator[bytes]:
+        with bulkhead.slot(*client_keys()):
+            yield b""
+            yield from content
+
+    holding = held()
+    next(holding)  # a generator that was never started holds nothing, and lets nothing go
+    return holding
 
 
 def _as_json(movies: Iterable[Movie]) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from marshmallow import ValidationError
 from sqlalchemy import delete, func, select
 
 from playlist_api import events
+from playlist_api.clients import client_keys
 from playlist_api.database import db
 from playlist_api.errors import Problem
 from playlist_api.mail import mailer, recipient
@@ -42,8 +43,10 @@ def request_reset(email: str, page: str) -> None:
 
     All the work is done later and elsewhere, so that the time this takes tells nobody whether
     the e-mail has an account.
+
+    :raises TooManyRequests, ServiceUnavailable: when too many mails are waiting already.
     """
-    mailer().later(_send_link, email, page)
+    mailer().later(client_keys(), _send_link, email, page)
 
 
 def _send_link(email: str, page: str) -> None:

@@ -2,17 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from threading import BoundedSemaphore
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from playlist_api.bulkheads import Bulkhead
+from playlist_api.clients import client_keys
 from playlist_api.database import db, violates
-from playlist_api.errors import ServiceUnavailable, Unauthorized
+from playlist_api.errors import Unauthorized
 from playlist_api.models import User
 from playlist_api.schemas.files import Outcome
 from playlist_api.security.callers import live_user
@@ -29,18 +29,17 @@ seconds that nginx waits, on a machine that has other work too (see docs/perform
 BATCH = 1000
 """Rows of which the database is asked at a time, for which it takes a tenth of a second."""
 
-AT_ONCE = 2
-"""Files that a process reads at a time, so that memory is bounded, and small ones need not wait for
-a large one."""
+BUSY = "Others are importing. Please try again in a moment."
 
-LONGEST_WAIT = 10
-"""Seconds for which a file waits for its turn: a third of what nginx waits for an answer."""
-
-WAITING = 6
-"""Files that wait in a process; each has a thread, which other calls are not to lack."""
-
-_turns = BoundedSemaphore(AT_ONCE)
-_places = BoundedSemaphore(AT_ONCE + WAITING)
+bulkhead = Bulkhead(
+    "imports",
+    2,  # so that memory is bounded, and small files need not wait for a large one
+    # A large file takes longer than others wait, and of one list the second waits for the first.
+    concurrency_per_key=1,
+    queue=6,
+    timeout=10,  # a third of what nginx waits for an answer
+    busy=BUSY,
+)
 
 
 @dataclass(frozen=True)
@@ -64,9 +63,9 @@ def import_file(caller: Caller, content: bytes, *, dry_run: bool) -> Report:
 
     :raises ValidationError: when it is no list of movies; of a row that is wrong the report tells.
     :raises Unauthorized: when the caller's session has ended, or ends before all is done.
-    :raises ServiceUnavailable: when this process has its hands full of files.
+    :raises TooManyRequests, ServiceUnavailable: when this process has its hands full of files.
     """
-    with _one_of(_places, 0), _one_of(_turns, LONGEST_WAIT):
+    with bulkhead.slot(*client_keys()):
         file = read_file(content, MOST_ROWS)
         user = _live_user(caller)
         try:
@@ -88,16 +87,6 @@ def import_rows(user: User, rows: Iterable[Row], *, dry_run: bool) -> None:
         # Plans that were made while the table was small would be kept until autovacuum comes by.
         db.session.execute(text('ANALYZE "Movie", "MovieCount"'))
         db.session.commit()
-
-
-@contextmanager
-def _one_of(places: BoundedSemaphore, timeout: float) -> Iterator[None]:
-    if not places.acquire(timeout=timeout):
-        raise ServiceUnavailable("Others are importing. Please try again in a moment.")
-    try:
-        yield
-    finally:
-        places.release()
 
 
 def _live_user(caller: Caller) -> User:
