@@ -3,10 +3,10 @@
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg2
-from flask import Flask
+from flask import Flask, current_app
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from psycopg2 import InterfaceError, OperationalError
@@ -18,7 +18,7 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, registry
 
@@ -84,6 +84,7 @@ def init_app(app: Flask, database_url: str) -> None:
         event.listen(db.engine, "checkout", replace_if_lost)
         event.listen(db.engine, "checkout", lambda *_: metrics.transactions.inc())
         event.listen(db.engine, "checkin", lambda *_: metrics.transactions.dec())
+        event.listen(db.engine, "begin", lambda it: deadline.extend(it.connection.cursor()))
         addressed = db.engine.dialect.create_connect_args(db.engine.url)[1]
     connect = partial(psycopg2.connect, **{**addressed, **arguments})
     statements.init_app(app, Connections(connect, POOL_SIZE, POOL_TIMEOUT))
@@ -136,7 +137,12 @@ def is_unavailable(error: Exception) -> bool:
     return str(sqlstate).startswith(UNAVAILABLE_SQLSTATES)
 
 
-def violates(error: IntegrityError, constraint: str) -> bool:
-    """Tell whether it was this constraint, by its name in the database, that refused a row."""
+def movies_per_user() -> int:
+    """Return how many movies a list may have."""
+    return cast(int, current_app.config["MOVIES_PER_USER"])
+
+
+def violates(error: DBAPIError, constraint: str) -> bool:
+    """Tell whether it was this constraint, by its name in the database, that was in the way."""
     diagnostics = getattr(error.orig, "diag", None)
     return getattr(diagnostics, "constraint_name", None) == constraint

@@ -143,6 +143,15 @@ class EmailTaken(Conflict):
         super().__init__("This e-mail already has an account.")
 
 
+class ListBusy(Conflict):
+    """Their list is being imported, which nothing else may change meanwhile."""
+
+    headers = {"Retry-After": "5"}
+
+    def __init__(self) -> None:
+        super().__init__("This list is being imported. Please try again when that is done.")
+
+
 class PreconditionFailed(ApiError):
     """It is not, or no longer, as the client takes it to be (RFC 9110, section 13)."""
 

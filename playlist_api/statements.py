@@ -24,7 +24,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from playlist_api.bulkheads import Bulkhead
 from playlist_api.clients import user_key
-from playlist_api.deadline import committing
+from playlist_api.deadline import STATEMENT_TIMEOUT, committing
 from playlist_api.pools import WAITING, Connections
 
 GENERIC = "SET plan_cache_mode = force_generic_plan;"
@@ -44,6 +44,14 @@ changes = Bulkhead(
     queue=WAITING,
     timeout=1,  # as long as for a connection
 )
+
+WALKING = (
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL work_mem = '32MB';"
+    f" SET LOCAL {STATEMENT_TIMEOUT};"
+)
+"""Most of a table may be one list; then it would be read as a whole, or sorted, which is no quicker
+than to walk in its order. What is found is kept in memory: 32 MB are enough for a million ids. And
+searches are what may take too long, in whichever process of PgBouncer's."""
 
 
 def init_app(app: Flask, connections: Connections) -> None:
@@ -154,9 +162,7 @@ class Search(Query):
     def __init__(self, name: str, statement: ClauseElement) -> None:
         super().__init__(name, statement)
         self._execute = self.text
-        # Most of a table may be one list; then it would be read as a whole, which is no quicker.
-        simple = SIMPLE.format("LOCAL ", "LOCAL ") + " SET LOCAL enable_seqscan = off;"
-        self.begin = f"/* {self.name} */ {simple} "
+        self.begin = f"/* {self.name} */ {SIMPLE.format('LOCAL ', 'LOCAL ')} {WALKING} "
 
     def _send(self, cursor: Any, arguments: list[Any]) -> None:
         cursor.execute(self.begin + self._execute, arguments)

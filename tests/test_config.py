@@ -55,6 +55,8 @@ def test_any_spelling_of_a_postgresql_url_means_psycopg2(tmp_path: Path, scheme:
         ("RATELIMIT_LOGIN", "0/minute"),
         ("RATELIMIT_LOGIN", "10/fortnight"),
         ("SMTP_PORT", "0"),
+        ("MOVIES_PER_USER", "0"),
+        ("MOVIES_PER_USER", "10000001"),
         ("SMTP_TLS", "ssl"),
         ("FRONTEND_URL", "app.example.com"),
         ("FRONTEND_URL", "https://bücher.example"),

@@ -14,7 +14,7 @@ from playlist_api.database import db
 from playlist_api.errors import ServiceUnavailable
 from playlist_api.services.imports import lists
 from playlist_api.services.imports.files import read_file
-from tests.service import PASSWORD, Actor, Answer, Gunicorn, InProcess, log_in, sign_up
+from tests.service import PASSWORD, Actor, Answer, Gunicorn, InProcess, elsewhere, log_in, sign_up
 from tests.waiting import eventually
 
 HEATS = "title,year\n" + "".join(f"Heat {number},1995\n" for number in range(2500))
@@ -241,16 +241,15 @@ def test_a_session_that_ends_meanwhile_has_imported_nothing(
 
 
 def test_an_account_that_is_deleted_meanwhile_imports_nothing(
-    local: Actor, monkeypatch: pytest.MonkeyPatch
+    app: Flask, local: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add = lists._add
+    add, deletion = lists._add, ["users", "delete", "--yes", local.email]
 
-    def leaving(*arguments: Any) -> None:
-        leave = ThreadPoolExecutor(1).submit(local.delete, "/me", {"currentPassword": PASSWORD})
-        assert leave.result().status == 204
+    def deleting(*arguments: Any) -> None:
+        assert elsewhere(lambda: app.test_cli_runner().invoke(args=deletion)).exit_code == 0
         add(*arguments)
 
-    monkeypatch.setattr(lists, "_add", leaving)
+    monkeypatch.setattr(lists, "_add", deleting)
     assert bring(local, "title\nHeat\n").status == 401
 
 
@@ -276,7 +275,7 @@ def while_importing(app: Flask, ada: Actor, do: Callable[[], Answer]) -> Answer:
 
 def test_of_two_imports_at_once_the_second_is_told_to_come_again(app: Flask, local: Actor) -> None:
     answer = while_importing(app, local, lambda: bring(local, "title\nHeat\n"))
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert (answer.status, answer.headers["Retry-After"]) == (409, "5")
     assert outcomes(bring(local, "title\nHeat\n").json) == ["duplicateInList"]
     assert titles(local) == ["Heat"]
 
@@ -294,6 +293,14 @@ def test_the_second_of_two_imports_at_once_finds_what_the_first_has_added(
         assert outcomes(second.result().json) == ["duplicateInList"]
 
 
+def test_a_file_that_takes_too_long_is_refused_whole(
+    local: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "LONGEST_IMPORT", -1)
+    assert bring(local, "title\nHeat\n").fields == {"file"}
+    assert titles(local) == []
+
+
 def test_whoever_only_looks_waits_for_nobody(app: Flask, local: Actor) -> None:
     answer = while_importing(app, local, lambda: bring(local, "title\nHeat\n", "?dryRun=true"))
     assert outcomes(answer.json) == ["created"]
@@ -309,6 +316,6 @@ def test_imports_of_one_file_at_once_make_no_duplicates(served: Gunicorn) -> Non
     ada = sign_up(served)
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(lambda _: bring(ada, HEATS), range(4)))
-    assert {answer.status for answer in answers} <= {200, 429, 503}
+    assert {answer.status for answer in answers} <= {200, 409, 429, 503}
     created = [answer.json["totals"]["created"] for answer in answers if answer.status == 200]
     assert sum(created) == ada.get("/movies").json["meta"]["total"] == 2500

@@ -55,10 +55,12 @@ def change_me(changes: dict[str, Any], check: accounts.Check) -> Any:
 @body(confirmation)
 @preconditions(user_answer)
 @answer(None, HTTPStatus.NO_CONTENT, headers=("Set-Cookie",))
+@failures(Conflict)
 def delete_me(confirmed: dict[str, str], check: accounts.Check) -> None:
     """Delete one's account with all that is in it.
 
-    It cannot be undone, and so asks for the password.
+    It cannot be undone, and so asks for the password. While the list is being imported, this is a
+    409.
     """
     with guess(current_user().email):
         accounts.delete_account(current_user(), confirmed["current_password"], check)

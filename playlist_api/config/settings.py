@@ -59,6 +59,7 @@ class Settings:
     media_quota: int
     media_storage: str
     media_url: str
+    movies_per_user: int
     password_blocklist: bool
     ratelimit_address: Limit
     ratelimit_enabled: bool
@@ -114,6 +115,7 @@ class _SettingsSchema(Schema):
     media_quota = number("MEDIA_QUOTA", 200, 1, 1024 * 1024)
     media_storage = storage("MEDIA_STORAGE")
     media_url = web_url("MEDIA_URL", "")
+    movies_per_user = number("MOVIES_PER_USER", 100_000, 1, 10_000_000)
     password_blocklist = switch("PASSWORD_BLOCKLIST", default=None)
     ratelimit_address = limit("RATELIMIT_ADDRESS", Limit(100, MINUTE))
     ratelimit_enabled = switch("RATELIMIT_ENABLED", default=True)

@@ -4,17 +4,24 @@ import logging
 
 from flask import Flask, Response
 from marshmallow import ValidationError
+from psycopg2.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from playlist_api import deadline, metrics
-from playlist_api.database import is_unavailable
-from playlist_api.errors import MESSAGES, ApiError, InDoubt, ServiceUnavailable, envelope
+from playlist_api.database import is_unavailable, violates
+from playlist_api.errors import MESSAGES, ApiError, InDoubt, ListBusy, ServiceUnavailable, envelope
 from playlist_api.schemas.fields import problems
 
 BUSY = "The service is busy. Please try again in a moment."
 IN_DOUBT = "The service was interrupted. Please look whether this was done, or try again."
+
+TIMED_OUT: dict[type, str] = {
+    LockNotAvailable: "This is being changed already. Please try again in a moment.",
+    QueryCanceled: "This took too long. Please ask for less, or try again in a moment.",
+}
+"""What is told of a lock or a statement that took too long. The database is there."""
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +59,15 @@ def _http_error(error: HTTPException) -> Response:
 def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
     if not is_unavailable(error):
         raise error
+    if isinstance(error, DBAPIError) and violates(error, "Movie_import"):
+        return _api_error(ListBusy())
+    cause = getattr(error, "orig", None)
+    if message := TIMED_OUT.get(type(cause)):
+        log.warning("The database gave up: %s", error)
+        return _api_error(ServiceUnavailable(message))
     metrics.database_failures.inc()
     log.error("The database is away: %s", error)
-    if isinstance(getattr(error, "orig", None), deadline.InDoubt):
+    if isinstance(cause, deadline.InDoubt):
         return _api_error(InDoubt(IN_DOUBT))
     return _api_error(ServiceUnavailable(BUSY))
 

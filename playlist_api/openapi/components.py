@@ -78,9 +78,10 @@ ANSWER_HEADERS = {
 ALWAYS = ("X-Request-ID", "Cache-Control")
 """The headers of every answer that the document shows."""
 
-SOMETIMES = {"Link", "Set-Cookie"}
+SOMETIMES = {"Link", "Retry-After", "Set-Cookie"}
 """The headers that an answer may lack even where it is said to have them: no page follows the last
-one, and whoever ends another session than their own keeps their cookie."""
+one, not every conflict passes, and whoever ends another session than their own keeps their
+cookie."""
 
 FAILURES = {
     400: (
@@ -93,9 +94,10 @@ FAILURES = {
     404: ("There is no such thing.", "There is no such movie.", ()),
     405: ("There is no such method at this address.", None, ("Allow",)),
     409: (
-        "It is taken already, or was used for something else.",
+        "It is taken already, or was used for something else; or the list is full, or is being"
+        " imported, which `Retry-After` tells from the others.",
         "This e-mail already has an account.",
-        (),
+        ("Retry-After",),
     ),
     412: (
         "It was changed since the caller read it.",

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from marshmallow import ValidationError
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api import events
 from playlist_api.database import db, violates
-from playlist_api.deadline import patience
+from playlist_api.deadline import extend, patience
 from playlist_api.errors import EmailTaken, Invalid, Unauthorized
 from playlist_api.models import IdempotencyKey, PasswordReset, Session, StoredPicture, User
 from playlist_api.schemas.fields import email_address
@@ -133,8 +133,10 @@ def delete_account(user: User, current_password: str, check: Check) -> None:
     """
     user = confirmed(user, current_password)
     check(user)
+    db.session.execute(select(func.hold_list(user.id)))
     db.session.delete(user)
     with patience(LONGEST_DELETION):
+        extend(db.session.connection().connection.cursor())
         db.session.commit()
     events.record("account_deleted", userId=user.id)
 

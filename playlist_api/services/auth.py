@@ -17,6 +17,10 @@ from playlist_api.services.sessions import (
     start_session,
 )
 
+BESIDE_REFERENCES = {"key_share": True}
+"""A lock of a user that does not keep others from adding what is theirs, nor waits for it: an
+import takes its time."""
+
 
 def sign_up(name: str, email: str, password: str, user_agent: str) -> SignedIn:
     """Make an account and its first session.
@@ -69,7 +73,7 @@ def confirmed(user: User, password: str) -> User:
     # Hashing takes long, and nobody else should lack a connection or wait for a lock meanwhile.
     db.session.rollback()
     right, _ = hasher().verify(password, known)
-    found = db.session.get(User, user_id, with_for_update=True, populate_existing=True)
+    found = db.session.get(User, user_id, with_for_update=BESIDE_REFERENCES, populate_existing=True)
     if found is None:
         raise Unauthorized(SESSION_ENDED)
     # Else a password that was changed meanwhile would serve once more.
@@ -84,7 +88,7 @@ def locked(user: User) -> User:
 
     :raises Unauthorized: when they were deleted a moment ago.
     """
-    found = db.session.get(User, user.id, with_for_update=True, populate_existing=True)
+    found = db.session.get(User, user.id, with_for_update=BESIDE_REFERENCES, populate_existing=True)
     if found is None:
         raise Unauthorized(SESSION_ENDED)
     return found

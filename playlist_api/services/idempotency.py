@@ -19,8 +19,8 @@ LIFETIME = timedelta(days=1)
 """How long a key is kept: as long as the services do whose clients are used to such keys."""
 
 
-def add_first(caller: Caller, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Add a movie with these fields if the key is new, and return it.
+def add_first(caller: Caller, fields: Mapping[str, Any], key: str, most: int) -> dict[str, Any]:
+    """Add a movie with these fields if the key is new, and return it; a list may have so many.
 
     If it is not, return the movie that was added with it, as it was then: of the same fields, so
     that the key's row need not keep them.
@@ -30,8 +30,8 @@ def add_first(caller: Caller, fields: Mapping[str, Any], key: str) -> dict[str, 
     """
     key_hash = _hash(f"{caller.user_id} {key}")
     fields_hash = _hash(json.dumps(fields, sort_keys=True))
-    hashes = {"key_hash": key_hash, "fields_hash": fields_hash, "lifetime": LIFETIME}
-    for row in new_movie_with_key(**hashes, **fields, **caller._asdict()):
+    claim = {"key_hash": key_hash, "fields_hash": fields_hash, "lifetime": LIFETIME}
+    for row in new_movie_with_key(movies_per_user=most, **claim, **fields, **caller._asdict()):
         return as_movie(row)
     for first_hash, movie_id, created_at in movie_of_key(key_hash=key_hash, **caller._asdict()):
         if first_hash != fields_hash:

@@ -122,22 +122,27 @@ next_oldest = Query(
 )
 """Somebody's movies from a place in their list on, the oldest first."""
 
+held_list = func.hold_list(Movie.owner_id)
+"""A movie's owner, whose list is not imported until the transaction ends; an error if it is now."""
+
 _fields = (
     bindparam("title", type_=String),
     bindparam("year", type_=String),
     bindparam("image_url", type_=String),
 )
 _FIELDS = ["title", "year", "imageUrl", "ownerId"]
+_held = func.hold_list(caller.c.id, bindparam("movies_per_user", type_=BigInteger))
 
 new_movie = Change(
     "new_movie",
     insert(Movie)
-    .from_select(_FIELDS, select(*_fields, caller.c.id))
+    .from_select(_FIELDS, select(*_fields, _held))
     .returning(*columns_of(Movie, movie_answer.names)),
 )
+"""Adds a movie, unless the list is being imported or is full; no row if the session has ended."""
 
 _next_id = func.nextval(func.pg_get_serial_sequence('"Movie"', "id"))
-_new = select(_next_id.label("id"), caller.c.id.label("owner_id")).cte("new")
+_new = select(_next_id.label("id"), _held.label("owner_id")).cte("new")
 _claim = insert(IdempotencyKey).from_select(
     ["key", "userId", "fields", "movieId", "createdAt", "expiresAt"],
     select(

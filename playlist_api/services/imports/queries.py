@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.selectable import TableValuedAlias
 
-from playlist_api.models import Movie, same_title, sort_year
+from playlist_api.models import Movie, MovieCount, same_title, sort_year
 
 
 def _given(*names: str) -> TableValuedAlias:
@@ -55,7 +55,11 @@ def _insert() -> ReturningInsert[Any]:
 
 
 one_at_a_time = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("owner"), 0)))
-"""Waits until no other import for this owner is under way; nobody else waits for such a lock."""
+"""Waits until the owner's list is not being imported nor changed; nobody waits for it then, for the
+changes are refused meanwhile (see `hold_list` in migration 0008)."""
+
+list_length = select(MovieCount.movies).where(MovieCount.owner_id == bindparam("owner_id"))
+"""How many movies the owner has, as soon as others have; no row if none ever were."""
 
 compared = _compare()
 """Of each title and year, in their order: what all have in common that count as one movie, and
