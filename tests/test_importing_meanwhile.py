@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -57,7 +58,7 @@ CHANGES: dict[str, Callable[[Actor, str], Answer]] = {
 def test_a_change_of_a_list_that_is_imported_is_refused_and_no_outage(
     ada: Actor,
     movie: str,
-    meanwhile: Callable[..., Answer],
+    meanwhile: Callable[..., Any],
     caplog: pytest.LogCaptureFixture,
     change: str,
 ) -> None:
@@ -72,7 +73,7 @@ def test_a_change_of_a_list_that_is_imported_is_refused_and_no_outage(
 
 
 def test_an_admin_s_change_is_refused_too(
-    app: Flask, movie: str, meanwhile: Callable[..., Answer]
+    app: Flask, movie: str, meanwhile: Callable[..., Any]
 ) -> None:
     admin = sign_up(InProcess(app), name="Root")
     meanwhile(app.test_cli_runner().invoke, args=["users", "promote", admin.email])
@@ -80,7 +81,7 @@ def test_an_admin_s_change_is_refused_too(
 
 
 def test_all_else_goes_on(
-    app: Flask, ada: Actor, movie: str, meanwhile: Callable[..., Answer]
+    app: Flask, ada: Actor, movie: str, meanwhile: Callable[..., Any]
 ) -> None:
     assert meanwhile(log_in, ada).token
     for answer, status in (

@@ -139,6 +139,10 @@ def waiting_for_locks() -> int:
         return connection.scalar(text(question)) or 0
 
 
+def as_many_wait(number: int) -> bool:
+    return waiting_for_locks() == number
+
+
 def in_turn(actor: Actor, *deeds: Callable[[], Any]) -> list[Any]:
     """Have calls wait for the lock on an account, in this order, and return their results."""
     service = actor.service
@@ -149,7 +153,7 @@ def in_turn(actor: Actor, *deeds: Callable[[], Any]) -> list[Any]:
         started = []
         for number, deed in enumerate(deeds, 1):
             started.append(threads.submit(deed))
-            eventually(lambda n=number: waiting_for_locks() == n, f"{number} of them wait")
+            eventually(partial(as_many_wait, number), f"{number} of them wait")
         db.session.rollback()
         return [each.result() for each in started]
 

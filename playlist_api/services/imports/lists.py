@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from playlist_api.bulkheads import Bulkhead
 from playlist_api.clients import client_keys
 from playlist_api.database import db, movies_per_user, violates
-from playlist_api.errors import ListBusy, Unauthorized
+from playlist_api.errors import Invalid, ListBusy, Unauthorized
 from playlist_api.models import User
 from playlist_api.schemas.files import Outcome
 from playlist_api.security.callers import live_user

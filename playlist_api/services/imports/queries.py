@@ -56,7 +56,7 @@ def _insert() -> ReturningInsert[Any]:
 
 one_at_a_time = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("owner"), 0)))
 """Waits until the owner's list is not being imported nor changed; nobody waits for it then, for the
-changes are refused meanwhile (see `hold_list` in migration 0008)."""
+changes are refused meanwhile (see `hold_list` in migration 0009)."""
 
 list_length = select(MovieCount.movies).where(MovieCount.owner_id == bindparam("owner_id"))
 """How many movies the owner has, as soon as others have; no row if none ever were."""
