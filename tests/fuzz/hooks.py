@@ -34,6 +34,8 @@ EXAMPLE_KEY = REQUEST_HEADERS["Idempotency-Key"][1]
 
 UNFORESEEABLE = {
     ("currentPassword", "Is not your password."),
+    # Formats are looser than what mail servers take.
+    ("email", "Must be an e-mail address."),
     ("currentPassword", "Must be given to change the e-mail."),
     ("token", "Is not valid any more. Please ask for a new link."),
     *(("imageUrl", problem) for problem in (NO_PICTURE, NO_BASE64, BROKEN, MISNAMED, AND_MORE)),
