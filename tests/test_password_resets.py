@@ -132,15 +132,11 @@ def test_changing_the_password_spends_every_link(inbox: Inbox, ada: Actor) -> No
     assert reset(ada, token, PASSWORD).fields == {"token"}
 
 
-def waiting_for_locks() -> int:
+def waiting(number: int) -> bool:
     question = """SELECT count(*) FROM pg_stat_activity
                   WHERE wait_event_type = 'Lock' AND datname = current_database()"""
     with db.engine.connect() as connection:
-        return connection.scalar(text(question)) or 0
-
-
-def as_many_wait(number: int) -> bool:
-    return waiting_for_locks() == number
+        return connection.scalar(text(question)) == number
 
 
 def in_turn(actor: Actor, *deeds: Callable[[], Any]) -> list[Any]:
@@ -153,7 +149,7 @@ def in_turn(actor: Actor, *deeds: Callable[[], Any]) -> list[Any]:
         started = []
         for number, deed in enumerate(deeds, 1):
             started.append(threads.submit(deed))
-            eventually(partial(as_many_wait, number), f"{number} of them wait")
+            eventually(partial(waiting, number), f"{number} of them wait")
         db.session.rollback()
         return [each.result() for each in started]
 

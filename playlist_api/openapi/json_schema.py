@@ -10,6 +10,7 @@ from marshmallow.validate import Regexp
 from playlist_api.models import URL_LENGTH
 from playlist_api.schemas.cursors import Cursor
 from playlist_api.schemas.fields import (
+    AccountEmail,
     EmailAddress,
     Flag,
     Text,
@@ -60,7 +61,8 @@ class Converter(OpenAPIConverter):
             address = {"format": "uri", "pattern": WEB_ADDRESS, "maxLength": URL_LENGTH}
             return {"anyOf": [address, {"pattern": PICTURE, "maxLength": LONGEST_DATA_URL}]}
         if isinstance(field, Text):
-            told["pattern"] = TRIMMED if isinstance(field, Trimmed) else CLEAN
+            trimmed = isinstance(field, Trimmed | AccountEmail)
+            told["pattern"] = TRIMMED if trimmed else CLEAN
         for check in field.validators:
             if isinstance(check, Regexp):
                 told["pattern"] = f"^{str(check.regex.pattern).removesuffix(ANCHOR)}$"

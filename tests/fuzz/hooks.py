@@ -36,7 +36,12 @@ UNFORESEEABLE = {
     ("currentPassword", "Current password is wrong."),
     ("currentPassword", "Current password must be given to change the e-mail."),
     ("token", "Token is no longer valid. Please ask for a new link."),
-    *(("imageUrl", problem) for problem in (NO_PICTURE, NO_BASE64, BROKEN, MISNAMED, AND_MORE)),
+    # Formats are looser than what mail servers take.
+    ("email", "E-mail must be an e-mail address."),
+    *(
+        ("imageUrl", problem.of("imageUrl")["message"])
+        for problem in (NO_PICTURE, NO_BASE64, BROKEN, MISNAMED, AND_MORE)
+    ),
     ("cursor", "Cursor must be a cursor that this list has given."),
     ("year", "Year must begin with the earlier year."),
 }
