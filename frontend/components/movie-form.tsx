@@ -34,7 +34,7 @@ export class EditConflict extends Problem {
 
   constructor(newer: Movie) {
     const message =
-      "It was changed elsewhere while you were editing it. Save again to replace it with your version, or discard yours.";
+      "This movie was changed elsewhere while you were editing it. Save again to replace it with your version, or discard yours.";
     super(412, { code: "PRECONDITION_FAILED", message }, null);
     this.newer = newer;
   }

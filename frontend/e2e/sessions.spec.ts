@@ -103,6 +103,16 @@ test("signing out in another tab takes what is typed out of storage, and keeps i
   await expect(other.getByLabel("Title")).toHaveValue("Heat");
 });
 
+test("a tab that slept while another one signed out finds out by its next call", async ({ ada }) => {
+  const page = await ada.open("/playlist");
+  await expect(page.getByRole("heading", { name: "Your playlist is empty" })).toBeVisible();
+  await page.evaluate(() => localStorage.removeItem("accessToken")); // tells this tab nothing
+  await page.context().clearCookies();
+  await page.getByRole("link", { name: "Account" }).click();
+  await expect(page).toHaveURL("/sign-in?why=ended&next=%2Faccount");
+  expect(await stored(page)).toBe("{}");
+});
+
 test("signing out leaves nothing in storage, and nothing that was typed", async ({ ada }) => {
   const page = await ada.open("/add");
   await page.getByLabel("Title").fill("Heat");
