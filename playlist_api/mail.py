@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from email.headerregistry import Address
 from email.message import EmailMessage
 from smtplib import SMTP, SMTP_SSL
 from ssl import create_default_context
@@ -10,6 +11,8 @@ from threading import BoundedSemaphore
 from typing import Any, cast
 
 import click
+import email_validator
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from flask import Flask, current_app
 
 from playlist_api.config.settings import Settings
@@ -20,7 +23,26 @@ TIMEOUT = 10
 BACKLOG = 100
 """Jobs that may wait in a process; more are dropped, for the mail server must be down."""
 
+ENCODED_WORD = "=?"
+"""How a text begins that mail programs and libraries, Python's too, read as what it decodes to:
+RFC 2047, section 2."""
+
 log = logging.getLogger(__name__)
+
+# Private networks have mail at .local, and developers at .test: whether a domain takes mail is for
+# the mail server to find out.
+email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+
+
+def recipient(address: str) -> ValidatedEmail:
+    """Return an e-mail address in the spellings that mails and accounts need.
+
+    :raises ValueError: when it is no address of RFC 5321 or RFC 6531, has more than 254 bytes, a
+        quoted local part or an IP address for a domain, or can be read as something else.
+    """
+    if ENCODED_WORD in address:
+        raise EmailNotValidError
+    return validate_email(address, check_deliverability=False)
 
 
 class Mailer:
@@ -39,15 +61,20 @@ class Mailer:
         else:
             log.error("Mail is dropped: %s jobs are waiting already.", BACKLOG)
 
-    def send(self, message: EmailMessage) -> None:
+    def send(self, message: EmailMessage, to: ValidatedEmail) -> None:
         """Send a message now; without a mail server, development prints it and production fails.
+
+        A recipient whose local part is not in ASCII needs a server with SMTPUTF8 (RFC 6531).
 
         :raises OSError: when the server cannot be reached or refuses (smtplib.SMTPException).
         """
+        address = Address(username=to.local_part, domain=to.ascii_domain)
+        message["To"] = address
         message["From"] = self._settings.mail_from
         if self._settings.smtp_host:
             with self._connected() as server:
-                server.send_message(message)
+                # The envelope has the address as it is, and not as the header could be read.
+                server.send_message(message, to_addrs=[address.addr_spec])
         elif self._settings.production:
             raise OSError("SMTP_HOST is not set")
         else:

@@ -83,7 +83,7 @@ def test_the_report_tells_what_became_of_each_row(ada: Actor) -> None:
             ),
             row(4, "duplicateInFile", "HEAT", "1995", None, "Is the movie of line 2."),
             row(5, "created", "Heat", "1994", other["id"]),
-            row(6, "refused", None, "1999", None, "title: Must be given."),
+            row(6, "refused", None, "1999", None, "Title must be given."),
         ],
     }
 

@@ -298,7 +298,7 @@ def test_without_a_storage_pictures_are_refused_and_urls_are_not(database_url: s
     settings = {"APP_ENV": "production", "MEDIA_STORAGE": "", "PASSWORD_BLOCKLIST": "false"}
     ada = sign_up(InProcess(create_app(environment(database_url, **settings))))
     answer = ada.post("/movies", {"title": "Heat", "imageUrl": POSTER})
-    assert problem(answer) == "Must be an http or https URL: pictures are not kept here."
+    assert problem(answer) == "Picture must be an http or https URL: pictures are not kept here."
     assert ada.add_movie(imageUrl="https://example.com/heat.jpg")
 
 

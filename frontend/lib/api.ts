@@ -1,5 +1,5 @@
 import { createPlaylistClient, type PlaylistClient, type Schemas } from "playlist-api-client";
-import { forgetUser, signedOut } from "@/lib/session";
+import { signedOut } from "@/lib/session";
 import { storage } from "@/lib/storage";
 import { upload } from "@/lib/upload";
 
@@ -38,7 +38,6 @@ function patiently(request: Request): Promise<Response> {
 /** Ends the session on this browser, in all its tabs. */
 export async function signOut(): Promise<void> {
   await ask(api().POST("/auth/logout"));
-  forgetUser();
   signedOut("left");
 }
 

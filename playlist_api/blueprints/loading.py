@@ -15,12 +15,13 @@ from gunicorn.http.errors import ParseException
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+from playlist_api.errors import Invalid, Problem
 from playlist_api.models import USER_AGENT_LENGTH
 from playlist_api.operations import operation_of
 from playlist_api.schemas.fields import CONTROL_OR_SURROGATE
 
-CUT = "Must arrive whole and well-formed."
-NOT_JSON = "Must be JSON (RFC 8259): an object in UTF-8."
+CUT = Problem("malformed", "must arrive whole and well-formed.")
+NOT_JSON = Problem("malformed", "must be JSON (RFC 8259): an object in UTF-8.")
 
 
 MAX_VALUES = 32 * 1024
@@ -111,7 +112,7 @@ def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise ValidationError(
-            "Must be one key of 1 to 255 visible ASCII characters without commas.",
+            Problem("invalid", "must be 1 to 255 visible ASCII characters without commas."),
             "Idempotency-Key",
         )
     return key
@@ -148,7 +149,7 @@ def read_body() -> bytes:
 
 def _parse_json(content: bytes) -> Any:
     if sum(map(content.count, (b",", b"[", b"{"))) > MAX_VALUES:
-        raise ValidationError("Must have fewer values.")
+        raise Invalid("too_large", "must have fewer values.")
     try:
         # Decoded first, for `json` would guess at UTF-16 and UTF-32 too.
         return json.loads(content.decode(), parse_constant=_refuse)

@@ -5,6 +5,7 @@ from typing import Any
 
 from playlist_api.errors import code_of, envelope
 from playlist_api.operations import ACCESS_TOKEN, REFRESH_TOKEN
+from playlist_api.schemas.failures import ProblemAnswer
 from playlist_api.security.tokens import REFRESH_COOKIE
 
 ETAG = '"0cc175b9c0f1b6a831c399e269772661"'
@@ -84,7 +85,7 @@ one, and whoever ends another session than their own keeps their cookie."""
 FAILURES = {
     400: (
         "The request is not as it should be; `details` says where.",
-        "Check the highlighted fields.",
+        "Title must not be blank.",
         (),
     ),
     401: ("No token, or none that is good.", "Please sign in.", ("WWW-Authenticate",)),
@@ -155,7 +156,7 @@ def answer_header(name: str) -> dict[str, Any]:
 def failure(status: int) -> dict[str, Any]:
     """Describe the failure of this status: its code, an example, its headers."""
     description, message, headers = FAILURES[status]
-    problems = [{"field": "title", "message": "Must not be blank."}]
+    problems = [ProblemAnswer.example]
     properties: dict[str, Any] = {"code": {"const": code_of(status)}}
     if status == 400:
         rows = {"type": "array", "items": {"$ref": "#/components/schemas/Problem"}}

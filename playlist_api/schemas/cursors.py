@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from marshmallow import fields
 
+from playlist_api.errors import Problem
 from playlist_api.models import TITLE_LENGTH
 
 NEWEST_FIRST = "-createdAt"
@@ -87,9 +88,9 @@ class Cursor(fields.Field[Place]):
     """A cursor as a parameter of a query that has no `page`."""
 
     default_error_messages = {
-        "invalid": "Must be a cursor that this list has given.",
-        "page": "Must not be given together with a page.",
-        "sort": "Must be a cursor of the same sort.",
+        "invalid": Problem("invalid", "must be a cursor that this list has given."),
+        "page": Problem("invalid", "must not be given together with a page."),
+        "sort": Problem("invalid", "must be a cursor of the same sort."),
     }
 
     def _deserialize(self, value: Any, *context: Any, **_: Any) -> Place:

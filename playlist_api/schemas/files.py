@@ -5,6 +5,7 @@ from enum import StrEnum
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
+from playlist_api.errors import Problem
 from playlist_api.schemas.answers import Answer, MovieAnswer
 from playlist_api.schemas.fields import CamelCase, Flag, Text
 
@@ -48,7 +49,7 @@ class ExportQuery(CamelCase):
     """What a list is written as."""
 
     format = Text(
-        OneOf(WRITTEN_AS, error="Must be json, csv or letterboxd."),
+        OneOf(WRITTEN_AS, error=Problem("invalid", "must be json, csv or letterboxd.")),
         load_default="json",
         metadata={
             "description": (

@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from playlist_api.errors import Problem
 from playlist_api.media import TYPES, media
 from playlist_api.models import URL_LENGTH
 from playlist_api.schemas.fields import Text, web_address
@@ -25,9 +26,12 @@ FORMATS = {media_type: media_type.rpartition("/")[2].upper() for media_type in T
 DATA_URL = re.compile(rf"data:({'|'.join(FORMATS)});base64,", re.IGNORECASE)
 OF_A_PICTURE = re.compile(rf"data:({'|'.join(FORMATS)})[;,]", re.IGNORECASE)
 
-NO_MEDIA = "Must be an http or https URL: pictures are not kept here."
-NO_BASE64 = "Must be data:, the type, and ;base64, and go on in base64 (RFC 4648) without spaces."
-TOO_LARGE = "Must have at most 2 MiB."
+NO_MEDIA = Problem("unsupported", "must be an http or https URL: pictures are not kept here.")
+NO_BASE64 = Problem(
+    "malformed",
+    "must be data:, the type, ;base64, and base64 (RFC 4648) without spaces.",
+)
+TOO_LARGE = Problem("too_large", "must have at most 2 MiB.")
 
 
 class ImageUrl(Text):
@@ -65,7 +69,7 @@ def picture_of(data_url: str) -> Picture:
     try:
         return checked(_decoded(data_url[start.end() :]), FORMATS[start[1].lower()])
     except Unusable as error:
-        raise ValidationError(str(error)) from error
+        raise ValidationError(error.args[0]) from error
 
 
 def _decoded(base64: str) -> bytes:

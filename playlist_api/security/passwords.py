@@ -9,6 +9,7 @@ from passlib.context import CryptContext
 
 from playlist_api import metrics
 from playlist_api.config.settings import Settings
+from playlist_api.errors import Problem
 from playlist_api.turns import Turns
 
 SHORTEST_PASSWORD = 8
@@ -84,7 +85,7 @@ def _common_passwords() -> frozenset[str]:
     return frozenset(FREQUENCY_LISTS["passwords"])
 
 
-def weakness(password: str, *, name: str, email: str) -> str | None:
+def weakness(password: str, *, name: str, email: str) -> Problem | None:
     """Say why a password is too weak for this person, where that is checked at all.
 
     OWASP ASVS 5.0, 6.2.4 and 6.2.11, ask for it; `PASSWORD_BLOCKLIST` switches it on.
@@ -93,8 +94,8 @@ def weakness(password: str, *, name: str, email: str) -> str | None:
         return None
     folded = password.strip().casefold()
     if folded in _common_passwords():
-        return "Is one of the most common passwords, which are guessed first."
+        return Problem("too_weak", "is one of the most common, which are guessed first.")
     own = (name, email, email.partition("@")[0])
     if any(len(part) >= TELLING_LENGTH and part.casefold() in folded for part in own):
-        return "Must not contain your own name or e-mail."
+        return Problem("too_weak", "must not contain your own name or e-mail.")
     return None

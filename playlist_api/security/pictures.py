@@ -23,6 +23,7 @@ from PIL import (
 )
 
 from playlist_api import metrics
+from playlist_api.errors import Problem
 from playlist_api.media import SMALL_WIDTH, SUFFIXES, small_of
 from playlist_api.security.containers import format_of, is_more_than
 from playlist_api.turns import Turns
@@ -42,12 +43,14 @@ DRAWING, WAITING, PATIENCE = 1, 8, 10.0
 most, and how many requests, each with a picture in hand, wait for that so many seconds."""
 
 BUSY = "Too many pictures are coming in. Please try again in a moment."
-NO_PICTURE = "Must be a PNG, JPEG, WebP or GIF picture."
-MISNAMED = "Must be a picture of the type that it is said to be."
-BROKEN = "Must be a whole and well-formed picture."
-AND_MORE = "Must be a picture and nothing else."
-TOO_MANY_PIXELS = "Must have at most 12.5 megapixels, and 10,000 pixels on each side."
-TOO_LARGE = "Must be compressed better: written anew, it has more than 4 MiB."
+NO_PICTURE = Problem("unsupported", "must be a PNG, JPEG, WebP or GIF.")
+MISNAMED = Problem("unsupported", "must be of the type that it is said to be.")
+BROKEN = Problem("malformed", "must be whole and well-formed.")
+AND_MORE = Problem("unsupported", "must be a picture and nothing else.")
+TOO_MANY_PIXELS = Problem(
+    "too_large", "must have at most 12.5 megapixels, and 10,000 pixels on each side."
+)
+TOO_LARGE = Problem("too_large", "must be compressed better: written anew, it has more than 4 MiB.")
 
 HOW: dict[str, dict[str, Any]] = {
     "PNG": {},
@@ -64,7 +67,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class Unusable(Exception):
-    """It is none that is taken; the message is a sentence for whoever sent it."""
+    """It is none that is taken; its argument is the `Problem`."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from playlist_api import events
 from playlist_api.database import db
-from playlist_api.errors import Conflict, Unauthorized, WrongPassword
+from playlist_api.errors import EmailTaken, Unauthorized, WrongPassword
 from playlist_api.models import User
 from playlist_api.security.passwords import hasher
 from playlist_api.services.queries import credentials, new_account, new_session
@@ -17,13 +17,11 @@ from playlist_api.services.sessions import (
     start_session,
 )
 
-EMAIL_TAKEN = "This e-mail already has an account."
-
 
 def sign_up(name: str, email: str, password: str, user_agent: str) -> SignedIn:
     """Make an account and its first session.
 
-    :raises Conflict: when the e-mail has an account, be it made a moment ago.
+    :raises EmailTaken: when the e-mail has an account, be it made a moment ago.
     """
     account = {
         "user_id": str(uuid4()),
@@ -33,7 +31,7 @@ def sign_up(name: str, email: str, password: str, user_agent: str) -> SignedIn:
     }
     signed_in = start_session(new_account, user_agent, **account)
     if signed_in is None:
-        raise Conflict(EMAIL_TAKEN)
+        raise EmailTaken
     events.record("signed_up", userId=account["user_id"])
     return signed_in
 

@@ -14,7 +14,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from playlist_api.database import db
-from playlist_api.errors import NotFound, Unauthorized
+from playlist_api.errors import NotFound, Problem, Unauthorized
 from playlist_api.media import Media, media
 from playlist_api.models import StoredPicture, User
 from playlist_api.security.callers import live_user
@@ -22,7 +22,10 @@ from playlist_api.security.pictures import Picture
 from playlist_api.security.tokens import Caller
 from playlist_api.services.sessions import SESSION_ENDED
 
-FULL = "Has no room: your pictures may have {} MiB together. Those that no movie shows go in a day."
+FULL = Problem(
+    "quota_exceeded",
+    "does not fit: your pictures may take {} MiB together. Those that no movie shows go in a day.",
+)
 
 
 def kept_for_caller(fields: Mapping[str, Any], caller: Caller) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from marshmallow import ValidationError
 
+from playlist_api.errors import Invalid, Problem
 from playlist_api.schemas.files import Outcome
 from playlist_api.services.imports.formats import may_be_movie
 from playlist_api.services.imports.rows import Row, loaded, skipped, undone
@@ -16,7 +17,10 @@ LISTS = ("movies", "items")
 
 SPACE = re.compile(r"[ \t\n\r]*")
 
-UNRECOGNISED = 'Is no list of movies: it must be an array, or an object with one as "movies".'
+UNRECOGNISED = Problem(
+    "unsupported",
+    'is not a list of movies: an array, or an object with one as "movies".',
+)
 
 
 def document_in(content: bytes, encoding: str) -> tuple[str, Iterator[Row | None]]:
@@ -32,9 +36,9 @@ def _load(document: "Document") -> Iterator[Row]:
         for number, entry in enumerate(document.entries(), 1):
             yield _row(number, entry)
     except RecursionError as error:
-        raise ValidationError("Is nested too deeply.", "file") from error
+        raise Invalid("malformed", "is nested too deeply.", "file") from error
     except ValueError as error:
-        raise ValidationError(f"Is no valid JSON: {error}.", "file") from error
+        raise Invalid("malformed", f"is not valid JSON: {error}.", "file") from error
 
 
 def _row(number: int, entry: Any) -> Row:

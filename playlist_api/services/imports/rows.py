@@ -52,8 +52,8 @@ def loaded(line: int, fields: Mapping[str, Any]) -> Row:
     try:
         return Row(line, **imported_movie.load(cleaned))
     except ValidationError as error:
-        reasons = [f"{problem['field']}: {problem['message']}" for problem in problems(error)]
-        return undone(line, fields, Outcome.REFUSED, " ".join(reasons))
+        reason = " ".join(problem["message"] for problem in problems(error))
+        return undone(line, fields, Outcome.REFUSED, reason)
 
 
 def undone(line: int, fields: Mapping[str, Any], outcome: Outcome, reason: str) -> Row:

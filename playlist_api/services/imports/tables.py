@@ -9,6 +9,7 @@ from itertools import islice
 
 from marshmallow import ValidationError
 
+from playlist_api.errors import Invalid, Problem
 from playlist_api.models import URL_LENGTH
 from playlist_api.schemas.fields import SPACES, web_address
 from playlist_api.services.imports.formats import Format, recognised
@@ -27,9 +28,10 @@ BREAK = re.compile(r"[\t\r\n]+")
 LONGEST_ROW = 100_000
 """Characters of a row, reviews included, and so the most cells that it can have."""
 
-UNRECOGNISED = (
-    "Is no list of movies that can be recognised: one of its first lines must name its columns,"
-    " a title among them."
+UNRECOGNISED = Problem(
+    "unsupported",
+    "is not a list of movies that can be recognised: one of its first lines must name its columns,"
+    " a title among them.",
 )
 
 Cells = tuple[int, list[str]]
@@ -61,8 +63,8 @@ def _read(content: bytes, encoding: str, delimiter: str) -> Iterator[Cells]:
         while part := text.readline(LONGEST_ROW + 1):
             length += len(part)
             if length > LONGEST_ROW:
-                problem = f"Has more than {LONGEST_ROW:,} characters in the row of line {line}."
-                raise ValidationError(problem, "file")
+                problem = f"has more than {LONGEST_ROW:,} characters in the row of line {line}."
+                raise Invalid("too_large", problem, "file")
             yield part
 
     reader = csv.reader(lines(), delimiter=delimiter, strict=True)
@@ -71,7 +73,8 @@ def _read(content: bytes, encoding: str, delimiter: str) -> Iterator[Cells]:
             yield line, cells
             line, length = reader.line_num + 1, 0
     except csv.Error as error:
-        raise ValidationError(f"Is no CSV from line {line} on: {error}.", "file") from error
+        problem = f"is not CSV from line {line} on: {error}."
+        raise Invalid("malformed", problem, "file") from error
 
 
 def _find_header(rows: Iterator[Cells]) -> tuple[Format, list[str]] | None:
