@@ -31,8 +31,9 @@ def resolves(name: str) -> bool:
 
 def leads_somewhere(link: str) -> bool:
     page, _, anchor = link.partition("#")
-    headings = re.findall(r"^#+ (.*)", (DOCS / page).read_text(), re.M)
-    return not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}
+    headings = re.findall(r"^#+ (.*)", (DOCS / page).read_text().lower(), re.M)
+    anchors = {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings}
+    return not anchor or anchor in anchors
 
 
 def test_every_requirement_is_there_once_with_its_level() -> None:
