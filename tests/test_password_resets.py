@@ -136,7 +136,7 @@ def waiting(number: int) -> bool:
     question = """SELECT count(*) FROM pg_stat_activity
                   WHERE wait_event_type = 'Lock' AND datname = current_database()"""
     with db.engine.connect() as connection:
-        return bool(connection.scalar(text(question)) == number)
+        return [number] == connection.scalars(text(question)).all()
 
 
 def in_turn(actor: Actor, *deeds: Callable[[], Any]) -> list[Any]:
