@@ -18,7 +18,7 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, registry
 
@@ -142,7 +142,7 @@ def movies_per_user() -> int:
     return cast(int, current_app.config["MOVIES_PER_USER"])
 
 
-def violates(error: DBAPIError, constraint: str) -> bool:
-    """Tell whether it was this constraint, by its name in the database, that was in the way."""
+def violates(error: IntegrityError, constraint: str) -> bool:
+    """Tell whether it was this constraint, by its name in the database, that refused a row."""
     diagnostics = getattr(error.orig, "diag", None)
     return getattr(diagnostics, "constraint_name", None) == constraint

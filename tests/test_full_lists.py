@@ -139,7 +139,10 @@ def test_an_operators_import_has_the_same_end(small: Flask, ada: Actor, tmp_path
 
 def test_an_import_counts_what_is_being_added_beside_it(small: Flask, ada: Actor) -> None:
     fill(small, ada, MOST - 1)
-    adding: Any = text("""INSERT INTO "Movie" (title, "ownerId") SELECT 'Heat', hold_list(:id)""")
+    adding: Any = text(
+        """INSERT INTO "Movie" (title, "ownerId") SELECT 'Heat', CAST(:id AS uuid)
+           WHERE pg_try_advisory_xact_lock_shared(hashtextextended(:id, 0))"""
+    )
     with small.app_context(), ThreadPoolExecutor(1) as threads:
         db.session.execute(adding, {"id": ada.user["id"]})
         importing = threads.submit(bring, ada, "title\nRonin\n")

@@ -30,7 +30,7 @@ def movie(ada: Actor) -> str:
 
 
 @pytest.fixture
-def meanwhile(app: Flask, ada: Actor, movie: str) -> Iterator[Callable[..., Answer]]:
+def meanwhile(app: Flask, ada: Actor, movie: str) -> Iterator[Callable[..., Any]]:
     """Do something while an import into Ada's list has added movies and is not done."""
     assert movie
     with app.app_context(), ThreadPoolExecutor(1) as threads:

@@ -103,12 +103,13 @@ TERMS: dict[str, dict[str, str]] = {
 SEARCHABLE = {*ORDERS.values(), SAME}
 """Where a search walks a list; what `movies_found` reads is not seen."""
 
-LIMIT = 21
+PAGE_LENGTH = 21
+
 PARAMETERS = {
     "movie_id": 500_000,
     "version": "1",
-    "limit": LIMIT,
-    "movies_per_user": 100_000,
+    "limit": PAGE_LENGTH,
+    "movies_per_user": "100000",
     "offset": 0,
     "created_at": datetime(2025, 12, 25, tzinfo=UTC),
     "id": 500_000,
@@ -381,7 +382,7 @@ def test_every_search_reads_by_indexes(analyzed: str, terms: str, owner: str) ->
         used = indexes(plan) - CALLER - {"MovieCount_pkey", "Movie_pkey"}
         assert used, name
         assert used <= SEARCHABLE
-        assert faults(plan, sortable=LIMIT) == []
+        assert faults(plan, sortable=PAGE_LENGTH) == []
 
 
 @pytest.mark.parametrize("owner", large.OWNERS)
@@ -390,7 +391,7 @@ def test_a_search_reads_by_indexes_before_there_are_statistics(
     searched_early: dict[tuple[str, str], list[Plan]], terms: str, owner: str
 ) -> None:
     for plan in searched_early[terms, owner]:
-        assert faults(plan, sortable=LIMIT) == []
+        assert faults(plan, sortable=PAGE_LENGTH) == []
 
 
 @pytest.mark.parametrize("owner", ["10,000 movies", "42 movies"])

@@ -10,54 +10,30 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-# Who imports into a list holds its lock alone; who changes it otherwise holds it with others, and
-# is told at once, before they lock anything that others wait for. The settings of a database are
-# not those of the service: it says how long a list may be, until the transaction ends.
-HOLD = """
-    CREATE FUNCTION hold_list("ownerId" uuid, most bigint DEFAULT NULL) RETURNS uuid
-    LANGUAGE plpgsql AS $$
+# Whoever adds says how many movies a list may have, for their transaction; a server that is older
+# than the limit does not, and has none.
+BOUND = """
+    CREATE FUNCTION bounded(movies bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
     BEGIN
-        IF NOT pg_try_advisory_xact_lock_shared(hashtextextended("ownerId"::text, 0)) THEN
-            RAISE lock_not_available USING
-                MESSAGE = 'the list is being imported', CONSTRAINT = 'Movie_import';
-        END IF;
-        IF most IS NOT NULL THEN
-            PERFORM set_config('playlist_api.movies_per_user', most::text, true);
-        END IF;
-        RETURN "ownerId";
-    END $$
-"""
-
-# Here the count is right whoever else adds, for its row is locked.
-COUNT = """
-    CREATE OR REPLACE FUNCTION count_added_movies() RETURNS trigger LANGUAGE plpgsql AS $$
-    DECLARE
-        most bigint := nullif(current_setting('playlist_api.movies_per_user', true), '');
-        longest bigint;
-    BEGIN
-        WITH counted AS (
-            INSERT INTO "MovieCount" AS counted ("ownerId", movies)
-            SELECT "ownerId", count(*) FROM added GROUP BY "ownerId" ORDER BY "ownerId"
-            ON CONFLICT ("ownerId") DO UPDATE SET movies = counted.movies + excluded.movies
-            RETURNING movies
-        )
-        SELECT max(movies) INTO longest FROM counted;
-        IF longest > most THEN
+        IF movies > nullif(current_setting('playlist_api.movies_per_user', true), '')::bigint THEN
             RAISE check_violation USING
                 MESSAGE = 'the list is full', CONSTRAINT = 'MovieCount_movies_check';
         END IF;
-        RETURN NULL;
+        RETURN movies;
     END $$
 """
-COUNT_WITHOUT_END = """
+
+# The count that is set is right whoever else adds, for its row is locked.
+COUNT = """
     CREATE OR REPLACE FUNCTION count_added_movies() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         INSERT INTO "MovieCount" AS counted ("ownerId", movies)
-        SELECT "ownerId", count(*) FROM added GROUP BY "ownerId" ORDER BY "ownerId"
-        ON CONFLICT ("ownerId") DO UPDATE SET movies = counted.movies + excluded.movies;
+        SELECT "ownerId", bounded(count(*)) FROM added GROUP BY "ownerId" ORDER BY "ownerId"
+        ON CONFLICT ("ownerId") DO UPDATE SET movies = bounded(counted.movies + excluded.movies);
         RETURN NULL;
     END $$
 """
+COUNT_WITHOUT_END = COUNT.replace("bounded", "")
 
 # As in 0006, the last word may be the beginning of one; but no word is looked for twice.
 ALL_WORDS = """
@@ -107,7 +83,7 @@ MOVIES_FOUND = """
 
 def upgrade() -> None:
     joined = earlier().JOINED.format("search")
-    for function in (HOLD, COUNT, ALL_WORDS, FIND_TITLE.format(joined=joined), MOVIES_FOUND):
+    for function in (BOUND, COUNT, ALL_WORDS, FIND_TITLE.format(joined=joined), MOVIES_FOUND):
         op.execute(sa.text(function.replace(":", r"\:")))
 
 
@@ -116,7 +92,7 @@ def downgrade() -> None:
     for function in (COUNT_WITHOUT_END, earlier().FIND_TITLE):
         op.execute(sa.text(function.replace(":", r"\:")))
     op.execute("DROP FUNCTION all_words")
-    op.execute("DROP FUNCTION hold_list")
+    op.execute("DROP FUNCTION bounded")
 
 
 def earlier() -> Any:

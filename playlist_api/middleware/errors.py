@@ -10,8 +10,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from playlist_api import deadline, metrics
-from playlist_api.database import is_unavailable, violates
-from playlist_api.errors import MESSAGES, ApiError, InDoubt, ListBusy, ServiceUnavailable, envelope
+from playlist_api.database import is_unavailable
+from playlist_api.errors import MESSAGES, ApiError, InDoubt, ServiceUnavailable, envelope
 from playlist_api.schemas.fields import problems
 
 BUSY = "The service is busy. Please try again in a moment."
@@ -59,8 +59,6 @@ def _http_error(error: HTTPException) -> Response:
 def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
     if not is_unavailable(error):
         raise error
-    if isinstance(error, DBAPIError) and violates(error, "Movie_import"):
-        return _api_error(ListBusy())
     cause = getattr(error, "orig", None)
     if message := TIMED_OUT.get(type(cause)):
         log.warning("The database gave up: %s", error)

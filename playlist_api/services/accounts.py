@@ -7,20 +7,20 @@ from typing import Any
 from uuid import UUID
 
 from marshmallow import ValidationError
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, literal, select
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api import events
 from playlist_api.database import db, violates
 from playlist_api.deadline import extend, patience
-from playlist_api.errors import EmailTaken, Invalid, Unauthorized
+from playlist_api.errors import EmailTaken, Invalid, ListBusy, Unauthorized
 from playlist_api.models import IdempotencyKey, PasswordReset, Session, StoredPicture, User
 from playlist_api.schemas.fields import email_address
 from playlist_api.security.passwords import hasher, weakness
 from playlist_api.security.tokens import Caller
 from playlist_api.services.auth import confirmed, locked
 from playlist_api.services.exports import movies_of
-from playlist_api.services.queries import account, as_account
+from playlist_api.services.queries import account, as_account, can_change
 from playlist_api.services.sessions import SESSION_ENDED, ListedSession, list_sessions
 
 LONGEST_DELETION = 30
@@ -130,10 +130,12 @@ def delete_account(user: User, current_password: str, check: Check) -> None:
     """Delete the user with all that is theirs, if the check lets it pass.
 
     :raises WrongPassword: when the password is wrong.
+    :raises ListBusy: while their list is imported.
     """
     user = confirmed(user, current_password)
     check(user)
-    db.session.execute(select(func.hold_list(user.id)))
+    if not db.session.scalar(select(can_change(literal(user.id)))):
+        raise ListBusy
     db.session.delete(user)
     with patience(LONGEST_DELETION):
         extend(db.session.connection().connection.cursor())

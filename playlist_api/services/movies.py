@@ -8,15 +8,16 @@ from sqlalchemy.exc import IntegrityError
 
 from playlist_api import events
 from playlist_api.database import db, movies_per_user, violates
-from playlist_api.errors import Conflict, Forbidden, NotFound, Unauthorized
+from playlist_api.errors import Conflict, Forbidden, ListBusy, NotFound, Unauthorized
 from playlist_api.models import ADMIN, LARGEST_ID, Movie, User
 from playlist_api.security.pictures import Picture
 from playlist_api.security.tokens import Caller
 from playlist_api.services.idempotency import add_first
 from playlist_api.services.pictures import kept_for_caller, kept_for_owner
 from playlist_api.services.queries import (
+    account,
     as_movie,
-    held_list,
+    can_change,
     new_movie,
     one_movie,
 )
@@ -55,6 +56,7 @@ def add_movie(caller: Caller, fields: Mapping[str, Any], key: str | None = None)
     among the fields is kept, and the movie has its URL.
 
     :raises Conflict: when the list is full, or the key was used for a movie with other fields.
+    :raises ListBusy: while the list is imported.
     :raises Unauthorized: when the caller's session has ended.
     :raises ValidationError: when the caller's pictures would take too much room.
     :raises ServiceUnavailable: when pictures cannot be kept at the moment.
@@ -62,28 +64,34 @@ def add_movie(caller: Caller, fields: Mapping[str, Any], key: str | None = None)
     fields, most = kept_for_caller(fields, caller), movies_per_user()
     try:
         if key is not None:
-            return add_first(caller, fields, key, most)
-        for row in new_movie(movies_per_user=most, **fields, **caller._asdict()):
-            return as_movie(row)
+            added = add_first(caller, fields, key, most)
+        else:
+            rows = new_movie(movies_per_user=str(most), **fields, **caller._asdict())
+            added = as_movie(rows[0]) if rows else None
+        if added is not None:
+            return added
     except IntegrityError as error:
         if violates(error, "MovieCount_movies_check"):
             raise Conflict(f"Your list is full: it may hold {most:,} movies.") from error
         if not violates(error, "Movie_ownerId_fkey"):
             raise
-    raise Unauthorized(SESSION_ENDED)
+    raise ListBusy if account(**caller._asdict()) else Unauthorized(SESSION_ENDED)
 
 
 def find_movie(user: User, movie_id: int) -> Movie:
     """Find a movie that the user may change, and lock it until the transaction ends.
 
     :raises NotFound, Forbidden: as `read_movie` does.
-    :raises DBAPIError: when its list is being imported, of which clients are told as of `ListBusy`.
+    :raises ListBusy: while its list is imported.
     """
     _movie(user, movie_id)
     # Locked only now, so that nobody holds up what is not theirs.
-    found = select(Movie).where(Movie.id == movie_id, held_list == Movie.owner_id)
+    found = select(Movie, can_change(Movie.owner_id)).where(Movie.id == movie_id)
     locked = found.with_for_update().execution_options(populate_existing=True)
-    return _checked(user, movie_id, db.session.scalar(locked))
+    movie, free = db.session.execute(locked).one_or_none() or (None, True)
+    if not free:
+        raise ListBusy
+    return _checked(user, movie_id, movie)
 
 
 def _movie(user: User, movie_id: int) -> Movie:
