@@ -15,7 +15,7 @@ SAFE = {"APP_ENV": "production", "SECRET_KEY": SECRET_KEY, "DATABASE_URL": URL}
 
 
 NO_SENDERS = [
-    *("Playlist", "Playlist <>", "no-reply", "Playlist <no-reply@>", "<a@x.example"),
+    *("Playlist", "Playlist <>", "no-reply", "Playlist <no-reply@>", "@example.com"),
     *(
         "a@x.example, b@x.example",
         "Playlist <a@x.example>, b@x.example",

@@ -13,11 +13,13 @@ from sqlalchemy import text
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from playlist_api.database import db
+from playlist_api.metrics import registry
 from playlist_api.schemas.fields import CONTROL_OR_SURROGATE, SPACES
 from playlist_api.services.spreadsheets import guarded, unguarded
 from tests.service import Actor, InProcess, sign_up
 
 URL = "https://example.com/heat.jpg"
+IN_USE = "database_connections_in_use"
 
 
 @pytest.fixture
@@ -196,7 +198,7 @@ def test_no_connection_waits_for_whoever_reads_slowly(app: Flask, local: Actor) 
     read = [next(iter(content))]
     assert status.startswith("200")
     assert pool.checkedout() == 0
-    assert app.extensions["connections"]._places._free._value == 8
+    assert registry.get_sample_value(IN_USE, {"pool": "statements"}) == 0
     local.post("/movies", {"title": "added meanwhile"})
     read += content
     (header, *movies) = csv.reader(io.StringIO(b"".join(read).decode(), newline=""))

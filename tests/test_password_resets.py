@@ -136,7 +136,7 @@ def waiting(number: int) -> bool:
     question = """SELECT count(*) FROM pg_stat_activity
                   WHERE wait_event_type = 'Lock' AND datname = current_database()"""
     with db.engine.connect() as connection:
-        return bool(connection.scalar(text(question)) == number)
+        return [number] == connection.scalars(text(question)).all()
 
 
 def in_turn(actor: Actor, *deeds: Callable[[], Any]) -> list[Any]:
@@ -225,7 +225,7 @@ def test_a_weak_password_is_refused_where_that_is_switched_on(
         assert reset(ada, token).status == 204
 
 
-@pytest.mark.parametrize("token", [None, 1, [], "", "x", "\0", "\ud800", "x" * 100_000])
+@pytest.mark.parametrize("token", [None, 1, [], "", "x", "\0", "\ud800", "x" * 60_000])
 def test_a_token_that_was_never_mailed_is_refused(service: InProcess, token: Any) -> None:
     assert reset(Actor(service, ""), token).fields == {"token"}
 

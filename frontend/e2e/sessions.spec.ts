@@ -153,6 +153,7 @@ test("a session that was ended elsewhere leads to sign-in with a word why, and b
   await page.reload();
   await expect(page).toHaveURL("/sign-in?why=ended&next=%2Fplaylist%3Fpage%3D2");
   await expect(page.getByText("your session has ended")).toBeVisible();
+  expect(await stored(page)).toBe("{}");
   await page.getByLabel("E-mail").fill(ada.email);
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();

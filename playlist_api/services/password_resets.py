@@ -60,8 +60,8 @@ def _send_link(email: str, page: str) -> None:
     except ValueError:
         log.warning("User %s has an e-mail address that no mail is sent to.", known.id)
         return
-    # Locked like everywhere before the links: else a change of e-mail or password that is under way
-    # would delete all links but this one.
+    # The user is locked before the link is made: a change of e-mail or password that is under way
+    # deletes all links, and must not miss this one.
     unchanged = select(User.id).where(
         User.id == known.id, User.email == email, User.password_hash == known.password_hash
     )
