@@ -181,7 +181,7 @@ def test_a_picture_of_two_mebibytes_is_taken(ada: Actor) -> None:
     assert ada.add_movie(imageUrl=data_url(padded(2 * 1024 * 1024)))["imageUrl"]
 
 
-def test_only_movies_may_be_larger_than_a_mebibyte(ada: Actor) -> None:
+def test_only_movies_may_have_more_than_64_kibibytes(ada: Actor) -> None:
     body = b'{"title": "Heat"}'.ljust(LONGEST_MOVIE)
     path = f"/movies/{ada.add_movie()['id']}"
     for method, address in (("POST", "/movies"), ("PUT", path), ("PATCH", path)):
