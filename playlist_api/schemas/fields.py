@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from marshmallow.validate import Email, Length, Range
 
-from playlist_api.models import EMAIL_LENGTH
+from playlist_api.models import EMAIL_LENGTH, LARGEST_ID
 
 CONTROL_OR_SURROGATE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Unicode's categories Cc, which no line of text needs, and Cs, which UTF-8 cannot carry."""
@@ -135,6 +135,16 @@ class Flag(fields.Field[bool]):
         if value not in ("true", "false"):
             raise ValidationError("Must be true or false.")
         return bool(value == "true")
+
+
+class BigInteger(fields.Integer):
+    """A count or an id of an answer, as far as PostgreSQL's bigint goes."""
+
+    def __init__(self, metadata: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        bounds = Range(0, LARGEST_ID)
+        super().__init__(
+            validate=bounds, metadata={"format": "int64", **(metadata or {})}, **kwargs
+        )
 
 
 class Timestamp(fields.Field[datetime]):
