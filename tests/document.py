@@ -86,6 +86,11 @@ def _check_headers(documented: Mapping[str, Any], headers: Headers) -> None:
     known = {name.title() for name in (*documented, *UNTOLD)}
     unknown = {name for name in given - known if not name.startswith("Access-Control-")}
     assert not unknown, f"{unknown} is undocumented"
+    for name, header in documented.items():
+        schema = resolved(header)["schema"]
+        for value in headers.getlist(name):
+            instance = int(value) if schema["type"] == "integer" else value
+            _validator(json.dumps(schema)).validate(instance)
 
 
 def _check_body(content: Mapping[str, Any], headers: Headers, body: bytes) -> None:

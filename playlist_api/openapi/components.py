@@ -9,6 +9,7 @@ from playlist_api.schemas.failures import ProblemAnswer
 from playlist_api.security.tokens import REFRESH_COOKIE
 
 ETAG = '"0cc175b9c0f1b6a831c399e269772661"'
+ETAG_PATTERN = '^"[0-9a-f]{32}"$'
 REQUEST_ID = "3f2a9c1e-5b7d-4e8f-a6c0-d1e2f3a4b5c6"
 COOKIE = (
     f"{REFRESH_COOKIE}=eyJhbGciOiJIUzI1NiJ9…; HttpOnly; Max-Age=604800; Path=/auth; SameSite=Strict"
@@ -19,7 +20,10 @@ SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "The `accessToken` of signing up, logging in or refreshing: 15 minutes.",
+        "description": (
+            "The `accessToken` of signing up, logging in or refreshing: 15 minutes. A JWT that is"
+            " checked as RFC8725 asks: HS256 alone, every claim, and a type of its own."
+        ),
     },
     REFRESH_TOKEN: {
         "type": "apiKey",
@@ -55,33 +59,48 @@ REQUEST_HEADERS = {
 }
 """Of each: what it is for, an example, and what its schema adds."""
 
-ANSWER_HEADERS = {
-    "X-Request-ID": ("The request's id, which is also in the log.", REQUEST_ID),
-    "Cache-Control": ("Nothing is to be kept by caches.", "no-store"),
-    "ETag": ("Names this state of what was read or changed.", ETAG),
+ANSWER_HEADERS: dict[str, tuple[str, str | int, dict[str, Any]]] = {
+    "X-Request-ID": ("The request's id, which is also in the log.", REQUEST_ID, {}),
+    "Cache-Control": ("Nothing is to be kept by caches.", "no-store", {"const": "no-store"}),
+    "ETag": (
+        "Names this state of what was read or changed.",
+        ETAG,
+        {"pattern": ETAG_PATTERN, "maxLength": len(ETAG)},
+    ),
     "Link": (
         "Where the next page is, and the one before, if there are such (RFC 8288).",
         '</movies?cursor=AgAAAAAAAAAqAAZg7u-vdAE&limit=20>; rel="next"',
+        {},
     ),
-    "Location": ("Where the new movie is.", "/movies/42"),
-    "Set-Cookie": ("Sets, or clears, the refresh token.", COOKIE),
+    "Location": ("Where the new movie is.", "/movies/42", {"format": "uri-reference"}),
+    "Set-Cookie": ("Sets, or clears, the refresh token.", COOKIE, {}),
     "Content-Disposition": (
         "Has browsers save the answer.",
         'attachment; filename="playlist-export.json"',
+        {},
     ),
-    "WWW-Authenticate": ("How to prove who one is.", "Bearer"),
-    "Retry-After": ("In how many seconds to try again.", "5"),
-    "Allow": ("The methods that there are.", "GET, HEAD, OPTIONS, POST"),
+    "WWW-Authenticate": ("How to prove who one is.", "Bearer", {"const": "Bearer"}),
+    "Retry-After": (
+        "In how many seconds to try again.",
+        5,
+        {"type": "integer", "format": "int32", "minimum": 1, "maximum": 2**31 - 1},
+    ),
+    "Allow": ("The methods that there are.", "GET, HEAD, OPTIONS, POST", {}),
+    "Access-Control-Allow-Origin": (
+        "The origin that asks, if it is one of the front ends'.",
+        "https://playlist.example.com",
+        {},
+    ),
 }
-"""Of each: what it says, and an example."""
+"""Of each: what it says, an example, and what its schema adds."""
 
-ALWAYS = ("X-Request-ID", "Cache-Control")
+ALWAYS = ("X-Request-ID", "Cache-Control", "Access-Control-Allow-Origin")
 """The headers of every answer that the document shows."""
 
-SOMETIMES = {"Link", "Retry-After", "Set-Cookie"}
-"""The headers that an answer may lack even where it is said to have them: no page follows the last
-one, not every conflict passes, and whoever ends another session than their own keeps their
-cookie."""
+SOMETIMES = {"Access-Control-Allow-Origin", "Link", "Retry-After", "Set-Cookie"}
+"""The headers that an answer may lack even where it is said to have them: not every client is a
+page of a front end, no page follows the last one, not every conflict passes, and whoever ends
+another session than their own keeps their cookie."""
 
 FAILURES = {
     400: (
@@ -150,11 +169,11 @@ def request_header(name: str) -> dict[str, Any]:
 
 def answer_header(name: str) -> dict[str, Any]:
     """Describe a header that answers may have."""
-    description, example = ANSWER_HEADERS[name]
+    description, example, schema = ANSWER_HEADERS[name]
     return {
         "description": description,
         "required": name not in SOMETIMES,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", **schema},
         "example": example,
     }
 

@@ -32,6 +32,12 @@ too long), 417 (unknown `Expect`), 431 (headers too large) or 501 (a transfer co
 not). `GET` calls answer `HEAD` as well, and every address answers `OPTIONS`.
 """
 
+SERVER = {
+    "url": ".",
+    "description": "Where this document is, in production as on a local machine",
+    "x-internal": False,
+}
+
 
 def build_document(app: Flask) -> dict[str, Any]:
     """Make the OpenAPI 3.1 document of the routes that the application has."""
@@ -39,8 +45,8 @@ def build_document(app: Flask) -> dict[str, Any]:
         title="Playlist API",
         version=__version__,
         openapi_version="3.1.0",
-        info={"description": DESCRIPTION},
-        servers=[{"url": ".", "description": "Where this document is"}],
+        info={"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
+        servers=[SERVER],
         plugins=[Plugin()],
     )
     _add_components(spec)

@@ -1,6 +1,7 @@
 """From marshmallow's schemas to JSON Schema, where apispec needs to be told."""
 
 from typing import Any
+from uuid import UUID
 
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
@@ -8,7 +9,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Regexp
 
 from playlist_api.models import URL_LENGTH
-from playlist_api.schemas.cursors import Cursor
+from playlist_api.schemas.cursors import BASE64, LONGEST, Cursor
 from playlist_api.schemas.fields import (
     AccountEmail,
     EmailAddress,
@@ -31,6 +32,15 @@ ANCHOR = r"\Z"
 WEB_ADDRESS = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\\]+$"
 PICTURE = rf"^data:({'|'.join(FORMATS)});base64,[A-Za-z0-9+/]+={{0,2}}$"
 """As browsers write it."""
+
+UUID_LENGTH = len(str(UUID(int=0)))
+TIMESTAMP_LENGTH = len("0001-01-01T00:00:00.000000Z")
+LENGTHS: dict[type, int] = {
+    Cursor: LONGEST,
+    Timestamp: TIMESTAMP_LENGTH,
+    fields.UUID: UUID_LENGTH,
+}
+"""The characters of what has no other length than its kind's."""
 
 
 class Converter(OpenAPIConverter):
@@ -55,11 +65,16 @@ class Converter(OpenAPIConverter):
     def field2pattern(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
         """Tell of text what its field and its checks let pass."""
         told: dict[str, Any] = {}
+        if type(field) in LENGTHS:
+            told["maxLength"] = LENGTHS[type(field)]
+        if isinstance(field, Cursor):
+            told["pattern"] = f"^{BASE64.pattern}$"
         if isinstance(field, EmailAddress):
             return {"format": "idn-email"}
         if isinstance(field, ImageUrl):
             address = {"format": "uri", "pattern": WEB_ADDRESS, "maxLength": URL_LENGTH}
-            return {"anyOf": [address, {"pattern": PICTURE, "maxLength": LONGEST_DATA_URL}]}
+            picture = {"pattern": PICTURE, "maxLength": LONGEST_DATA_URL}
+            return {"maxLength": LONGEST_DATA_URL, "anyOf": [address, picture]}
         if isinstance(field, Text):
             trimmed = isinstance(field, Trimmed | AccountEmail)
             told["pattern"] = TRIMMED if trimmed else CLEAN

@@ -133,7 +133,7 @@ class ImportedMovie(CamelCase):
         Regexp(r"[0-9]{4}\Z", error=Problem("invalid", "must be a year of four digits.")),
         allow_none=True,
         load_default=None,
-        metadata={"description": "Four digits."},
+        metadata={"description": "Four digits.", "maxLength": len("1999")},
     )
     image_url = Text(
         web_address,
@@ -188,7 +188,11 @@ class PageQuery(CamelCase):
         1,
         LARGEST_PAGE,
         load_default=PAGE_SIZE,
-        metadata={"description": "How many movies a page has.", "examples": [PAGE_SIZE]},
+        metadata={
+            "description": "How many movies a page has.",
+            "format": "int32",
+            "examples": [PAGE_SIZE],
+        },
     )
     cursor = Cursor(
         metadata={
@@ -213,6 +217,7 @@ class PageQuery(CamelCase):
         in_order,
         metadata={
             "description": "A year, or the first and the last one.",
+            "maxLength": len("1990..1999"),
             "examples": ["1999", "1990..1999"],
         },
     )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from marshmallow import fields
+from marshmallow.validate import Length, Regexp
 
 from playlist_api.errors import Problem
 from playlist_api.models import TITLE_LENGTH
@@ -28,6 +29,9 @@ LONGEST = 4 * (HEAD.size + 4 * TITLE_LENGTH) // 3
 
 BASE64 = re.compile(f"[A-Za-z0-9_-]{{1,{LONGEST}}}")
 """For URLs (RFC 4648, section 5), without the padding."""
+
+WELL_FORMED = [Length(max=LONGEST), Regexp(BASE64)]
+"""What every cursor passes, for the document."""
 
 
 class Place(NamedTuple):

@@ -11,7 +11,7 @@ from marshmallow.validate import Length, Range
 
 from playlist_api.errors import Invalid, Problem
 from playlist_api.mail import recipient
-from playlist_api.models import EMAIL_LENGTH
+from playlist_api.models import EMAIL_LENGTH, LARGEST_ID
 
 CONTROL_OR_SURROGATE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Unicode's categories Cc, which no line of text needs, and Cs, which UTF-8 cannot carry."""
@@ -176,6 +176,16 @@ class Flag(fields.Field[bool]):
         if value not in ("true", "false"):
             raise Invalid("invalid", "must be true or false.")
         return bool(value == "true")
+
+
+class BigInteger(fields.Integer):
+    """A count or an id of an answer, as far as PostgreSQL's bigint goes."""
+
+    def __init__(self, metadata: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        bounds = Range(0, LARGEST_ID)
+        super().__init__(
+            validate=bounds, metadata={"format": "int64", **(metadata or {})}, **kwargs
+        )
 
 
 class Timestamp(fields.Field[datetime]):
