@@ -73,7 +73,7 @@ def charge(kind: str, account: str = "") -> None:
 
     :raises TooManyRequests: when there were too many.
     """
-    _charge(kind, account or _address())
+    _charge(kind, account or customer(request.remote_addr or ""))
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def guess(account: str) -> Iterator[None]:
 
     :raises TooManyRequests: when there were too many wrong ones.
     """
-    address = _address()
+    address = customer(request.remote_addr or "")
     refunds = [_charge("login", f"{account} {address}"), _charge("address", address)]
     try:
         yield
@@ -97,15 +97,15 @@ def guess(account: str) -> Iterator[None]:
     _give_back(refunds)
 
 
-def _address() -> str:
-    told = request.remote_addr or ""
+def customer(address: str) -> str:
+    """Return what an address counts as: itself, or of IPv6 the network of its customer."""
     try:
-        address = ip_address(told)
+        found = ip_address(address)
     except ValueError:
-        return told  # a proxy may add a port, or no address at all
-    if isinstance(address, IPv6Address) and not address.ipv4_mapped:
-        return str(ip_network((address, CUSTOMER_PREFIX), strict=False))
-    return str(getattr(address, "ipv4_mapped", address))
+        return address  # a proxy may add a port, or no address at all
+    if isinstance(found, IPv6Address) and not found.ipv4_mapped:
+        return str(ip_network((found, CUSTOMER_PREFIX), strict=False))
+    return str(getattr(found, "ipv4_mapped", found))
 
 
 def _limit(kind: str) -> Limit:
