@@ -51,7 +51,7 @@ def body(
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
         operation = operation_of(view)
         operation.body = schema
-        operation.failures |= {400, 413, 415}
+        operation.failures |= {400, 413, 415, 429, 503}
         return handing(lambda: schema.load(_load_json(longest)), view)
 
     return decorate

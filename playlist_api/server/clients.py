@@ -1,21 +1,20 @@
 """A client's connection, and how long and for how many clients a worker waits."""
 
 import errno
-import io
 import os
 import re
 import select
 import socket
 import threading
 from collections import Counter
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from gunicorn.http.body import Body
-from gunicorn.http.errors import LimitRequestHeaders, ParseException
+from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.http.unreader import Unreader
 
-from playlist_api.errors import RequestTimeout, ServiceUnavailable
+from playlist_api.errors import ApiError, RequestTimeout, ServiceUnavailable, TooManyRequests
 from playlist_api.security.throttling import customer
 
 if TYPE_CHECKING:
@@ -40,13 +39,18 @@ RECEIVED = 8 * 1024
 MAX_LINGER = 32 * 1024 * 1024
 """Bytes that a client may go on sending when it has been answered: more than any call takes."""
 
-HEAD_END = re.compile(rb"\r\n\r\n|(?<!\r)\n")
-"""What ends a head. A bare LF does too, for gunicorn refuses it at once."""
-
+BARE_LF = re.compile(rb"(?<!\r)\n")
 REQUEST_LINE = re.compile(rb"(\r\n)?[^\r\n]+ HTTP/1\.[0-9]\r\n")
-"""What any other first line is, gunicorn need not wait for more to refuse."""
+"""What has the one, or does not begin with the other, gunicorn refuses without reading on."""
+
+OVER_SHARE, ALONE = b"o", b"a"
+"""What a thread that must give way is told of its address."""
+
+RETRY_AFTER = 5
+"""Seconds, as of a service that is busy."""
 
 BUSY = "The service is busy. Please try again in a moment."
+TOO_MANY = "You have too many requests under way. Please try again in a moment."
 TOO_SLOW = "The request took too long to arrive."
 
 
@@ -63,8 +67,12 @@ class SlowClients:
         self._lock = threading.Lock()
         self._waiting: dict[ClientSocket, tuple[str, int]] = {}
 
-    def wait(self, client: "ClientSocket", event: int, seconds: float) -> bool:
-        """Wait until the client's socket is ready; return whether it may be, or must give way."""
+    def wait(self, client: "ClientSocket", event: int, seconds: float) -> None:
+        """Wait until the client's socket is ready, for so long at the most.
+
+        :raises TooManyRequests: when it must give way, and its address has other threads.
+        :raises ServiceUnavailable: when it must give way to other addresses.
+        """
         interrupted, interrupt = os.pipe()
         try:
             with self._lock:
@@ -74,7 +82,13 @@ class SlowClients:
             poll = select.poll()
             poll.register(client, event)
             poll.register(interrupted, select.POLLIN)
-            return (interrupted, select.POLLIN) not in poll.poll(max(0.0, seconds) * 1000)
+            if (interrupted, select.POLLIN) in poll.poll(max(0.0, seconds) * 1000):
+                is_over_share = os.read(interrupted, 1) == OVER_SHARE
+                raise (
+                    TooManyRequests(TOO_MANY, RETRY_AFTER)
+                    if is_over_share
+                    else ServiceUnavailable(BUSY)
+                )
         finally:
             with self._lock:
                 self._waiting.pop(client, None)
@@ -86,7 +100,7 @@ class SlowClients:
         most = max(held.values())
         crowd = [each for each, (address, _) in self._waiting.items() if held[address] == most]
         _, interrupt = self._waiting.pop(min(crowd, key=lambda each: each.waiting_since))
-        os.write(interrupt, b"\0")
+        os.write(interrupt, OVER_SHARE if most > 1 else ALONE)
 
 
 slow_clients = SlowClients(MAX_WAITING)
@@ -99,7 +113,7 @@ class ClientSocket(socket.socket):
         super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
         self.environ: WSGIEnvironment = {}
         """The present request's, which tells its client."""
-        self.may_wait = True
+        self.has_body, self.may_wait = False, True
         self.waiting_since = 0.0
         self._patience, self._moved, self._lingered = float(CLIENT_TIMEOUT), 0, 0
         self._head, self._searched = bytearray(), 0
@@ -117,8 +131,9 @@ class ClientSocket(socket.socket):
         came together with the request before.
         """
         if not self._has_head:
-            self._head += unreader.take_buffered()
-            self._has_head = self._find_end() or self._receive_end()
+            if unreader.buf.getvalue():
+                self._head += unreader.take_buffered()
+            self._has_head = bool(self._head and self._find_end()) or self._receive_end()
         return self._has_head
 
     def _receive_end(self) -> bool:
@@ -132,17 +147,19 @@ class ClientSocket(socket.socket):
         return not received or self._find_end()
 
     def _find_end(self) -> bool:
-        found = HEAD_END.search(self._head, self._searched) or self._find_nonsense()
-        self._searched = max(0, len(self._head) - 3)
-        self._is_head_too_large = not found and len(self._head) > MAX_HEAD
-        return bool(found) or self._is_head_too_large
+        start, self._searched = self._searched, max(0, len(self._head) - 3)
+        if self._head.find(b"\r\n\r\n", start) >= 0 or self._find_nonsense(start):
+            return True
+        self._is_head_too_large = len(self._head) > MAX_HEAD
+        return self._is_head_too_large
 
-    def _find_nonsense(self) -> bool:
+    def _find_nonsense(self, start: int) -> bool:
         if not self._has_line:
             # An empty line may come first.
-            self._has_line = self._head.find(b"\r\n", max(1, self._searched)) > 0
-            return self._has_line and not REQUEST_LINE.match(self._head)
-        return False
+            self._has_line = self._head.find(b"\r\n", max(1, start)) > 0
+            if self._has_line and not REQUEST_LINE.match(self._head):
+                return True
+        return bool(BARE_LF.search(self._head, start))
 
     def take_head(self, size: int = MAX_HEAD + RECEIVED) -> bytes:
         """Return what has come of a request. Its client has its time from now on."""
@@ -157,7 +174,7 @@ class ClientSocket(socket.socket):
         """Return bytes of the request, at once or when they come.
 
         :raises RequestTimeout: when they do not come in time.
-        :raises ServiceUnavailable: when others wait for too many clients.
+        :raises TooManyRequests, ServiceUnavailable: when too many threads wait for clients.
         :raises BlockingIOError: when there are none, and `may_wait` is false.
         """
         if self._head:
@@ -173,8 +190,7 @@ class ClientSocket(socket.socket):
             else:
                 self._advance(len(received))
                 return received
-            if not self._wait(select.POLLIN):
-                raise ServiceUnavailable(BUSY)
+            self._wait(select.POLLIN)
             if self._patience <= 0:
                 raise RequestTimeout(TOO_SLOW)
 
@@ -188,11 +204,19 @@ class ClientSocket(socket.socket):
             try:
                 sent = super().send(left, flags | socket.MSG_DONTWAIT)
             except BlockingIOError:
-                if not self._wait(select.POLLOUT) or self._patience <= 0:
+                with suppress(ApiError):
+                    self._wait(select.POLLOUT)
+                if self._patience <= 0:
                     raise BrokenPipeError(errno.EPIPE, "The client reads too slowly.") from None
             else:
                 self._advance(sent)
                 left = left[sent:]
+
+    def settimeout(self, value: float | None) -> None:
+        """Do nothing, as nothing here blocks but for a time of its own."""
+
+    def setblocking(self, flag: bool) -> None:
+        """Do nothing, as `settimeout`."""
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Send all of the data: gunicorn's "100 Continue"."""
@@ -204,12 +228,15 @@ class ClientSocket(socket.socket):
         if self._moved >= PACE:
             self._patience, self._moved = CLIENT_TIMEOUT, 0
 
-    def _wait(self, event: int) -> bool:
+    def _wait(self, event: int) -> None:
         started = monotonic()
         self.waiting_since = self.waiting_since or started
-        may_go_on = slow_clients.wait(self, event, self._patience)
+        try:
+            slow_clients.wait(self, event, self._patience)
+        except ApiError:
+            self._patience = 0
+            raise
         self._patience -= monotonic() - started
-        return may_go_on
 
     def discard(self) -> bool:
         """Drop what has come; return whether there will be no more, or there was too much."""
@@ -221,27 +248,3 @@ class ClientSocket(socket.socket):
             return True
         self._lingered += len(received)
         return not received or self._lingered > MAX_LINGER
-
-
-class RequestBody(io.RawIOBase):
-    """A body whose faults are errors of input, as of any other stream, and not of gunicorn."""
-
-    def __init__(self, body: Body) -> None:
-        self._body = body
-
-    def readable(self) -> bool:
-        """Return true."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer as far as there is a body.
-
-        :raises OSError: when the body is malformed or breaks off.
-        :raises RequestTimeout, ServiceUnavailable: as of `ClientSocket.recv`.
-        """
-        try:
-            content = self._body.read(len(buffer))
-        except ParseException as error:
-            raise OSError("The body is malformed.") from error
-        buffer[: len(content)] = content
-        return len(content)

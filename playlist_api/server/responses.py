@@ -13,6 +13,7 @@ from gunicorn.http.errors import ParseException
 
 from playlist_api.errors import envelope
 from playlist_api.middleware.headers import fixed_headers
+from playlist_api.server.clients import ClientSocket
 
 MAX_LEFTOVER = 64 * 1024
 """Bytes of a body that nobody asked for that are read so that the connection can be kept."""
@@ -33,7 +34,8 @@ class CoalescedResponse(gunicorn.http.wsgi.Response):
 
     def send_headers(self) -> None:
         """Send the head."""
-        if not (self.headers_sent or self._is_request_over()):
+        client = cast(Any, self.req.unreader).sock
+        if client.has_body and not self.headers_sent and not self._is_over(client):
             self.force_close()
         super().send_headers()
 
@@ -50,9 +52,8 @@ class CoalescedResponse(gunicorn.http.wsgi.Response):
             self.sock = sock
         sock.sendall(gathered)
 
-    def _is_request_over(self) -> bool:
-        client, body = cast(Any, self.req.unreader).sock, cast(Any, self.req.body)
-        left = MAX_LEFTOVER
+    def _is_over(self, client: ClientSocket) -> bool:
+        body, left = cast(Any, self.req.body), MAX_LEFTOVER
         client.may_wait = False
         try:
             while left > 0 and (chunk := body.read(left)):

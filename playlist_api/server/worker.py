@@ -1,5 +1,6 @@
 """The gunicorn worker: whole requests for its threads, and connections that are kept or closed."""
 
+import io
 import select
 import socket
 from collections import deque
@@ -10,9 +11,11 @@ from selectors import EVENT_READ
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
+from gunicorn.http.body import Body
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
-from playlist_api.server.clients import CLIENT_TIMEOUT, ClientSocket, RequestBody
+from playlist_api.server.clients import CLIENT_TIMEOUT, ClientSocket
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -28,6 +31,30 @@ LAST_CALL = 0.1
 
 Connection = Any
 """A `gunicorn.workers.gthread.TConn` with a `ClientSocket`, for HTTP/1.1."""
+
+
+class RequestBody(io.RawIOBase):
+    """A body whose faults are errors of input, as of any other stream, and not of gunicorn."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+
+    def readable(self) -> bool:
+        """Return true."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer as far as there is a body.
+
+        :raises OSError: when the body is malformed or breaks off.
+        :raises RequestTimeout, TooManyRequests, ServiceUnavailable: as of `ClientSocket.recv`.
+        """
+        try:
+            content = self._body.read(len(buffer))
+        except ParseException as error:
+            raise OSError("The body is malformed.") from error
+        buffer[: len(content)] = content
+        return len(content)
 
 
 class KeepAliveWorker(ThreadWorker):
@@ -79,9 +106,9 @@ class KeepAliveWorker(ThreadWorker):
         kept = super().handle(conn)
         while kept and self._may_stay() and self._follows(conn):
             kept = super().handle(conn)
-        if kept:
-            # There gunicorn looks for the beginning of another request.
-            conn.parser.unreader.unread(conn.sock.take_head())
+        if kept and (begun := conn.sock.take_head()):
+            # There gunicorn looks for another request.
+            conn.parser.unreader.unread(begun)
         return kept
 
     def _may_stay(self) -> bool:
@@ -161,7 +188,9 @@ def _serve(
 ) -> "Iterable[bytes]":
     client = environ["gunicorn.socket"]
     client.environ = environ
-    environ["wsgi.input"] = RequestBody(environ["wsgi.input"])
+    client.has_body = "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ
+    if client.has_body:
+        environ["wsgi.input"] = RequestBody(environ["wsgi.input"])
     try:
         return app(environ, start_response)
     finally:
