@@ -157,7 +157,7 @@ def count_answered(connections: list[socket.socket]) -> int:
 
 
 def test_who_sends_a_body_after_its_head_finds_a_place_in_a_crowd(small: Gunicorn) -> None:
-    with connected(small.port, 200, log_in_of(1000)):
+    with connected(small.port, 400, log_in_of(1000)):
         log_in(sign_up(small))
 
 
@@ -168,7 +168,7 @@ def test_idle_connections_make_room_for_others(small: Gunicorn) -> None:
 
 def test_who_reads_no_answer_keeps_nobody_waiting(small: Gunicorn) -> None:
     ada, many = sign_up(small), b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100
-    with connected(small.port, 300, many):
+    with connected(small.port, 400, many):
         assert_others_are_served(ada)
 
 
@@ -181,4 +181,4 @@ def test_half_sent_requests_do_not_keep_a_server_from_stopping(
     ):
         served.process.terminate()
         # Less than the 30 s after which it would stop anyway.
-        assert served.process.wait(timeout=20) == 0
+        assert served.process.wait(timeout=25) == 0
