@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import random
+import resource
 import signal
 import sys
 import time
@@ -80,7 +81,7 @@ HALF_SENT = 1000
 """Requests of which a part has come."""
 
 SOON = 100
-"""Milliseconds."""
+"""Milliseconds that `/health/live` may take."""
 
 
 @dataclass(frozen=True)
@@ -432,6 +433,8 @@ def main() -> int:
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - set(MEASUREMENTS):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4 * HALF_SENT), hard))
     # Only an exception closes what is open, and a signal would leave gunicorn behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with TemporaryDirectory(prefix="playlist-") as name, running(Path(name, "postgres")) as url:

@@ -73,16 +73,6 @@ class KeepAliveWorker(ThreadWorker):
         super().load_wsgi()
         self.wsgi = partial(_serve, cast("WSGIApplication", self.wsgi))
 
-    def accept(self, listener: socket.socket) -> None:
-        """Take a client; if there are too many, one goes that has been idle for the longest."""
-        if self.nr_conns >= self.worker_connections - 1:
-            idle = max(self.pending_conns, self.keepalived_conns, self.lingering, key=len)
-            if idle:
-                idle[0].timeout = 0
-            self.murder_keepalived()
-            self.murder_pending()
-        super().accept(listener)
-
     def enqueue_req(self, conn: Connection) -> None:
         """Hand a request to a thread, once its head is whole: until then the poller has it."""
         if not conn.initialized:
@@ -151,11 +141,19 @@ class KeepAliveWorker(ThreadWorker):
         conn.close()
 
     def murder_pending(self) -> None:
-        """Close connections whose time is up."""
+        """Close connections whose time is up, or, to have room for another, the longest idle one.
+
+        gunicorn would take no clients until one of those that it has goes.
+        """
         now = monotonic()
         if not self.alive:
             for conn in (*self.pending_conns, *self.lingering):
                 conn.timeout = min(conn.timeout, now + STOPPING)
+        elif self.nr_conns >= self.worker_connections - 1:
+            idle = max(self.pending_conns, self.keepalived_conns, self.lingering, key=len)
+            if idle:
+                idle[0].timeout = 0
+            self.murder_keepalived()
         super().murder_pending()
         while self.lingering and self.lingering[0].timeout <= now:
             conn = self.lingering.popleft()
