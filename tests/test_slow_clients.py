@@ -162,8 +162,15 @@ def test_who_sends_a_body_after_its_head_finds_a_place_in_a_crowd(small: Gunicor
 
 
 def test_idle_connections_make_room_for_others(small: Gunicorn) -> None:
-    with connected(small.port, 600, b""), connected(small.port, 100, HEAD):
-        assert call(small, "GET", "/health/live").status == 200
+    live = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with (
+        connected(small.port, 600, b""),
+        connected(small.port, 100, HEAD),
+        connected(small.port, 1, live) as (connection,),
+    ):
+        # Sooner than the others would have gone by themselves.
+        connection.settimeout(5)
+        assert received(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def test_who_reads_no_answer_keeps_nobody_waiting(small: Gunicorn) -> None:
