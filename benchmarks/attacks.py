@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import random
+import resource
 import signal
 import sys
 import time
@@ -48,6 +49,7 @@ from tests.service import (
     new_email,
     sign_up,
 )
+from tests.slow_clients import half_sent
 
 LONGEST = 600
 """Seconds after which a measurement starts no further round."""
@@ -80,6 +82,15 @@ FLOOD = 54
 
 FILE_ROWS, FILES = 10_000, 5
 """Movies of a file, and files that make the list which is searched."""
+
+Samples = list[tuple[int | str, float]]
+"""Of calls: how each is answered, and after how many milliseconds."""
+
+HALF_SENT = 1000
+"""Requests of which a part has come."""
+
+SOON = 100
+"""Milliseconds that `/health/live` may take."""
 
 
 @dataclass(frozen=True)
@@ -190,11 +201,36 @@ def logins(service: Gunicorn, rounds: int) -> Iterator[Figure]:
     unkept = statuses.total() - statuses[200] - statuses[UNAVAILABLE]
     promised = "200 or 503 with Retry-After"
     yield Figure(f"answers to {CROWD} logins at once", described(statuses), promised, unkept)
-    for when, probes in (("before", calm), ("meanwhile", busy)):
-        for path, samples in probes.items():
-            failed = sum(status != 200 for status, _ in samples)
-            measured = latency([milliseconds for _, milliseconds in samples])
-            yield Figure(f"GET {path} {when}", measured, "all 200", failed)
+    yield from unharmed("before", calm)
+    yield from unharmed("meanwhile", busy)
+
+
+def slow_clients(service: Gunicorn, rounds: int) -> Iterator[Figure]:
+    """Half-sent requests, with no nginx in front, keep nobody waiting."""
+    ada, bob = sign_up(service), sign_up(service)
+    logins, lists = Counter[Any](), Counter[Any]()
+    with probed(ada) as calm:
+        time.sleep(2)
+    with half_sent(service.port, HALF_SENT), probed(ada) as besieged:
+        for _ in bounded(rounds):
+            logins[named(answered(partial(logging_in, bob, PASSWORD)))] += 1
+            lists[named(answered(partial(ada.get, "/movies")))] += 1
+    scene = f"with {HALF_SENT:,} half-sent requests"
+    yield tally(f"logins {scene}", logins, {200: rounds})
+    yield tally(f"lists {scene}", lists, {200: rounds})
+    yield from unharmed("without", calm)
+    yield from unharmed(scene, besieged)
+    live = [milliseconds for _, milliseconds in besieged["/health/live"]]
+    soon = sum(each < SOON for each in live) / len(live)
+    yield Figure(f"GET /health/live within {SOON} ms", f"{soon:.1%}", "99 %", int(soon < 0.99))
+
+
+def unharmed(when: str, probes: Mapping[str, Samples]) -> Iterator[Figure]:
+    """Give the times of calls that must all succeed."""
+    for path, samples in probes.items():
+        failed = sum(status != 200 for status, _ in samples)
+        times = [milliseconds for _, milliseconds in samples]
+        yield Figure(f"GET {path} {when}", latency(times), "all 200", failed)
 
 
 def floods(service: Gunicorn, rounds: int) -> Iterator[Figure]:
@@ -217,6 +253,7 @@ MEASUREMENTS = {
     "guesses": Measurement(guesses, 100, {"RATELIMIT_ENABLED": "true", "TRUSTED_PROXIES": "1"}),
     "logins": Measurement(logins, 10, {"TRUSTED_PROXIES": "1"}),
     "floods": Measurement(floods, 10, {"TRUSTED_PROXIES": "1"}),
+    "slow_clients": Measurement(slow_clients, 500),
 }
 
 
@@ -361,10 +398,10 @@ def named(answer: Answer) -> int | str:
 
 
 @contextmanager
-def probed(actor: Actor) -> Iterator[dict[str, list[tuple[int | str, float]]]]:
+def probed(actor: Actor) -> Iterator[dict[str, Samples]]:
     """Call what needs no password all the time, and note each status and its milliseconds."""
     ended = Event()
-    samples: dict[str, list[tuple[int | str, float]]] = {"/me": [], "/health/live": []}
+    samples: dict[str, Samples] = {"/me": [], "/health/live": []}
 
     def probe() -> None:
         while not ended.is_set():
@@ -494,6 +531,8 @@ def main() -> int:
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - set(MEASUREMENTS):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4 * HALF_SENT), hard))
     # Only an exception closes what is open, and a signal would leave gunicorn behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with TemporaryDirectory(prefix="playlist-") as name, running(Path(name, "postgres")) as url:

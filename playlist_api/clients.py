@@ -9,15 +9,19 @@ CUSTOMER_PREFIX = 64
 
 
 def client_address() -> str:
-    """Return the client's address, or of IPv6 its customer's network."""
-    told = request.remote_addr or ""
+    """Return what the client's address counts as."""
+    return customer(request.remote_addr or "")
+
+
+def customer(address: str) -> str:
+    """Return what an address counts as: itself, or of IPv6 the network of its customer."""
     try:
-        address = ip_address(told)
+        found = ip_address(address)
     except ValueError:
-        return told  # a proxy may add a port, or no address at all
-    if isinstance(address, IPv6Address) and not address.ipv4_mapped:
-        return str(ip_network((address, CUSTOMER_PREFIX), strict=False))
-    return str(getattr(address, "ipv4_mapped", address))
+        return address  # a proxy may add a port, or no address at all
+    if isinstance(found, IPv6Address) and not found.ipv4_mapped:
+        return str(ip_network((found, CUSTOMER_PREFIX), strict=False))
+    return str(getattr(found, "ipv4_mapped", found))
 
 
 def client_keys() -> tuple[str, ...]:

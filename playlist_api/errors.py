@@ -26,7 +26,10 @@ MESSAGES = {
 """What people are told, where the library's description would not do."""
 
 
-STATUSES = (400, 401, 403, 404, 405, 409, 412, 413, 414, 415, 417, 429, 431, 500, 501, 502, 503)
+STATUSES = (
+    *(400, 401, 403, 404, 405, 408, 409, 412, 413, 414, 415, 417, 429, 431),
+    *(500, 501, 502, 503),
+)
 """Every status of 400 and above that the service, or gunicorn for it, answers with."""
 
 
@@ -126,6 +129,12 @@ class NotFound(ApiError):
     """There is no such thing."""
 
     status = 404
+
+
+class RequestTimeout(ApiError):
+    """The request's body did not arrive in time."""
+
+    status = 408
 
 
 class Conflict(ApiError):

@@ -11,9 +11,12 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import parse_qs
 
 from flask import request
-from gunicorn.http.errors import ParseException
 from marshmallow import Schema, ValidationError
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import (
+    ClientDisconnected,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
 
 from playlist_api.errors import Invalid, Problem
 from playlist_api.models import USER_AGENT_LENGTH
@@ -53,7 +56,7 @@ def body(
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
         operation = operation_of(view)
         operation.body = schema
-        operation.failures |= {400, 413, 415}
+        operation.failures |= {400, 413, 415, 429, 503}
         return handing(lambda: schema.load(_load_json(longest)), view)
 
     return decorate
@@ -139,7 +142,7 @@ def read_body() -> bytes:
         # Werkzeug cuts a chunked body off at the limit and leaves the rest unread.
         if environ.get("wsgi.input_terminated") and environ["wsgi.input"].read(1):
             raise RequestEntityTooLarge
-    except (ParseException, OSError) as error:
+    except (ClientDisconnected, OSError) as error:
         raise ValidationError(CUT) from error
     # gunicorn lets a body pass whose sender hung up before its end.
     if request.content_length not in (None, len(content)):

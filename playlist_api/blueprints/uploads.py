@@ -36,7 +36,7 @@ def upload(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
         operation = operation_of(view)
         operation.upload = schema
-        operation.failures |= {400, 413}
+        operation.failures |= {400, 413, 429, 503}
         return handing(_load_file, view)
 
     return decorate

@@ -112,6 +112,7 @@ FAILURES = {
     403: ("Not the caller's to do.", "This movie is on somebody else's list.", ()),
     404: ("There is no such thing.", "There is no such movie.", ()),
     405: ("There is no such method at this address.", None, ("Allow",)),
+    408: ("The body did not arrive in time.", "The request took too long to arrive.", ()),
     409: (
         "It is taken already, or was used for something else; or the list is full, or is being"
         " imported, which `Retry-After` tells from the others.",

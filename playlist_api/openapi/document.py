@@ -27,9 +27,10 @@ are ISO 8601 in UTC, and fields that a call does not know are ignored. Spaces ar
 and titles are dropped before their lengths and patterns are looked at.
 
 Every answer of 400 and above has the body of `Error`. Besides those that each call names, any
-address may answer 400 (no proper HTTP), 404 (no such address), 405 (no such method), 414 (address
-too long), 417 (unknown `Expect`), 431 (headers too large) or 501 (a transfer coding that there is
-not). `GET` calls answer `HEAD` as well, and every address answers `OPTIONS`.
+address may answer 400 (no proper HTTP), 404 (no such address), 405 (no such method), 408 (the body
+took too long to arrive), 414 (address too long), 417 (unknown `Expect`), 431 (headers too large) or
+501 (a transfer coding that there is not). `GET` calls answer `HEAD` as well, and every address
+answers `OPTIONS`.
 """
 
 SERVER = {
