@@ -20,7 +20,7 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-strip-extras --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command 'make lock' $(OPTIONS)
 
-.PHONY: help run frontend dev dev-frontend e2e screenshots test judge isolation fuzz postman typescript bench chaos attacks lint format tour openapi lock clean
+.PHONY: help run frontend dev dev-frontend e2e screenshots test isolation fuzz postman typescript judge bench chaos attacks cost lint format tour openapi lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,9 @@ chaos: .venv/installed ## break everything under load, and see what is lost (OPT
 
 attacks: .venv/installed ## measure the service under attack, in ten minutes (OPTIONS=--quick in two)
 	@exec $(VENV) -m benchmarks.attacks $(OPTIONS)
+
+cost: .venv/installed ## look for requests that cost too much (OPTIONS='--minutes 10')
+	@exec $(VENV) -m benchmarks.cost $(OPTIONS)
 
 lint: .venv/installed ## check format, style and types
 	$(VENV) -m ruff format --check
