@@ -185,7 +185,7 @@ def test_no_connection_waits_for_whoever_reads_slowly(app: Flask, local: Actor) 
     read = [next(iter(content))]
     assert status.startswith("200")
     assert pool.checkedout() == 0
-    assert app.extensions["connections"]._places._free._value == 8
+    assert app.extensions["connections"]._limiter._free._value == 8
     local.post("/movies", {"title": "added meanwhile"})
     read += content
     (header, *movies) = csv.reader(io.StringIO(b"".join(read).decode(), newline=""))
