@@ -30,9 +30,9 @@ bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = server.PatientWorker
 # 8 use a connection for a statement, 16 for a transaction, 8 to the replica, and for each of the
-# three 16 wait; 32 wait for other changes of their user's, 8 to search; 1 hashes a password, 1 draws
-# a picture, 2 read a file, and 20, 8 and 6 wait for that; 8 send an export. 10 are left for all
-# other calls.
+# three 16 wait; 32 wait for other changes of their user's, 8 to search; 1 hashes a password, 1
+# draws a picture, 2 read a file, and 20, 8 and 6 wait for that; 8 send an export. 10 are left for
+# all other calls.
 threads = 176
 # Seconds, more than deploy/nginx.conf keeps an idle connection: after gunicorn's own 2 it would
 # close one just as a request is sent on it, and a POST is not sent again.
