@@ -68,7 +68,7 @@ bench: .venv/installed ## measure each call's speed (OPTIONS='--compare REV'), o
 chaos: .venv/installed ## break everything under load, and see what is lost (OPTIONS='--repeat 1')
 	@exec $(VENV) -m benchmarks.chaos $(OPTIONS)
 
-attacks: .venv/installed ## measure the service under attack, in ten minutes (OPTIONS=--quick in two)
+attacks: .venv/installed ## measure the service under attack, in a quarter of an hour (OPTIONS=--quick in three minutes)
 	@exec $(VENV) -m benchmarks.attacks $(OPTIONS)
 
 cost: .venv/installed ## look for requests that cost too much (OPTIONS='--minutes 10')
