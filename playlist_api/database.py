@@ -3,10 +3,10 @@
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg2
-from flask import Flask
+from flask import Flask, current_app
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from psycopg2 import InterfaceError, OperationalError
@@ -84,6 +84,7 @@ def init_app(app: Flask, database_url: str) -> None:
         event.listen(db.engine, "checkout", replace_if_lost)
         event.listen(db.engine, "checkout", lambda *_: metrics.transactions.inc())
         event.listen(db.engine, "checkin", lambda *_: metrics.transactions.dec())
+        event.listen(db.engine, "begin", lambda it: deadline.extend(it.connection.cursor()))
         addressed = db.engine.dialect.create_connect_args(db.engine.url)[1]
     connect = partial(psycopg2.connect, **{**addressed, **arguments})
     statements.init_app(app, Connections(connect, POOL_SIZE, POOL_TIMEOUT))
@@ -134,6 +135,11 @@ def is_unavailable(error: Exception) -> bool:
         lost = error.connection_invalidated
         return lost or isinstance(error.orig, OperationalError | InterfaceError)
     return str(sqlstate).startswith(UNAVAILABLE_SQLSTATES)
+
+
+def movies_per_user() -> int:
+    """Return how many movies a list may have."""
+    return cast(int, current_app.config["MOVIES_PER_USER"])
 
 
 def violates(error: IntegrityError, constraint: str) -> bool:

@@ -19,11 +19,15 @@ from psycopg2.extensions import POLL_OK, POLL_READ, connection, set_wait_callbac
 SILENCE = 3.0
 """Seconds for an answer, or for a connection. What a request asks takes a few milliseconds."""
 
+STATEMENT_TIMEOUT = "statement_timeout = '2500ms'"
+"""The server itself gives up before nobody waits for the answer: else it would go on for nobody."""
+
+TIMEOUTS = (
+    f"SET lock_timeout = '2s'; SET {STATEMENT_TIMEOUT}; SET client_connection_check_interval = '1s'"
+)
+"""So it does with locks; and it looks whether the client is there still, which may have died."""
+
 _patience: ContextVar[float | None] = ContextVar("patience", default=None)
-
-
-LOCK_TIMEOUT = "SET lock_timeout = '2s'"
-"""The server itself says when a lock is not to be had, before nobody waits for the answer."""
 
 
 class InDoubt(psycopg2.OperationalError):
@@ -50,10 +54,10 @@ class Punctual(connection):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Connect, as psycopg2's connections do."""
         super().__init__(*arguments, **options)
-        if _patience.get() is None:
+        if _patience.get() != inf:
             self.autocommit = True
             with self.cursor() as cursor:
-                cursor.execute(LOCK_TIMEOUT)
+                cursor.execute(TIMEOUTS)
             self.autocommit = False
 
     def commit(self) -> None:
@@ -73,6 +77,17 @@ def patience(seconds: float = inf) -> Iterator[None]:
         yield
     finally:
         _patience.reset(token)
+
+
+def extend(cursor: Any) -> None:
+    """Have the server take as long for the transaction's statements as this thread waits.
+
+    Without patience it does anyway. A connection need not be new, and through PgBouncer leads to
+    processes that others have set time-outs for.
+    """
+    if seconds := _patience.get():
+        milliseconds = 0 if seconds == inf else round(seconds * 1000)
+        cursor.execute(f"SET LOCAL statement_timeout = {milliseconds}")
 
 
 def wait(connection: Any) -> None:

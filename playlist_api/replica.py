@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg2
 from flask import Flask, current_app
+from psycopg2.errors import QueryCanceled
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -46,11 +47,16 @@ class Replica:
         return self._breaker.is_due()
 
     def ask(self, query: Query, **parameters: Any) -> list[tuple[Any, ...]]:
-        """Return the rows that it has; none if it is away."""
+        """Return the rows that it has; none if it is away.
+
+        :raises DBAPIError: when the query takes too long.
+        """
         try:
             with patience(SILENCE if query.is_quick else deadline.SILENCE):
                 rows = query.on(self._connections, parameters)
         except SQLAlchemyError as error:
+            if isinstance(getattr(error, "orig", None), QueryCanceled):
+                raise  # the primary would take as long
             # Whatever it is, the primary can be asked instead.
             self._breaker.fail(reason(error))
             return []

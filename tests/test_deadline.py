@@ -10,12 +10,12 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from playlist_api import deadline
+from playlist_api import deadline, metrics
 from playlist_api.app import create_app
 from playlist_api.database import db
 from playlist_api.statements import Query
 from tests.conftest import Databases
-from tests.service import InProcess, environment, sign_up
+from tests.service import InProcess, elsewhere, environment, sign_up
 
 PROCESS = Query("process", text("SELECT pg_backend_pid()"))
 
@@ -95,3 +95,52 @@ def test_who_has_patience_waits_for_locks_too(app: Flask) -> None:
         db.engine.dispose()
         with deadline.patience():
             assert db.session.scalar(shown) == "0"
+
+
+def test_the_server_gives_a_statement_up_before_its_client_does(app: Flask) -> None:
+    shown = text("SELECT current_setting('statement_timeout')")
+    with app.app_context():
+        assert Query("shown", shown)() == [("2500ms",)]
+        assert db.session.scalar(shown) == "2500ms"
+        db.session.rollback()
+        for seconds, given in ((30, "30s"), (float("inf"), "0")):
+            with deadline.patience(seconds):
+                assert db.session.scalar(shown) == given
+                db.session.rollback()
+        assert db.session.scalar(shown) == "2500ms"
+
+
+def test_nothing_of_a_search_that_takes_too_long_goes_on(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    ada = sign_up(InProcess(app))
+    endless = """CREATE OR REPLACE FUNCTION sort_title(title text) RETURNS text
+                 LANGUAGE plpgsql IMMUTABLE AS
+                 $$ BEGIN LOOP PERFORM sqrt(2); END LOOP; RETURN title; END $$"""
+    running = text("""SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+                      AND datname = current_database() AND state = 'active'""")
+    before = metrics.registry.get_sample_value("database_failures_total")
+    with app.app_context():
+        db.session.execute(text(endless))
+        db.session.commit()
+        answer = elsewhere(ada.get, "/movies?search=a&sort=title&limit=1")
+        assert db.session.scalar(running) == 0
+    assert (answer.status, answer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert answer.error["message"].startswith("This took too long.")
+    assert "is away" not in caplog.text
+    assert metrics.registry.get_sample_value("database_failures_total") == before
+
+
+def test_a_lock_that_is_not_to_be_had_is_no_lost_database(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    ada = sign_up(InProcess(app))
+    movie = ada.add_movie()["id"]
+    before = metrics.registry.get_sample_value("database_failures_total")
+    with app.app_context(), db.engine.connect() as other:
+        other.execute(text('SELECT FROM "Movie" FOR UPDATE'))
+        answer = ada.delete(f"/movies/{movie}")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.error["message"].startswith("This is being changed already.")
+    assert "is away" not in caplog.text
+    assert metrics.registry.get_sample_value("database_failures_total") == before

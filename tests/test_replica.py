@@ -14,6 +14,7 @@ from dev.cluster import NAME
 from playlist_api import breaker
 from playlist_api.app import create_app
 from playlist_api.config.settings import SettingsError, load_settings
+from playlist_api.database import db
 from playlist_api.statements import Query, Search
 from tests.replication import Postgres, Replica, replicated
 from tests.service import SECRET_KEY, Actor, Answer, InProcess, environment, log_in, sign_up
@@ -203,6 +204,31 @@ def test_a_new_session_is_let_in_before_the_replica_knows_it(other: Asked, ada: 
 
 
 @pytest.fixture
+def endless(primary: Postgres, replica: Replica, one: Asked, ada: Actor) -> Iterator[Actor]:
+    """Somebody in whose service titles are never done with."""
+    with one.app.app_context(), db.engine.connect() as connection:
+        usual = connection.scalar(
+            text("SELECT pg_get_functiondef('sort_title(text)'::regprocedure)")
+        )
+    primary.run("""CREATE OR REPLACE FUNCTION sort_title(title text) RETURNS text
+                   LANGUAGE plpgsql IMMUTABLE AS
+                   $$ BEGIN LOOP PERFORM sqrt(2); END LOOP; RETURN title; END $$""")
+    replica.follow(primary)
+    yield ada
+    primary.run(usual)
+
+
+def test_a_search_that_takes_too_long_is_not_tried_twice_nor_is_the_replica_away(
+    one: Asked, endless: Actor, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = endless.get("/movies?search=heat")
+    assert (answer.status, answer.error["message"][:19]) == (503, "This took too long.")
+    assert titles(endless) == ["Alien", "Ronin", "Heat"]
+    assert one.answers == [True]
+    assert "is away" not in caplog.text
+
+
+@pytest.fixture
 def frozen(replica: Replica, one: Asked, ada: Actor) -> Iterator[Replica]:
     """The replica, which has answered before and does so no more."""
     assert titles(ada)
@@ -214,7 +240,7 @@ def frozen(replica: Replica, one: Asked, ada: Actor) -> Iterator[Replica]:
 
 @pytest.mark.usefixtures("frozen")
 def test_a_frozen_replica_is_waited_for_once(
-    one: Asked, ada: Actor, caplog: pytest.LogCaptureFixture
+    one: Asked, endless: Actor, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(5):
         assert titles(ada) == ["Alien", "Ronin", "Heat"]

@@ -93,8 +93,8 @@ ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA public
 
 -- nginx waits 60 seconds for an answer; whoever waits for a lock keeps one of a worker's few
 -- connections; a transaction left open keeps its locks, and keeps VACUUM from its work; and nobody
--- needs the end of a statement whose client has hung up. pg_dump switches the first three off, and
--- PGOPTIONS='-c statement_timeout=0' the first for a command.
+-- needs the end of a statement whose client has hung up. pg_dump switches the first three off, the
+-- service has 2.5 seconds for a statement of a request, and its commands have no end.
 ALTER ROLE :"app" IN DATABASE :"database" SET statement_timeout = '60s';
 ALTER ROLE :"app" IN DATABASE :"database" SET lock_timeout = '2s';
 ALTER ROLE :"app" IN DATABASE :"database" SET idle_in_transaction_session_timeout = '60s';

@@ -2,9 +2,10 @@
 
 from flask import Blueprint, Response
 
-from playlist_api.blueprints.answering import answer, attachment
+from playlist_api.blueprints.answering import answer, attachment, failures
 from playlist_api.blueprints.loading import query
 from playlist_api.blueprints.uploads import upload
+from playlist_api.errors import Conflict
 from playlist_api.schemas.files import (
     export_query,
     import_query,
@@ -27,6 +28,7 @@ blueprint = Blueprint("lists", __name__, url_prefix="/movies")
 @query(import_query)
 @upload(movie_file)
 @answer(import_report_answer)
+@failures(Conflict)
 def import_movies(wanted: dict[str, bool], content: bytes) -> Response:
     """Put the movies of a file on the list that it does not have.
 
@@ -34,7 +36,8 @@ def import_movies(wanted: dict[str, bool], content: bytes) -> Response:
     Movary's, Yamtrack's or this service's, or any CSV with a column `title`. It is recognised by
     its content. All that is new is added at once, or with `dryRun` nothing; movies of the same
     title and year, whatever their case, accents, spaces and punctuation, count as one. So the call
-    is safe to repeat.
+    is safe to repeat. Rows for which the list has no room are refused one by one, and while another
+    import has the list, this is a 409.
     """
     report = lists.import_file(caller(), content, dry_run=wanted["dry_run"])
     rows = with_list(import_report_head.dump(report), "rows", map(as_row, report.rows))

@@ -9,7 +9,7 @@ from werkzeug.routing import IntegerConverter
 
 from playlist_api.blueprints.answering import answer, failures, preconditions
 from playlist_api.blueprints.loading import body, idempotency_key, query
-from playlist_api.errors import Forbidden, NotFound
+from playlist_api.errors import Conflict, Forbidden, NotFound
 from playlist_api.schemas.answers import movie_answer, movie_page_answer
 from playlist_api.schemas.bodies import movie_body, movie_changes, page_query
 from playlist_api.security.callers import access_token_required, caller, current_user
@@ -77,6 +77,7 @@ def add_movie(fields: dict[str, Any], key: str | None) -> Any:
 
     With an `Idempotency-Key` the call is safe to repeat for a day: the same key and movie get the
     first answer again, and the list gets no second movie. Another movie with that key is a 409.
+    So is any when the list is full, or is being imported; then `Retry-After` says when to repeat.
     A picture that comes as a `data:` URL in `imageUrl` is kept, and the answer has its URL.
     """
     movie = movies.add_movie(caller(), fields, key)
@@ -97,13 +98,13 @@ def get_movie(movie_id: int) -> Any:
 @body(movie_changes, LONGEST_MOVIE)
 @preconditions(movie_answer)
 @answer(movie_answer, etag=True)
-@failures(NotFound, Forbidden)
+@failures(NotFound, Forbidden, Conflict)
 def change_movie(changes: dict[str, Any], check: movies.Check, movie_id: int) -> Any:
     """Change a movie.
 
     `PUT` and `PATCH` are the same: fields left out keep their value, and `null` clears `year` and
     `imageUrl`. A fetched movie can be put back whole. A picture that comes as a `data:` URL in
-    `imageUrl` is kept, and the answer has its URL.
+    `imageUrl` is kept, and the answer has its URL. While the list is being imported, this is a 409.
     """
     return movies.change_movie(current_user(), movie_id, changes, check)
 
@@ -112,7 +113,10 @@ def change_movie(changes: dict[str, Any], check: movies.Check, movie_id: int) ->
 @access_token_required
 @preconditions(movie_answer)
 @answer(None, HTTPStatus.NO_CONTENT)
-@failures(NotFound, Forbidden)
+@failures(NotFound, Forbidden, Conflict)
 def delete_movie(check: movies.Check, movie_id: int) -> None:
-    """Take a movie off the list."""
+    """Take a movie off the list.
+
+    While the list is being imported, this is a 409.
+    """
     movies.delete_movie(current_user(), movie_id, check)

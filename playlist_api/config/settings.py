@@ -14,6 +14,7 @@ from playlist_api.config.fields import (
     Origins,
     PostgresUrl,
     RedisUrl,
+    Sender,
     SentryDsn,
     choice,
     limit,
@@ -58,6 +59,7 @@ class Settings:
     media_quota: int
     media_storage: str
     media_url: str
+    movies_per_user: int
     password_blocklist: bool
     ratelimit_address: Limit
     ratelimit_enabled: bool
@@ -108,11 +110,12 @@ class _SettingsSchema(Schema):
     # Read by gunicorn.conf.py as well.
     log_format = choice("LOG_FORMAT", "json", "text")
     log_level = choice("LOG_LEVEL", "info", "debug", "warning", "error")
-    mail_from = fields.String(data_key="MAIL_FROM", load_default="Playlist <no-reply@localhost>")
+    mail_from = Sender(data_key="MAIL_FROM", load_default="Playlist <no-reply@localhost>")
     # In MiB, for each user.
     media_quota = number("MEDIA_QUOTA", 200, 1, 1024 * 1024)
     media_storage = storage("MEDIA_STORAGE")
     media_url = web_url("MEDIA_URL", "")
+    movies_per_user = number("MOVIES_PER_USER", 100_000, 1, 10_000_000)
     password_blocklist = switch("PASSWORD_BLOCKLIST", default=None)
     ratelimit_address = limit("RATELIMIT_ADDRESS", Limit(100, MINUTE))
     ratelimit_enabled = switch("RATELIMIT_ENABLED", default=True)

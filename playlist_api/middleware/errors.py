@@ -4,6 +4,7 @@ import logging
 
 from flask import Flask, Response
 from marshmallow import ValidationError
+from psycopg2.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
@@ -15,6 +16,12 @@ from playlist_api.schemas.fields import problems
 
 BUSY = "The service is busy. Please try again in a moment."
 IN_DOUBT = "The service was interrupted. Please look whether this was done, or try again."
+
+TIMED_OUT: dict[type, str] = {
+    LockNotAvailable: "This is being changed already. Please try again in a moment.",
+    QueryCanceled: "This took too long. Please ask for less, or try again in a moment.",
+}
+"""What is told of a lock or a statement that took too long. The database is there."""
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +39,14 @@ def init_app(app: Flask) -> None:
 
 
 def _api_error(error: ApiError) -> Response:
-    return _answer(envelope(error.status, error.message), error.status, error.headers)
+    body = envelope(error.status, error.message, error.details)
+    return _answer(body, error.status, error.headers)
 
 
 def _invalid(error: ValidationError) -> Response:
-    return _answer(envelope(400, "Check the highlighted fields.", problems(error)), 400)
+    details = problems(error)
+    message = " ".join(problem["message"] for problem in details)
+    return _answer(envelope(400, message, details), 400)
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -49,9 +59,13 @@ def _http_error(error: HTTPException) -> Response:
 def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
     if not is_unavailable(error):
         raise error
+    cause = getattr(error, "orig", None)
+    if message := TIMED_OUT.get(type(cause)):
+        log.warning("The database gave up: %s", error)
+        return _api_error(ServiceUnavailable(message))
     metrics.database_failures.inc()
     log.error("The database is away: %s", error)
-    if isinstance(getattr(error, "orig", None), deadline.InDoubt):
+    if isinstance(cause, deadline.InDoubt):
         return _api_error(InDoubt(IN_DOUBT))
     return _api_error(ServiceUnavailable(BUSY))
 

@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from playlist_api import events
 from playlist_api.database import db
-from playlist_api.errors import Conflict, Unauthorized, WrongPassword
+from playlist_api.errors import EmailTaken, Unauthorized, WrongPassword
 from playlist_api.models import User
 from playlist_api.security.passwords import hasher
 from playlist_api.services.queries import credentials, new_account, new_session
@@ -17,13 +17,15 @@ from playlist_api.services.sessions import (
     start_session,
 )
 
-EMAIL_TAKEN = "This e-mail already has an account."
+BESIDE_REFERENCES = {"key_share": True}
+"""A lock of a user that does not keep others from adding what is theirs, nor waits for it: an
+import takes its time."""
 
 
 def sign_up(name: str, email: str, password: str, user_agent: str) -> SignedIn:
     """Make an account and its first session.
 
-    :raises Conflict: when the e-mail has an account, be it made a moment ago.
+    :raises EmailTaken: when the e-mail has an account, be it made a moment ago.
     """
     account = {
         "user_id": str(uuid4()),
@@ -33,7 +35,7 @@ def sign_up(name: str, email: str, password: str, user_agent: str) -> SignedIn:
     }
     signed_in = start_session(new_account, user_agent, **account)
     if signed_in is None:
-        raise Conflict(EMAIL_TAKEN)
+        raise EmailTaken
     events.record("signed_up", userId=account["user_id"])
     return signed_in
 
@@ -71,7 +73,7 @@ def confirmed(user: User, password: str) -> User:
     # Hashing takes long, and nobody else should lack a connection or wait for a lock meanwhile.
     db.session.rollback()
     right, _ = hasher().verify(password, known)
-    found = db.session.get(User, user_id, with_for_update=True, populate_existing=True)
+    found = db.session.get(User, user_id, with_for_update=BESIDE_REFERENCES, populate_existing=True)
     if found is None:
         raise Unauthorized(SESSION_ENDED)
     # Else a password that was changed meanwhile would serve once more.
@@ -86,7 +88,7 @@ def locked(user: User) -> User:
 
     :raises Unauthorized: when they were deleted a moment ago.
     """
-    found = db.session.get(User, user.id, with_for_update=True, populate_existing=True)
+    found = db.session.get(User, user.id, with_for_update=BESIDE_REFERENCES, populate_existing=True)
     if found is None:
         raise Unauthorized(SESSION_ENDED)
     return found

@@ -10,35 +10,36 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from playlist_api.errors import Conflict, Unauthorized
+from playlist_api.errors import Conflict
 from playlist_api.security.tokens import Caller
 from playlist_api.services.queries import as_movie, movie_of_key, new_movie_with_key
-from playlist_api.services.sessions import SESSION_ENDED
 
 LIFETIME = timedelta(days=1)
 """How long a key is kept: as long as the services do whose clients are used to such keys."""
 
 
-def add_first(caller: Caller, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Add a movie with these fields if the key is new, and return it.
+def add_first(
+    caller: Caller, fields: Mapping[str, Any], key: str, most: int
+) -> dict[str, Any] | None:
+    """Add a movie with these fields if the key is new, and return it; a list may have so many.
 
     If it is not, return the movie that was added with it, as it was then: of the same fields, so
-    that the key's row need not keep them.
+    that the key's row need not keep them. Return None when the caller's session has ended, or the
+    key is new while their list is imported.
 
     :raises Conflict: when that movie had other fields.
-    :raises Unauthorized: when the caller's session has ended.
     """
     key_hash = _hash(f"{caller.user_id} {key}")
     fields_hash = _hash(json.dumps(fields, sort_keys=True))
-    hashes = {"key_hash": key_hash, "fields_hash": fields_hash, "lifetime": LIFETIME}
-    for row in new_movie_with_key(**hashes, **fields, **caller._asdict()):
+    claim = {"key_hash": key_hash, "fields_hash": fields_hash, "lifetime": LIFETIME}
+    for row in new_movie_with_key(movies_per_user=str(most), **claim, **fields, **caller._asdict()):
         return as_movie(row)
     for first_hash, movie_id, created_at in movie_of_key(key_hash=key_hash, **caller._asdict()):
         if first_hash != fields_hash:
             raise Conflict("This Idempotency-Key was used for another movie.")
         values = (movie_id, fields["title"], fields["year"], fields["image_url"])
         return as_movie((*values, caller.user_id, created_at, created_at))
-    raise Unauthorized(SESSION_ENDED)
+    return None
 
 
 def _hash(text: str) -> str:

@@ -3,18 +3,21 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api import events
-from playlist_api.database import db, violates
-from playlist_api.errors import Forbidden, NotFound, Unauthorized
+from playlist_api.database import db, movies_per_user, violates
+from playlist_api.errors import Conflict, Forbidden, ListBusy, NotFound, Unauthorized
 from playlist_api.models import ADMIN, LARGEST_ID, Movie, User
 from playlist_api.security.pictures import Picture
 from playlist_api.security.tokens import Caller
 from playlist_api.services.idempotency import add_first
 from playlist_api.services.pictures import kept_for_caller, kept_for_owner
 from playlist_api.services.queries import (
+    account,
     as_movie,
+    can_change,
     new_movie,
     one_movie,
 )
@@ -52,35 +55,51 @@ def add_movie(caller: Caller, fields: Mapping[str, Any], key: str | None = None)
     Whoever repeats the call with the key gets the movie as it was when it was added. A picture
     among the fields is kept, and the movie has its URL.
 
-    :raises Conflict: when the key was used for a movie with other fields.
+    :raises Conflict: when the list is full, or the key was used for a movie with other fields.
+    :raises ListBusy: while the list is imported.
     :raises Unauthorized: when the caller's session has ended.
     :raises ValidationError: when the caller's pictures would take too much room.
     :raises ServiceUnavailable: when pictures cannot be kept at the moment.
     """
-    fields = kept_for_caller(fields, caller)
+    fields, most = kept_for_caller(fields, caller), movies_per_user()
     try:
         if key is not None:
-            return add_first(caller, fields, key)
-        for row in new_movie(**fields, **caller._asdict()):
-            return as_movie(row)
+            added = add_first(caller, fields, key, most)
+        else:
+            rows = new_movie(movies_per_user=str(most), **fields, **caller._asdict())
+            added = as_movie(rows[0]) if rows else None
+        if added is not None:
+            return added
     except IntegrityError as error:
+        if violates(error, "MovieCount_movies_check"):
+            raise Conflict(f"Your list is full: it may hold {most:,} movies.") from error
         if not violates(error, "Movie_ownerId_fkey"):
             raise
-    raise Unauthorized(SESSION_ENDED)
+    raise ListBusy if account(**caller._asdict()) else Unauthorized(SESSION_ENDED)
 
 
 def find_movie(user: User, movie_id: int) -> Movie:
     """Find a movie that the user may change, and lock it until the transaction ends.
 
     :raises NotFound, Forbidden: as `read_movie` does.
+    :raises ListBusy: while its list is imported.
     """
     _movie(user, movie_id)
     # Locked only now, so that nobody holds up what is not theirs.
-    return _movie(user, movie_id, with_for_update=True, populate_existing=True)
+    found = select(Movie, can_change(Movie.owner_id)).where(Movie.id == movie_id)
+    locked = found.with_for_update().execution_options(populate_existing=True)
+    movie, free = db.session.execute(locked).one_or_none() or (None, True)
+    if not free:
+        raise ListBusy
+    return _checked(user, movie_id, movie)
 
 
-def _movie(user: User, movie_id: int, **how: Any) -> Movie:
-    movie = db.session.get(Movie, movie_id, **how) if movie_id <= LARGEST_ID else None
+def _movie(user: User, movie_id: int) -> Movie:
+    movie = db.session.get(Movie, movie_id) if movie_id <= LARGEST_ID else None
+    return _checked(user, movie_id, movie)
+
+
+def _checked(user: User, movie_id: int, movie: Movie | None) -> Movie:
     _check_access(movie_id, movie and movie.owner_id, user.id, user.role)
     return cast(Movie, movie)
 

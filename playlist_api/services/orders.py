@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     String,
     Uuid,
+    and_,
     bindparam,
     cast,
     func,
@@ -23,9 +24,10 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
+    union_all,
 )
 
-from playlist_api.models import Movie, sort_title, sort_year, title_words
+from playlist_api.models import Movie, sort_title, sort_year
 from playlist_api.schemas.answers import movie_answer
 from playlist_api.schemas.cursors import NEWEST_FIRST, SORTS
 from playlist_api.statements import Query, Search, columns_of
@@ -147,20 +149,25 @@ def _with_total(source: Source, behind: ColumnElement[bool], *rows: FromClause) 
 
 
 def _found(source: Source, sort: str) -> Select[Any]:
+    matches = union_all(
+        select(func.movies_found(_owner, _search, _first, _last).label("id")).where(
+            _search.is_not(None)
+        ),
+        select(Movie.id).where(
+            _search.is_(None), Movie.owner_id == _owner, sort_year.between(_first, _last)
+        ),
+    ).cte("matches")
     key, movie_id = _key(sort)
-    found = title_words.op("@@")(func.find_title(_owner, _search))
-    matches = (
-        select(movie_id, key.label("key"))
-        .where(Movie.owner_id == _owner)
-        .where(or_(_search.is_(None), found))
-        .where(or_(_first.is_(None), sort_year.between(_first, _last)))
-        .cte("matches")
-    )
-    mine = matches.c.key, matches.c.id
-    onwards = select(*mine).where(or_(_id.is_(None), _beyond(sort, *mine)))
-    chosen = _ordered(onwards, sort, *mine).limit(bindparam("limit")).offset(_offset)
+    # The list is walked in its order, and what does not match is left out. To sort the matches,
+    # the title of each would have to be folded anew; in the index it is folded. Without IS TRUE
+    # this would be a join, which has no order.
+    among = movie_id.in_(select(matches.c.id)).is_(true())
+    mine = select(movie_id, key.label("key")).where(Movie.owner_id == _owner, among)
+    onwards = mine.where(or_(_id.is_(None), _beyond(sort, key, movie_id)))
+    chosen = _ordered(onwards, sort, key, movie_id).limit(bindparam("limit")).offset(_offset)
     page = chosen.subquery("page")
-    behind = or_(_offset > literal_column("0"), select(*mine).where(~_beyond(sort, *mine)).exists())
+    earlier = mine.where(~_beyond(sort, key, movie_id)).exists()
+    behind = or_(_offset > literal_column("0"), and_(_id.is_not(None), earlier))
     total = select(func.count()).select_from(matches).scalar_subquery()
     columns: list[Any] = [total, behind, *columns_of(Movie, movie_answer.names)]
     rows = source.rows.outerjoin(page.join(Movie, Movie.id == page.c.id), true())

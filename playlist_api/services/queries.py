@@ -6,22 +6,29 @@ it is not, there is no row.
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     CTE,
     BigInteger,
+    ColumnElement,
     DateTime,
     Interval,
     Select,
+    SQLColumnExpression,
     String,
+    Text,
     Uuid,
+    and_,
     bindparam,
     delete,
     func,
+    literal_column,
     select,
     true,
     tuple_,
 )
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert
 
 from playlist_api.models import IdempotencyKey, Movie, Session, User
@@ -122,22 +129,45 @@ next_oldest = Query(
 )
 """Somebody's movies from a place in their list on, the oldest first."""
 
+
+def can_change(owner_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
+    """Ask whether nobody is importing somebody's list, and keep it so until the transaction ends.
+
+    Those who change the list share its lock, which an import has for itself. Nobody waits for it:
+    an import may take half a minute.
+    """
+    return func.pg_try_advisory_xact_lock_shared(lock_of(sql_cast(owner_id, Text)))
+
+
+def lock_of(owner_id: ColumnElement[str]) -> ColumnElement[int]:
+    """Return the number of the lock of somebody's list."""
+    return func.hashtextextended(owner_id, literal_column("0"))
+
+
 _fields = (
     bindparam("title", type_=String),
     bindparam("year", type_=String),
     bindparam("image_url", type_=String),
 )
 _FIELDS = ["title", "year", "imageUrl", "ownerId"]
+# A trigger holds the list's new length against it (see migration 0009).
+_limit = func.set_config(
+    literal_column("'playlist_api.movies_per_user'"),
+    bindparam("movies_per_user", type_=String),
+    true(),
+)
+_may_add = and_(can_change(caller.c.id), _limit.is_not(None))
 
 new_movie = Change(
     "new_movie",
     insert(Movie)
-    .from_select(_FIELDS, select(*_fields, caller.c.id))
+    .from_select(_FIELDS, select(*_fields, caller.c.id).where(_may_add))
     .returning(*columns_of(Movie, movie_answer.names)),
 )
+"""Adds a movie; an error if the list is full, and no row while it is imported."""
 
 _next_id = func.nextval(func.pg_get_serial_sequence('"Movie"', "id"))
-_new = select(_next_id.label("id"), caller.c.id.label("owner_id")).cte("new")
+_new = select(_next_id.label("id"), caller.c.id.label("owner_id")).where(_may_add).cte("new")
 _claim = insert(IdempotencyKey).from_select(
     ["key", "userId", "fields", "movieId", "createdAt", "expiresAt"],
     select(

@@ -18,7 +18,8 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.selectable import TableValuedAlias
 
-from playlist_api.models import Movie, same_title, sort_year
+from playlist_api.models import Movie, MovieCount, same_title, sort_year
+from playlist_api.services.queries import lock_of
 
 
 def _given(*names: str) -> TableValuedAlias:
@@ -54,8 +55,11 @@ def _insert() -> ReturningInsert[Any]:
     return adding.returning(Movie.id)
 
 
-one_at_a_time = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("owner"), 0)))
-"""Waits until no other import for this owner is under way; nobody else waits for such a lock."""
+one_at_a_time = select(func.pg_advisory_xact_lock(lock_of(bindparam("owner"))))
+"""Waits until nobody is importing or changing the owner's list, which none of them does then."""
+
+list_length = select(MovieCount.movies).where(MovieCount.owner_id == bindparam("owner_id"))
+"""How many movies the owner has, as soon as others have; no row if none ever were."""
 
 compared = _compare()
 """Of each title and year, in their order: what all have in common that count as one movie, and

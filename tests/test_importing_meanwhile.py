@@ -1,0 +1,109 @@
+"""While a list is imported its owner can do all but change it, and others notice nothing."""
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from playlist_api import metrics
+from playlist_api.database import db
+from playlist_api.services.imports import lists
+from playlist_api.services.imports.files import read_file
+from tests.service import PASSWORD, Actor, Answer, InProcess, log_in, new_email, sign_up
+from tests.test_import import bring
+
+LEAVING = {"currentPassword": PASSWORD}
+ANOTHER = {"currentPassword": PASSWORD, "newPassword": "another horse battery"}
+
+
+@pytest.fixture
+def ada(app: Flask) -> Actor:
+    return sign_up(InProcess(app))
+
+
+@pytest.fixture
+def movie(ada: Actor) -> str:
+    return f"/movies/{ada.add_movie('Ronin')['id']}"
+
+
+@pytest.fixture
+def meanwhile(app: Flask, ada: Actor, movie: str) -> Iterator[Callable[..., Any]]:
+    """Do something while an import into Ada's list has added movies and is not done."""
+    assert movie
+    with app.app_context(), ThreadPoolExecutor(1) as threads:
+        rows = read_file(b"title\nHeat\n").rows
+        lists._add_missing(ada.user["id"], rows, dry_run=False)
+        yield lambda call, *arguments, **how: threads.submit(call, *arguments, **how).result()
+        db.session.commit()
+
+
+def failures() -> float | None:
+    return metrics.registry.get_sample_value("database_failures_total")
+
+
+CHANGES: dict[str, Callable[[Actor, str], Answer]] = {
+    "POST": lambda ada, _: ada.post("/movies", {"title": "Alien"}),
+    "POST with a key": lambda ada, _: ada.post("/movies", {"title": "A"}, Idempotency_Key="x"),
+    "PUT": lambda ada, movie: ada.put(movie, {"title": "Alien"}),
+    "DELETE": lambda ada, movie: ada.delete(movie),
+    "another import": lambda ada, _: bring(ada, "title\nHeat\n"),
+    "leaving": lambda ada, _: ada.delete("/me", LEAVING),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_a_list_that_is_imported_is_refused_and_no_outage(
+    ada: Actor,
+    movie: str,
+    meanwhile: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
+    change: str,
+) -> None:
+    before = failures()
+    answer = meanwhile(CHANGES[change], ada, movie)
+    assert (answer.status, answer.error["code"]) == (409, "CONFLICT")
+    message = "This list is being imported. Please try again when that is done."
+    assert answer.error["message"] == message
+    assert int(answer.headers["Retry-After"]) > 0
+    assert [line for line in caplog.records if line.levelno >= logging.WARNING] == []
+    assert failures() == before
+
+
+def test_an_admin_s_change_is_refused_too(
+    app: Flask, movie: str, meanwhile: Callable[..., Any]
+) -> None:
+    admin = sign_up(InProcess(app), name="Root")
+    meanwhile(app.test_cli_runner().invoke, args=["users", "promote", admin.email])
+    assert meanwhile(admin.delete, movie).status == 409
+
+
+def test_all_else_goes_on(
+    app: Flask, ada: Actor, movie: str, meanwhile: Callable[..., Any]
+) -> None:
+    assert meanwhile(log_in, ada).token
+    for answer, status in (
+        (meanwhile(ada.get, "/movies"), 200),
+        (meanwhile(ada.get, movie), 200),
+        (meanwhile(ada.get, "/movies?search=ronin"), 200),
+        (meanwhile(ada.get, "/movies/export"), 200),
+        (meanwhile(ada.get, "/me/export"), 200),
+        (meanwhile(bring, ada, "title\nHeat\n", "?dryRun=true"), 200),
+        (meanwhile(ada.patch, "/me", {"name": "Ada King"}), 200),
+        (meanwhile(ada.put, "/auth/password", ANOTHER), 204),
+        (meanwhile(ada.refresh), 200),
+        (meanwhile(ada.post, "/auth/logout"), 204),
+    ):
+        assert answer.status == status, answer.body
+    bob = meanwhile(sign_up, InProcess(app), name="Bob", email=new_email())
+    assert meanwhile(bob.post, "/movies", {"title": "Alien"}).status == 201
+    assert meanwhile(bring, bob, "title\nHeat\n").status == 200
+    assert meanwhile(bob.delete, "/me", LEAVING).status == 204
+
+
+def test_a_list_can_be_changed_when_its_import_is_done(ada: Actor, movie: str) -> None:
+    assert bring(ada, "title\nHeat\n").status == 200
+    assert ada.delete(movie).status == 204
+    assert ada.add_movie("Alien")
