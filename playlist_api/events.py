@@ -16,13 +16,16 @@ log = logging.getLogger(__name__)
 def record(event: str, **fields: Any) -> None:
     """Log that something happened that matters to somebody's account.
 
-    During a request the event and its fields become a part of the request's one line; a command
-    or a job logs a line of its own. Fields say who and which, and never hold a password, token,
-    cookie or hash. The names are listed in docs/security.md, and stay.
+    The first event of a request becomes a part of the request's one line. Each further one is a
+    line of its own, with the request's id and the client's address, and so is the event of a
+    command or a job. Fields say who and which, and never hold a password, token, cookie or hash.
+    The names are listed in docs/security.md, and stay.
     """
     metrics.events.labels(event).inc()
     described = {"event": event, **fields}
     if has_request_context():
-        request.environ[EVENT] = described
-    else:
-        log.info(event, extra={"fields": described})
+        if request.environ.setdefault(EVENT, described) is described:
+            return
+        request_id = request.headers.get("X-Request-ID")
+        described = {"reqId": request_id, "remoteAddress": request.remote_addr, **described}
+    log.info(event, extra={"fields": described})

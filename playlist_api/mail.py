@@ -2,25 +2,49 @@
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from email.headerregistry import Address
 from email.message import EmailMessage
 from smtplib import SMTP, SMTP_SSL
 from ssl import create_default_context
-from threading import BoundedSemaphore
 from typing import Any, cast
 
 import click
+import email_validator
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from flask import Flask, current_app
 
+from playlist_api.bulkheads import ThreadBulkhead
 from playlist_api.config.settings import Settings
 
 TIMEOUT = 10
 """Seconds that a mail server may be silent."""
 
-BACKLOG = 100
-"""Jobs that may wait in a process; more are dropped, for the mail server must be down."""
+QUEUE = 100
+"""Jobs that may wait in a process; more are refused, for the mail server must be down."""
+
+BUSY = "Too many mails are waiting to be sent. Please try again in a moment."
+
+ENCODED_WORD = "=?"
+"""How a text begins that mail programs and libraries, Python's too, read as what it decodes to:
+RFC 2047, section 2."""
 
 log = logging.getLogger(__name__)
+
+# Private networks have mail at .local, and developers at .test: whether a domain takes mail is for
+# the mail server to find out.
+email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+
+
+def recipient(address: str) -> ValidatedEmail:
+    """Return an e-mail address in the spellings that mails and accounts need.
+
+    :raises ValueError: when it is no address of RFC 5321 or RFC 6531, has more than 254 bytes, a
+        quoted local part or an IP address for a domain, or can be read as something else.
+    """
+    if ENCODED_WORD in address:
+        raise EmailNotValidError
+    return validate_email(address, check_deliverability=False)
 
 
 class Mailer:
@@ -28,26 +52,33 @@ class Mailer:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
-        self._places = BoundedSemaphore(BACKLOG)
+        self._bulkhead = ThreadBulkhead("mail", 1, queue=QUEUE, timeout=None, busy=BUSY)
 
-    def later(self, job: Callable[..., None], *arguments: Any) -> None:
-        """Do the job soon, in a context of the running application; its failure is logged."""
-        if self._places.acquire(blocking=False):
-            app = cast(Any, current_app)._get_current_object()
-            self._executor.submit(self._do, app, job, *arguments)
-        else:
-            log.error("Mail is dropped: %s jobs are waiting already.", BACKLOG)
+    def later(self, keys: tuple[str, ...], job: Callable[..., None], *arguments: Any) -> None:
+        """Do the job soon, in a context of the running application; its failure is logged.
 
-    def send(self, message: EmailMessage) -> None:
+        The keys say for whom, so that nobody's jobs keep those of others waiting.
+
+        :raises TooManyRequests, ServiceUnavailable: when too many jobs wait already.
+        """
+        app = cast(Any, current_app)._get_current_object()
+        turn, _ = self._bulkhead.submit(keys, self._do, app, job, *arguments)
+        turn.add_done_callback(_note_if_dropped)
+
+    def send(self, message: EmailMessage, to: ValidatedEmail) -> None:
         """Send a message now; without a mail server, development prints it and production fails.
+
+        A recipient whose local part is not in ASCII needs a server with SMTPUTF8 (RFC 6531).
 
         :raises OSError: when the server cannot be reached or refuses (smtplib.SMTPException).
         """
+        address = Address(username=to.local_part, domain=to.ascii_domain)
+        message["To"] = address
         message["From"] = self._settings.mail_from
         if self._settings.smtp_host:
             with self._connected() as server:
-                server.send_message(message)
+                # The envelope has the address as it is, and not as the header could be read.
+                server.send_message(message, to_addrs=[address.addr_spec])
         elif self._settings.production:
             raise OSError("SMTP_HOST is not set")
         else:
@@ -73,8 +104,11 @@ class Mailer:
         except Exception:
             # Nobody waits for the result, so that nobody else could tell.
             log.exception("A mail could not be sent.")
-        finally:
-            self._places.release()
+
+
+def _note_if_dropped(turn: Future[bool]) -> None:
+    if not turn.result():
+        log.error("A mail is dropped: too many of one client are waiting.")
 
 
 def init_app(app: Flask, settings: Settings) -> None:

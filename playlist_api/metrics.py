@@ -54,6 +54,13 @@ drawing = Gauge(
     registry=registry,
     multiprocess_mode="livesum",
 )
+bulkheads = Gauge(
+    "bulkhead_requests",
+    "Requests at work, or waiting for that, where only so many may be.",
+    ["bulkhead"],
+    registry=registry,
+    multiprocess_mode="livesum",
+)
 events = Counter(
     "auth_events",
     "Security events, by the names that they have in the log.",

@@ -35,7 +35,8 @@ class Operation:
     security: list[str] = field(default_factory=list)
     anonymous: bool = True
     answers: dict[int, Answer] = field(default_factory=dict)
-    failures: set[int] = field(default_factory=lambda: {500})
+    # 429 is nginx's as well, of too many requests at once.
+    failures: set[int] = field(default_factory=lambda: {429, 500})
 
 
 def operation_of(view: Callable[..., Any]) -> Operation:

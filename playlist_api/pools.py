@@ -3,6 +3,7 @@
 import select
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from threading import BoundedSemaphore
 from time import monotonic
 from typing import Any
@@ -11,6 +12,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from playlist_api import metrics
+from playlist_api.bulkheads import Bulkhead, Turn
+from playlist_api.clients import user_key
 
 WAITING = 16
 """Requests that wait for a connection of a pool, whatever becomes of it: twice as many as a worker
@@ -21,7 +24,7 @@ STANDSTILL = 0.05
 connection is in use for, and half of what a call that needs none of them may take."""
 
 
-class Places:
+class ConnectionLimiter:
     """So many connections may be in use at a time, and so many requests may wait for one.
 
     Of a crowd all are served, however large it is, as long as connections come back. When they do
@@ -35,7 +38,7 @@ class Places:
         self._timeout = timeout
         self._given_back = 0
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Return when a connection may be used.
 
         :raises sqlalchemy.exc.TimeoutError: when none is given back in time.
@@ -43,7 +46,7 @@ class Places:
         if not (self._free.acquire(blocking=False) or self._wait()):
             raise PoolTimeoutError("no connection is free")
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Let somebody else have it."""
         self._given_back += 1
         self._free.release()
@@ -80,7 +83,7 @@ class Connections:
         """
         self._connect = connect
         self._idle: list[Any] = []
-        self._places = Places(size, timeout)
+        self._limiter = ConnectionLimiter(size, timeout)
 
     def take(self) -> Any:
         """Return a connection, the one that was used last if it is not lost.
@@ -88,7 +91,7 @@ class Connections:
         :raises sqlalchemy.exc.TimeoutError: when none is given back in time.
         :raises psycopg2.Error: when the database is away.
         """
-        self._places.take()
+        self._limiter.acquire()
         metrics.statements.inc()
         try:
             return self._one()
@@ -120,11 +123,14 @@ class Connections:
 
     def _leave(self) -> None:
         metrics.statements.dec()
-        self._places.give_back()
+        self._limiter.release()
 
 
 class Pool(QueuePool):
-    """SQLAlchemy's pool, where waiting is bounded; `pool_size` of its connections are kept."""
+    """SQLAlchemy's pool, where waiting is bounded; `pool_size` of its connections are kept.
+
+    A user has half of them at the most, for what they change of one thing waits for each other.
+    """
 
     _sqla_logger_namespace = "sqlalchemy.pool.Pool"  # else what it does would be logged as ours
 
@@ -133,22 +139,39 @@ class Pool(QueuePool):
     ) -> None:
         """Take what SQLAlchemy's pool takes."""
         super().__init__(creator, pool_size, max_overflow, timeout, **options)
-        self._places = Places(pool_size + max_overflow, timeout)
+        self._turns: dict[ConnectionPoolEntry, Turn] = {}
+        size = pool_size + max_overflow
+        self._limiter = ConnectionLimiter(size, timeout)
+        self._shares = Bulkhead(
+            "transactions", inf, concurrency_per_key=size // 2, queue=WAITING, timeout=timeout
+        )
 
     def _do_get(self) -> ConnectionPoolEntry:
-        # Who has a place finds a connection that idles, or may make one: SQLAlchemy never waits.
-        self._places.take()
+        turn = self._shares.acquire(*user_key())
+        try:
+            record = self._get()
+        except BaseException:
+            self._shares.release(turn)
+            raise
+        self._turns[record] = turn
+        return record
+
+    def _get(self) -> ConnectionPoolEntry:
+        # Who may have a connection finds one that idles, or may make one: SQLAlchemy never waits.
+        self._limiter.acquire()
         try:
             return super()._do_get()
         except BaseException:
-            self._places.give_back()
+            self._limiter.release()
             raise
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        turn = self._turns.pop(record)
         try:
             super()._do_return_conn(record)
         finally:
-            self._places.give_back()
+            self._limiter.release()
+            self._shares.release(turn)
 
 
 def is_lost(connection: Any) -> bool:

@@ -5,6 +5,7 @@ What a call does most is one statement, which needs no session of the ORM and no
 
 from collections.abc import Callable, Iterable
 from hashlib import sha256
+from math import inf
 from typing import Any, cast
 
 import psycopg2
@@ -21,8 +22,10 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from playlist_api.bulkheads import Bulkhead
+from playlist_api.clients import user_key
 from playlist_api.deadline import STATEMENT_TIMEOUT, committing
-from playlist_api.pools import Connections
+from playlist_api.pools import WAITING, Connections
 
 GENERIC = "SET plan_cache_mode = force_generic_plan;"
 """Else a page is planned each time: its limit is a parameter, so that PostgreSQL expects a tenth of
@@ -33,6 +36,14 @@ SIMPLE = "SET {}jit = off; SET {}max_parallel_workers_per_gather = 0;"
 """Compiling a plan, or starting processes for it, takes longer than what these plans have to do;
 but of a long list PostgreSQL expects otherwise, for it cannot know how short a page is."""
 
+
+changes = Bulkhead(
+    "changes",
+    inf,
+    concurrency_per_key=4,  # half of the connections, for changes of one list wait for each other
+    queue=WAITING,
+    timeout=1,  # as long as for a connection
+)
 
 WALKING = (
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL work_mem = '32MB';"
@@ -165,6 +176,14 @@ class Change(Query):
     """
 
     begin, undo = "BEGIN; ", "ROLLBACK; "
+
+    def on(self, connections: Connections, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Do the same on connections to another server.
+
+        :raises TooManyRequests: when too many changes of the caller's are under way.
+        """
+        with changes.slot(*user_key()):
+            return super().on(connections, parameters)
 
     def _answer(self, cursor: Any, arguments: list[Any]) -> list[tuple[Any, ...]]:
         try:

@@ -224,8 +224,8 @@ def _reason(error: Exception) -> str:
     told = str(error).partition("\n\nDebug source")[0]
     if "/latest/api/token" in told or "/latest/meta-data" in told:
         return "No credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give a role."
-    code = re.search("<Code>(.*?)</Code>", told)
-    message = re.search("<Message>(.*?)</Message>", told)
+    code = re.search("<Code>([^<]*)</Code>", told)
+    message = re.search("<Message>([^<]*)</Message>", told)
     if code and message:
         return f"{message[1].removesuffix('.')} ({code[1]})."
     return told.splitlines()[0].rpartition(" - ")[2].removesuffix(".") + "."

@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from playlist_api.app import create_app
 from playlist_api.logs import Formatter
 from playlist_api.middleware import request_log
 from tests.backups import Place, bucket_of, folder_of
+from tests.mail_server import Inbox
 from tests.s3 import S3, s3
 from tests.service import (
     MEDIA,
@@ -193,3 +194,19 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     if request.param == "folder":
         return folder_of(tmp_path)
     return bucket_of(request.getfixturevalue("s3_server"), tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def mailing(database_url: str) -> Callable[..., InProcess]:
+    """Makes a service that mails by the server on a port."""
+
+    def make(port: int, **settings: str) -> InProcess:
+        smtp = {"SMTP_HOST": "localhost", "SMTP_PORT": str(port), "SMTP_TLS": "none"}
+        return InProcess(create_app(environment(database_url, **{**smtp, **settings})))
+
+    return make

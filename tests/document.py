@@ -22,8 +22,8 @@ SETTINGS = {
 ADDED = "/view"
 """Where tests add views of their own."""
 
-BEFORE_ROUTING = {414, 417, 431, 501}
-"""What gunicorn answers itself, which the document says once for all calls."""
+BY_THE_SERVER = {408, 414, 417, 431, 501}
+"""What the server answers itself, which the document says once for all calls."""
 
 UNTOLD = {
     *("Connection", "Content-Length", "Content-Type", "Date", "Server", "Transfer-Encoding"),
@@ -43,7 +43,7 @@ def check(method: str, path: str, status: int, headers: Headers, body: bytes) ->
     operation = _operation(method, path.partition("?")[0])
     if method == "OPTIONS" or path == ADDED or (operation is None and status < 400):
         return  # preflights, what tests add to the routes, and the page
-    if operation is None or status in BEFORE_ROUTING:
+    if operation is None or status in BY_THE_SERVER:
         response = resolved({"$ref": f"#/components/responses/{code_of(status)}"})
     else:
         assert str(status) in operation["responses"], f"{method} {path}: {status} is undocumented"
@@ -86,6 +86,11 @@ def _check_headers(documented: Mapping[str, Any], headers: Headers) -> None:
     known = {name.title() for name in (*documented, *UNTOLD)}
     unknown = {name for name in given - known if not name.startswith("Access-Control-")}
     assert not unknown, f"{unknown} is undocumented"
+    for name, header in documented.items():
+        schema = resolved(header)["schema"]
+        for value in headers.getlist(name):
+            instance = int(value) if schema["type"] == "integer" else value
+            _validator(json.dumps(schema)).validate(instance)
 
 
 def _check_body(content: Mapping[str, Any], headers: Headers, body: bytes) -> None:

@@ -22,8 +22,10 @@ FLOORS = [
     {"media"},
     {"database", "mail", "replica", "storage"},
     {"statements"},
-    {"events", "pools", "turns"},
-    {"breaker", "config", "deadline", "errors", "logs", "metrics", "operations"},
+    {"pools"},
+    {"bulkheads"},
+    {"events"},
+    {"breaker", "clients", "config", "deadline", "errors", "logs", "metrics", "operations"},
 ]
 PACKAGE = ROOT / "playlist_api"
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -34,6 +34,8 @@ class Route:
 
 SIGN_UP = Route("POST", "/auth/signup", GOOD_SIGN_UP)
 LOG_IN = Route("POST", "/auth/login", GOOD_LOG_IN)
+FORGOT = Route("POST", "/auth/password/forgot", {"email": "ada@example.com"})
+CHANGE = Route("PATCH", "/me", {"email": "ada@example.com", "currentPassword": PASSWORD})
 # Nobody has this movie: what is wrong with the body is told before that.
 MOVIE_ROUTES = [
     Route("POST", "/movies", GOOD_MOVIE),
@@ -73,10 +75,10 @@ NO_JSON_OBJECT: dict[str, bytes] = {
     "UTF-16": '{"title": "Heat"}'.encode("utf-16"),
     "UTF-16 without a byte order mark": '{"title": "Heat"}'.encode("utf-16-le"),
     "UTF-32": '{"title": "Heat"}'.encode("utf-32"),
-    "arrays nested 100,000 deep": b"[" * 100_000 + b"]" * 100_000,
-    "objects nested 100,000 deep": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
-    "a field nested 100,000 deep": b'{"title":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-    "never closed": b"[" * 100_000,
+    "arrays nested 10,000 deep": b"[" * 10_000 + b"]" * 10_000,
+    "objects nested 10,000 deep": b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+    "a field nested 10,000 deep": b'{"title":' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+    "never closed": b"[" * 60_000,
     "XML": b"<movie><title>Heat</title></movie>",
     "a form": b"title=Heat&year=1995",
     "zipped": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
@@ -121,9 +123,28 @@ NO_EMAILS = [
         "ada@example.com,bob@example.com",
         "<ada@example.com>",
     ),
-    *("Ada <ada@example.com>", "ada@example.com.", "a" * 250 + "@example.com", "a" * 100_000),
+    *("Ada <ada@example.com>", "ada@example.com.", "a" * 250 + "@example.com", "a" * 60_000),
     *("mailto:ada@example.com", "ada@exam_ple.com", "ada\u00a0b@example.com"),
+    *("=?utf-8?q?victim?=@example.com", "=?utf-8?q?=00?=@example.com", "a.=?x?b?YQ==?=@x.example"),
+    *("ada,bob@example.com", "ada@example.com, bob@example.com", "ada;bob@example.com"),
+    *('"ada"@example.com', '"ada@evil.example"@example.com', "ada(victim)@example.com"),
+    *("(x)ada@example.com", "ada@example.com(x)", "ada@(x)example.com", "ada:bob@example.com;"),
+    *("ada@[192.0.2.1]", "ada@[IPv6:2001:db8::1]", "ada@192.0.2.1", "ada@localhost"),
+    *("ada\\@example.com", "ada%", "<>", "@a,@b:ada@example.com", "ada@example.com>", "\u0301"),
+    *("ada\u200d@example.com", "ada\u202e@example.com", "ada@xn--a.example", "ada@ab--c.example"),
+    *("\uff1d\uff1futf-8?q?victim?=@example.com", "a\uff0cb@example.com"),
 ]
+"""Addresses that no account can have. Of those that are not too long, some accounts did once."""
+
+TOO_LONG_EMAILS = [
+    *("a" * 243 + "@example.com", "a" * 60_000, " " * 60_000, "@" * 60_000),
+    # Shorter once it is normalized, which takes quadratic time.
+    *("e\u0301" * 125 + "@x.example", "a" + "\u0301\u0323" * 4_000 + "@x.example"),
+    # Longer once it is normalized.
+    *("\ufdfa" * 100 + "@example.com", "\ufdfa" * 254),
+]
+NEW_EMAILS = [None, *NO_STRINGS, *UNCLEAN, *NO_EMAILS, *TOO_LONG_EMAILS]
+ANY_EMAILS = [None, *NO_STRINGS, *UNCLEAN, *TOO_LONG_EMAILS, "", " "]
 
 NO_YEARS = [
     *(
@@ -207,22 +228,24 @@ NO_URLS = [
         "http://exam\u2028ple.com",
         "java\0script:x",
     ),
-    *("https://example.com/" + "x" * 2029, "https://" + "x" * 100_000),
+    *("https://example.com/" + "x" * 2029, "https://" + "x" * 60_000),
 ]
 
 FIELDS: list[tuple[Route, str, list[Any]]] = [
     (
         SIGN_UP,
         "name",
-        [None, *NO_STRINGS, *UNCLEAN, "", " ", "\u3000\u00a0", "x" * 101, "x" * 500_000],
+        [None, *NO_STRINGS, *UNCLEAN, "", " ", "\u3000\u00a0", "x" * 101, "x" * 60_000],
     ),
-    (SIGN_UP, "email", [None, *NO_STRINGS, *UNCLEAN, *NO_EMAILS]),
+    (SIGN_UP, "email", NEW_EMAILS),
+    (CHANGE, "email", NEW_EMAILS),
     (
         SIGN_UP,
         "password",
-        [None, *NO_STRINGS, *UNCLEAN, "", "x" * 7, "é" * 7, "x" * 129, "x" * 4097, "x" * 500_000],
+        [None, *NO_STRINGS, *UNCLEAN, "", "x" * 7, "é" * 7, "x" * 129, "x" * 4097, "x" * 60_000],
     ),
-    (LOG_IN, "email", [None, *NO_STRINGS, *UNCLEAN, *NO_EMAILS]),
+    (LOG_IN, "email", ANY_EMAILS),
+    (FORGOT, "email", ANY_EMAILS),
     (LOG_IN, "password", [None, *NO_STRINGS, *UNCLEAN, ""]),
 ]
 for _route in MOVIE_ROUTES:
@@ -230,7 +253,7 @@ for _route in MOVIE_ROUTES:
         (
             _route,
             "title",
-            [None, *NO_STRINGS, *UNCLEAN, "", " ", "\u2003", "x" * 256, "🎬" * 256, "x" * 500_000],
+            [None, *NO_STRINGS, *UNCLEAN, "", " ", "\u2003", "x" * 256, "🎬" * 256, "x" * 60_000],
         ),
         (_route, "year", [*NO_STRINGS, *UNCLEAN, *NO_YEARS, 1999]),
         (_route, "imageUrl", [*NO_STRINGS, *UNCLEAN, *NO_URLS]),
@@ -469,10 +492,10 @@ def test_a_message_says_what_is_wrong_in_words_for_people(witness: Actor) -> Non
     error = witness.post("/movies", {"title": "  ", "year": 1995}).error
     assert error == {
         "code": "VALIDATION_ERROR",
-        "message": "Check the highlighted fields.",
+        "message": "Title must not be blank. Year must be a string.",
         "details": [
-            {"field": "title", "message": "Must not be blank."},
-            {"field": "year", "message": "Must be a string."},
+            {"field": "title", "code": "blank", "message": "Title must not be blank."},
+            {"field": "year", "code": "invalid", "message": "Year must be a string."},
         ],
     }
 
@@ -508,6 +531,14 @@ def test_a_body_over_the_limit_is_too_large(witness: Actor, route: Route, size: 
     assert (answer.status, answer.error["code"]) == (413, "PAYLOAD_TOO_LARGE")
 
 
+def test_a_long_body_of_nothing_but_small_values_is_refused(ada: Actor) -> None:
+    for filler in (b"[],", b"{},", b'"",'):
+        body = b'{"title": "Heat", "x": [' + filler * 33_000 + b"0]}"
+        answer = send(ada, MOVIE_ROUTES[0], body)
+        assert answer.fields == {"body"}
+        assert answer.error["details"][0]["message"] == "The body must have fewer values."
+
+
 def test_a_body_of_just_the_limit_is_read(ada: Actor) -> None:
     body = b'{"title": "Heat"}'
     assert send(ada, MOVIE_ROUTES[0], body.ljust(LONGEST_MOVIE)).status == 201
@@ -522,7 +553,7 @@ class Broken(io.BytesIO):
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [(io.BytesIO(b" " * 1024 * 1024), 400), (io.BytesIO(b" " * 1024 * 1025), 413), (Broken(), 400)],
+    [(io.BytesIO(b" " * 64 * 1024), 400), (io.BytesIO(b" " * 64 * 1025), 413), (Broken(), 400)],
     ids=["just the limit", "over the limit", "broken off"],
 )
 def test_a_body_of_unknown_length_is_read_to_its_end_or_refused(

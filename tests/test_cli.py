@@ -61,9 +61,9 @@ def test_refused_rows_are_told_with_their_line_and_reason(
     result = import_movies(app, csv(tmp_path, rows.replace("\n", "\r\n")), ada.email)
     assert result.exit_code == 0, result.output
     assert re.findall("line .*", result.stderr) == [
-        "line 2: title: Must not contain control characters.",
-        "line 4: year: Must be a year of four digits. imageUrl: Must be an http or https URL.",
-        "line 5: title: Must be given.",
+        "line 2: Title must not contain control characters.",
+        "line 4: Year must be a year of four digits. Picture must be an http or https URL.",
+        "line 5: Title must be given.",
     ]
     assert result.stdout == told(ada, created=1, refused=3)
     (movie,) = ada.get("/movies").json["items"]
@@ -73,9 +73,9 @@ def test_refused_rows_are_told_with_their_line_and_reason(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("", "Is no list of movies"),
-        ("name,year\nHeat,1995\n", "Is no list of movies"),
-        ('title\n"Heat', "Is no CSV from line 2 on"),
+        ("", "The file is not a list of movies"),
+        ("name,year\nHeat,1995\n", "The file is not a list of movies"),
+        ('title\n"Heat', "The file is not CSV from line 2 on"),
     ],
 )
 def test_a_file_that_is_no_list_is_refused_whole(

@@ -14,6 +14,16 @@ URL = "postgresql://ada:secret@db.example.com:5433/playlist?sslmode=require"
 SAFE = {"APP_ENV": "production", "SECRET_KEY": SECRET_KEY, "DATABASE_URL": URL}
 
 
+NO_SENDERS = [
+    *("Playlist", "Playlist <>", "no-reply", "Playlist <no-reply@>", "@example.com"),
+    *(
+        "a@x.example, b@x.example",
+        "Playlist <a@x.example>, b@x.example",
+        "a@x.example\nBcc: b@y.de",
+    ),
+]
+
+
 def test_production_is_what_one_gets_without_asking(tmp_path: Path) -> None:
     settings = load_settings({"SECRET_KEY": SECRET_KEY, "DATABASE_URL": URL}, tmp_path)
     assert settings.production
@@ -50,6 +60,7 @@ def test_any_spelling_of_a_postgresql_url_means_psycopg2(tmp_path: Path, scheme:
         ("SMTP_TLS", "ssl"),
         ("FRONTEND_URL", "app.example.com"),
         ("FRONTEND_URL", "https://bücher.example"),
+        *(("MAIL_FROM", sender) for sender in NO_SENDERS),
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
         ("SENTRY_DSN", "https://sentry.example.com"),
@@ -84,6 +95,20 @@ def test_an_unsafe_setting_stops_the_start_by_its_name(
     told = "MEDIA_URL" if value == "/srv/media" else name
     with pytest.raises(SettingsError, match=f"^Playlist API cannot start:\n  {told} [^\n]+\\.$"):
         load_settings({**SAFE, name: value}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        *("no-reply@example.com", "Playlist <no-reply@localhost>", "<no-reply@example.com>"),
+        *(
+            '"Playlist, Inc." <films@xn--bcher-kva.example>',
+            "Kinofilme für alle <no-reply@x.example>",
+        ),
+    ],
+)
+def test_mail_can_come_from_any_address(tmp_path: Path, sender: str) -> None:
+    assert load_settings({**SAFE, "MAIL_FROM": sender}, tmp_path).mail_from == sender
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
 from playlist_api.database import POOL_SIZE
-from playlist_api.security.passwords import HASHING, WAITING
+from playlist_api.security.passwords import CONCURRENCY, QUEUE
 from tests.service import ROOT, Gunicorn, call, sign_up
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -112,7 +112,7 @@ def test_alerts_are_about_this_service_alone(expression: str) -> None:
 def test_limits_that_are_drawn_are_those_of_a_worker() -> None:
     threads = re.search(r"^threads = (\d+)", (ROOT / "gunicorn.conf.py").read_text(), re.M)
     assert threads
-    places = HASHING + WAITING
+    places = CONCURRENCY + QUEUE
     drawn = {int(n) for shown in SHOWN for n in re.findall(r"(\d+) \* \$workers", shown)}
     assert drawn == {int(threads[1]), POOL_SIZE, 2 * POOL_SIZE, places}
     assert any(expression.endswith(f">= {places}") for expression in WATCHED)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 
+from dev.cluster import CLUSTER
 from playlist_api.config.settings import load_settings
 from tests.deployment import (
     KUBERNETES,
@@ -96,6 +97,16 @@ def test_compose_starts_the_service_with_safe_settings(tmp_path: Path) -> None:
         said = {key: value for key, value in environment.items() if value is not None}
         assert load_settings(said, tmp_path).production
         assert said["PGSSLMODE"] == "verify-full"
+
+
+def test_compose_makes_the_cluster_that_development_has() -> None:
+    options = compose()["postgres"]["environment"]["POSTGRES_INITDB_ARGS"].split()
+    assert set(options) == set(CLUSTER)
+
+
+def test_no_signal_is_sent_after_which_docker_restarts_nothing() -> None:
+    told = [ROOT / "docker-compose.yml", ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    assert not [path for path in told if "compose kill -" in path.read_text()]
 
 
 def test_only_nginx_is_reached_from_elsewhere() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from playlist_api.app import create_app
 from playlist_api.database import db, is_unavailable
+from playlist_api.errors import PROBLEM_CODES
 from playlist_api.logs import Formatter
 from playlist_api.statements import Query
 from tests.conftest import Databases
-from tests.service import InProcess, call, environment, log_in, sign_up
+from tests.service import Actor, InProcess, call, environment, log_in, sign_up
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +287,13 @@ def test_a_body_shorter_than_it_says_is_refused_though_the_server_lets_it_pass(a
     answer = app.test_client().post("/auth/login", json={}, environ_overrides=terminated)
     problems = json.loads(answer.data)["error"]["details"]
     assert answer.status_code == 400
-    assert problems == [{"field": "body", "message": "Must arrive whole and well-formed."}]
+    assert problems == [
+        {
+            "field": "body",
+            "code": "malformed",
+            "message": "The body must arrive whole and well-formed.",
+        }
+    ]
 
 
 def test_a_connection_lost_during_a_single_statement_is_not_used_again(own_app: Flask) -> None:
@@ -295,3 +303,19 @@ def test_a_connection_lost_during_a_single_statement_is_not_used_again(own_app: 
             dying()
         assert is_unavailable(raised.value)
         assert Query("one", text("SELECT 1"))() == [(1,)]
+
+
+def test_the_documented_codes_of_problems_are_all_there_are() -> None:
+    page = Path("docs/api.md").read_text()
+    first_cells = "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))
+    documented = re.findall(r"`(\w+)`", first_cells)
+    assert sorted(set(documented) & set(PROBLEM_CODES)) == sorted(PROBLEM_CODES)
+
+
+def test_an_email_that_is_taken_is_told_by_its_field(ada: Actor) -> None:
+    account = {"name": "Ada", "email": ada.user["email"], "password": "correct horse battery"}
+    answer = ada.post("/auth/signup", account, token=None)
+    assert (answer.status, answer.error["code"]) == (409, "CONFLICT")
+    assert answer.error["details"] == [
+        {"field": "email", "code": "taken", "message": "E-mail already has an account."}
+    ]

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask import Flask
 
-from tests.service import PASSWORD, Actor, InProcess, Lines, Service, call, line_of, sign_up
+from tests.service import PASSWORD, Actor, InProcess, Lines, Service, call, line_of, log_in, sign_up
 from tests.test_isolation import MATRIX
 from tests.waiting import eventually
 
@@ -27,6 +28,11 @@ def replay(actor: Actor, **headers: str) -> None:
 
 def own_session(actor: Actor) -> str:
     return str(actor.get("/auth/sessions").json["items"][0]["id"])
+
+
+def session_of(actor: Actor) -> str:
+    sessions = actor.get("/auth/sessions").json["items"]
+    return next(str(session["id"]) for session in sessions if session["current"])
 
 
 EVENTS: dict[str, Callable[..., object]] = {
@@ -71,6 +77,22 @@ def test_an_event_is_a_part_of_its_requests_line(ada: Actor, lines: Lines, event
     assert line["userId"] == ada.user["id"]
     assert line["msg"] == "request completed"
     assert line["remoteAddress"] == "127.0.0.1"
+
+
+def test_each_of_a_requests_events_is_a_line(ada: Actor, lines: Lines) -> None:
+    elsewhere = log_in(ada)
+    ended = {session_of(device) for device in (ada, elsewhere)}
+    ada.post("/auth/logout", cookie=elsewhere.cookie, X_Request_ID="both")
+
+    def told() -> list[Any]:
+        return [line for line in lines() if line.get("reqId") == "both"]
+
+    eventually(lambda: len(told()) > 1, "both are logged")
+    assert sorted(line["msg"] for line in told()) == ["logged_out", "request completed"]
+    assert {line["sessionId"] for line in told() if line["event"] == "logged_out"} == ended
+    assert {(line["userId"], line["remoteAddress"]) for line in told()} == {
+        (ada.user["id"], "127.0.0.1")
+    }
 
 
 def test_signing_up_is_an_event(service: Service, lines: Lines) -> None:

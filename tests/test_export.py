@@ -13,11 +13,13 @@ from sqlalchemy import text
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from playlist_api.database import db
+from playlist_api.metrics import registry
 from playlist_api.schemas.fields import CONTROL_OR_SURROGATE, SPACES
 from playlist_api.services.spreadsheets import guarded, unguarded
 from tests.service import Actor, InProcess, sign_up
 
 URL = "https://example.com/heat.jpg"
+IN_USE = "database_connections_in_use"
 
 
 @pytest.fixture
@@ -62,6 +64,17 @@ def test_a_list_is_exported_as_csv_for_spreadsheets(ada: Actor) -> None:
         f'"Heat, ""the"" one",1995,{URL},{heat["createdAt"]}\r\n'
         f'"\'=HYPERLINK(""x"")",,,{formula["createdAt"]}\r\n'
     )
+
+
+def test_a_spreadsheet_that_separates_by_semicolons_finds_no_formula_either(ada: Actor) -> None:
+    title = 'a;=1+1;"b"'
+    ada.add_movie(title, imageUrl="https://example.com/;=1+1;a=b")
+    for format_ in ("csv", "letterboxd"):
+        text = ada.get(f"/movies/export?format={format_}").body.decode()
+        assert list(csv.reader(io.StringIO(text)))[1][0] == title
+        for separator in ",;":
+            rows = csv.reader(io.StringIO(text), delimiter=separator)
+            assert not [cell for row in rows for cell in row if cell.startswith("=")]
 
 
 def test_a_list_is_exported_as_letterboxd_imports_it(ada: Actor) -> None:
@@ -185,7 +198,7 @@ def test_no_connection_waits_for_whoever_reads_slowly(app: Flask, local: Actor) 
     read = [next(iter(content))]
     assert status.startswith("200")
     assert pool.checkedout() == 0
-    assert app.extensions["connections"]._places._free._value == 8
+    assert registry.get_sample_value(IN_USE, {"pool": "statements"}) == 0
     local.post("/movies", {"title": "added meanwhile"})
     read += content
     (header, *movies) = csv.reader(io.StringIO(b"".join(read).decode(), newline=""))

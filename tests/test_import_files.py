@@ -202,6 +202,33 @@ FILES: dict[str, tuple[str, str, list[Movie], list[Told]]] = {
         ],
     ),
     "our own": (OURS, "csv", [HEAT, ALIEN], []),
+    "with series among the movies": (
+        "title,type\nHeat,movie\nPilot,Episode\nTwin Peaks,TV-Show\nDuel,tv movie\nRonin,\n",
+        "csv",
+        [("Heat", None), ("Duel", None), ("Ronin", None)],
+        [
+            (3, "skipped", "Is no movie, but: Episode."),
+            (4, "skipped", "Is no movie, but: TV-Show."),
+        ],
+    ),
+    "with a type of any length": (
+        f"title,type\nPilot,{'-' * 999}tv\n",
+        "csv",
+        [],
+        [(2, "skipped", f"Is no movie, but: {'-' * 255}.")],
+    ),
+    "JSON with series among the movies": (
+        '[{"title": "Heat", "type": "movie"}, {"title": "Pilot", "type": "episode"}]',
+        "json",
+        [("Heat", None)],
+        [(2, "skipped", "Is no movie, but: episode.")],
+    ),
+    "JSON with a year of 5,000 digits": (
+        f'[{{"title": "Heat", "year": {"9" * 5000}}}, {{"title": "Alien", "year": 1979}}]',
+        "json",
+        [ALIEN],
+        [(1, "refused", "Year must be a year of four digits.")],
+    ),
     "our own with semicolons": (OURS.replace(",", ";"), "csv", [HEAT, ALIEN], []),
     "our own with tabs": (OURS.replace(",", "\t"), "csv", [HEAT, ALIEN], []),
     "our own in capitals": ("TITLE,Year\nHeat,1995\n", "csv", [HEAT], []),
@@ -226,8 +253,8 @@ FILES: dict[str, tuple[str, str, list[Movie], list[Told]]] = {
         "csv",
         [("Heat", None), ALIEN],
         [
-            (4, "refused", "year: Must be a year of four digits."),
-            (5, "refused", "year: Must be a year of four digits."),
+            (4, "refused", "Year must be a year of four digits."),
+            (5, "refused", "Year must be a year of four digits."),
         ],
     ),
     "with what no client could have sent": (
@@ -235,10 +262,10 @@ FILES: dict[str, tuple[str, str, list[Movie], list[Told]]] = {
         "csv",
         [("Alien", None)],
         [
-            (2, "refused", "title: Must be given. imageUrl: Must be an http or https URL."),
-            (3, "refused", "title: Must not contain control characters."),
-            (4, "refused", "title: Must have at most 255 characters."),
-            (5, "refused", "imageUrl: Must be an http or https URL."),
+            (2, "refused", "Title must be given. Picture must be an http or https URL."),
+            (3, "refused", "Title must not contain control characters."),
+            (4, "refused", "Title must have at most 255 characters."),
+            (5, "refused", "Picture must be an http or https URL."),
         ],
     ),
     "an export": (json.dumps({"movies": [{"title": "Heat", "year": "1995"}]}), "json", [HEAT], []),
@@ -263,10 +290,10 @@ FILES: dict[str, tuple[str, str, list[Movie], list[Told]]] = {
         [
             (1, "refused", "Must be a JSON object."),
             (2, "refused", "Must be a JSON object."),
-            (3, "refused", "title: Must be given."),
-            (4, "refused", "title: Must be a string."),
-            (5, "refused", "title: Must not contain control characters."),
-            (6, "refused", "year: Must be a string."),
+            (3, "refused", "Title must be given."),
+            (4, "refused", "Title must be a string."),
+            (5, "refused", "Title must not contain control characters."),
+            (6, "refused", "Year must be a string."),
         ],
     ),
 }
@@ -309,32 +336,44 @@ def test_what_is_not_unicode_is_recognised_by_its_letters(
 
 
 NO_FILES: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "Must not be empty."),
-    "blank": (b" \n \n", "Is no list of movies"),
-    "without a header": (b"Heat,1995\nAlien,1979\n", "Is no list of movies"),
-    "without a title": (b"name,year\nHeat,1995\n", "Is no list of movies"),
-    "a page of HTML": (b"<!DOCTYPE html><title>Heat</title>", "Is no list of movies"),
-    "NULs": (b"\0" * 1000, "Is no"),
-    "a picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(128, 256)) * 9, "Is no"),
-    "an archive": (b"PK\x03\x04\x14\x00", "Is an archive"),
-    "half of UTF-16": ("title\nHeat\n".encode("utf-16")[:-1], "Is no text"),
-    "a quote that is not closed": (b'title\n"Heat\nAlien\n', "Is no CSV from line 2 on"),
-    "a quote in the middle": (b'title\nAlien\n"Heat"x\n', "Is no CSV from line 3 on"),
-    "one long line": (b"title\n" + b"x" * 1_000_000, "Is no CSV from line 2 on"),
-    "one long line and no header": (b"x" * 1_000_000, "Is no list of movies"),
-    "too many rows": (b"title\n" + b"a\n" * 12, "Has more than 10 rows: divide it."),
-    "too many blank rows": (b"title\n" + b"\n" * 12, "Has more than 10 rows: divide it."),
-    "too many entries": (b"[" + b"{}," * 11 + b"{}]", "Has more than 10 rows: divide it."),
-    "too many brackets": (b"[" + b"[]," * 99 + b"[]]", "Has too many values: divide it."),
-    "JSON cut off": (b'[{"title": "Heat"}', "Is no valid JSON"),
-    "JSON with a comma at its end": (b'[{"title": "Heat"},]', "Is no valid JSON"),
-    "JSON twice": (b'[{"title": "Heat"}] []', "Is no valid JSON"),
-    "NaN": (b'[{"title": "Heat", "rating": NaN}]', "Is no valid JSON"),
-    "names that are no strings": (b"{7: []}", "Is no valid JSON"),
-    "objects without colons": (b'{"movies" []}', "Is no valid JSON"),
-    "an object without a list": (b'{"movies": {"title": "Heat"}}', "Is no list of movies"),
-    "an empty object": (b"{}", "Is no list of movies"),
-    "a number of 5,000 digits": (b'[{"year": ' + b"9" * 5000 + b"}]", "Is no valid JSON"),
+    "empty": (b"", "The file must not be empty."),
+    "blank": (b" \n \n", "The file is not a list of movies"),
+    "without a header": (b"Heat,1995\nAlien,1979\n", "The file is not a list of movies"),
+    "without a title": (b"name,year\nHeat,1995\n", "The file is not a list of movies"),
+    "a page of HTML": (b"<!DOCTYPE html><title>Heat</title>", "The file is not a list of movies"),
+    "NULs": (b"\0" * 1000, "The file is no"),
+    "a picture": (
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(128, 256)) * 9,
+        "The file is no",
+    ),
+    "an archive": (b"PK\x03\x04\x14\x00", "The file is an archive"),
+    "half of UTF-16": ("title\nHeat\n".encode("utf-16")[:-1], "The file is not text"),
+    "a quote that is not closed": (b'title\n"Heat\nAlien\n', "The file is not CSV from line 2 on"),
+    "a quote in the middle": (b'title\nAlien\n"Heat"x\n', "The file is not CSV from line 3 on"),
+    "one long line": (
+        b"title\nHeat\n" + b"x" * 1_000_000,
+        "The file has more than 100,000 characters in the row of line 3.",
+    ),
+    "one row of many short lines": (
+        b"title\n" + b'"\n",' * 100_000,
+        "The file has more than 100,000 characters in the row of line 2.",
+    ),
+    "one long line and no header": (b"x" * 1_000_000, "The file is not a list of movies"),
+    "too many rows": (b"title\n" + b"a\n" * 12, "The file has more than 10 rows: divide it."),
+    "too many blank rows": (b"title\n" + b"\n" * 12, "The file has more than 10 rows: divide it."),
+    "too many entries": (b"[" + b"{}," * 11 + b"{}]", "The file has more than 10 rows: divide it."),
+    "too many brackets": (b"[" + b"[]," * 99 + b"[]]", "The file has too many values: divide it."),
+    "JSON cut off": (b'[{"title": "Heat"}', "The file is not valid JSON"),
+    "JSON with a comma at its end": (b'[{"title": "Heat"},]', "The file is not valid JSON"),
+    "JSON twice": (b'[{"title": "Heat"}] []', "The file is not valid JSON"),
+    "NaN": (b'[{"title": "Heat", "rating": NaN}]', "The file is not valid JSON"),
+    "names that are no strings": (b"{7: []}", "The file is not valid JSON"),
+    "objects without colons": (b'{"movies" []}', "The file is not valid JSON"),
+    "an object without a list": (
+        b'{"movies": {"title": "Heat"}}',
+        "The file is not a list of movies",
+    ),
+    "an empty object": (b"{}", "The file is not a list of movies"),
 }
 
 
@@ -352,4 +391,6 @@ def test_a_file_that_is_no_list_is_refused_whole(
 
 def test_json_that_is_nested_too_deep_is_refused(ada: Actor) -> None:
     answer = look_at(ada, b"[" * 100_000)
-    assert answer.fields == {"file"}
+    assert answer.error["details"] == [
+        {"field": "file", "code": "malformed", "message": "The file is nested too deeply."}
+    ]

@@ -1,5 +1,6 @@
 """Movies: making, reading, changing and deleting one."""
 
+import socket
 from typing import Any
 from uuid import uuid4
 
@@ -84,6 +85,19 @@ def test_any_four_digits_are_a_year(ada: Actor, year: str) -> None:
 @pytest.mark.parametrize("url", URLS)
 def test_a_picture_has_an_http_or_https_url(ada: Actor, url: str) -> None:
     assert ada.add_movie(imageUrl=url)["imageUrl"] == url
+
+
+def test_a_pictures_address_is_never_fetched(ada: Actor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as host:
+        host.setblocking(False)
+        url = f"http://127.0.0.1:{host.getsockname()[1]}/heat.jpg"
+        path = f"/movies/{ada.add_movie(imageUrl=url)['id']}"
+        assert ada.patch(path, {"imageUrl": f"{url}?2"}).status == 200
+        file = f"title,imageUrl\nRonin,{url}\n".encode()
+        assert ada.post("/movies/import", file).json["totals"]["created"] == 1
+        assert url in ada.get("/movies/export").body.decode()
+        with pytest.raises(BlockingIOError):
+            host.accept()
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])

@@ -20,6 +20,9 @@ from tests.upstream import Upstream, upstream
 from tests.waiting import eventually
 
 SENT = 8
+on_linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="127.0.0.2 is an address of Linux only"
+)
 
 
 class Pair:
@@ -129,25 +132,42 @@ def names(*addresses: str) -> Iterator[Names]:
         server.socket.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is an address of Linux only")
+@contextmanager
+def in_docker(docker: Names, port: int) -> Iterator[Nginx]:
+    """nginx, with replicas at a port of those addresses that the name server knows."""
+
+    def prepare(folder: Path) -> None:
+        file = folder / "nginx" / "upstream.conf"
+        copyfile(file.with_name("upstream-docker.conf"), file)
+        replace(file, "127.0.0.11", f"127.0.0.1:{docker.port}")
+        replace(file, "api:3001", *[f"api:{port}"] * 2)
+
+    with nginx(0, prepare=prepare) as front:
+        eventually(lambda: asked(front), "they are found")
+        yield front
+
+
+@on_linux
 def test_replicas_that_docker_knows_are_found_and_forgotten() -> None:
     with (
         upstream() as one,
         upstream(host="127.0.0.2", port=one.server_port) as other,
         names("127.0.0.1", "127.0.0.2") as docker,
+        in_docker(docker, one.server_port) as front,
     ):
+        eventually(lambda: asked(front) and one.heard and other.heard, "both are asked")
+        docker.addresses = ("127.0.0.2",)
+        eventually(lambda: is_forgotten(one, front), "one is forgotten")
 
-        def in_docker(folder: Path) -> None:
-            file = folder / "nginx" / "upstream.conf"
-            copyfile(file.with_name("upstream-docker.conf"), file)
-            replace(file, "127.0.0.11", f"127.0.0.1:{docker.port}")
-            replace(file, "api:3001", *[f"api:{one.server_port}"] * 2)
 
-        with nginx(0, prepare=in_docker) as front:
-            eventually(lambda: asked(front), "they are found")
-            eventually(lambda: asked(front) and one.heard and other.heard, "both are asked")
-            docker.addresses = ("127.0.0.2",)
-            eventually(lambda: is_forgotten(one, front), "one is forgotten")
+@on_linux
+def test_a_dead_replica_costs_no_request_while_docker_still_knows_it() -> None:
+    with (
+        upstream() as alive,
+        names("127.0.0.1", "127.0.0.2") as docker,
+        in_docker(docker, alive.server_port) as front,
+    ):
+        assert all(asked(front) for _ in range(32))
 
 
 def asked(front: Nginx) -> bool:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import (
 from playlist_api import pools
 from playlist_api.app import create_app
 from playlist_api.database import POOL_SIZE, db
-from playlist_api.pools import Places, Pool
+from playlist_api.pools import ConnectionLimiter, Pool
 from playlist_api.statements import Change
 from tests.conftest import Databases
 from tests.service import environment
@@ -33,43 +33,43 @@ def threads() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
-def pass_through(places: Places) -> None:
-    places.take()
-    places.give_back()
+def pass_through(limiter: ConnectionLimiter) -> None:
+    limiter.acquire()
+    limiter.release()
 
 
 @pytest.fixture
-def taken(monkeypatch: pytest.MonkeyPatch, threads: ThreadPoolExecutor) -> Places:
+def taken(monkeypatch: pytest.MonkeyPatch, threads: ThreadPoolExecutor) -> ConnectionLimiter:
     """One place, which is taken, and one request that waits for it: no more may for long."""
     monkeypatch.setattr(pools, "WAITING", 1)
-    places = Places(1, timeout=20)
-    places.take()
-    threads.submit(pass_through, places)
-    eventually(lambda: not places._waiting._value, "somebody waits")
-    return places
+    limiter = ConnectionLimiter(1, timeout=20)
+    limiter.acquire()
+    threads.submit(pass_through, limiter)
+    eventually(lambda: not limiter._waiting._value, "somebody waits")
+    return limiter
 
 
-def test_a_crowd_is_refused_when_no_connection_comes_back(taken: Places) -> None:
+def test_a_crowd_is_refused_when_no_connection_comes_back(taken: ConnectionLimiter) -> None:
     with pytest.raises(TimeoutError):
-        taken.take()
-    taken.give_back()
+        taken.acquire()
+    taken.release()
 
 
 def test_a_crowd_is_served_while_connections_come_back(
-    taken: Places, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    taken: ConnectionLimiter, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "STANDSTILL", 5)
     crowd = [threads.submit(pass_through, taken) for _ in range(3)]
-    taken.give_back()
+    taken.release()
     assert [each.result() for each in crowd] == [None] * 3
 
 
 def test_nobody_waits_longer_than_they_should(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "WAITING", 0)
-    places = Places(1, timeout=0)
-    places.take()
+    limiter = ConnectionLimiter(1, timeout=0)
+    limiter.acquire()
     with pytest.raises(TimeoutError):
-        places.take()
+        limiter.acquire()
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_transactions_have_so_many_connections_and_keep_fewer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     held = [db.engine.connect() for _ in range(2 * POOL_SIZE)]
-    monkeypatch.setattr(pool()._places, "_timeout", 0.01)
+    monkeypatch.setattr(pool()._limiter, "_timeout", 0.01)
     with pytest.raises(TimeoutError):
         db.engine.connect()
     for connection in held:

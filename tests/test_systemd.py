@@ -57,6 +57,15 @@ def test_a_service_is_confined(units: Path, name: str) -> None:
     assert rated.returncode == 0, rated.stdout
 
 
+@pytest.mark.parametrize("name", [path.stem for path in sorted(SYSTEMD.glob("*.service"))])
+def test_only_those_that_own_the_tables_get_the_owners_url(name: str) -> None:
+    # In systemd's order, in which the last file wins.
+    read = [SYSTEMD / f"{name}.service", *SYSTEMD.glob("playlist-.service.d/*.conf")]
+    files = re.findall(r"(?m)^EnvironmentFile=(.+)", "".join(path.read_text() for path in read))
+    owner = ["/etc/playlist-api/owner"] * name.endswith(("migrate", "backup"))
+    assert files == ["/etc/playlist-api/environment", *owner]
+
+
 def test_every_timer_has_its_service() -> None:
     timers = {path.stem for path in SYSTEMD.glob("*.timer")}
     assert timers == {"playlist-api-prune", "playlist-api-backup"}

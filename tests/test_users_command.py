@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from playlist_api.app import create_app
 from playlist_api.database import db
+from tests.conftest import Databases
 from tests.service import Actor, InProcess, environment, log_in, sign_up
 
 
@@ -23,6 +24,12 @@ def test_list_names_everybody_once(app: Flask, ada: Actor) -> None:
     lines = flask(app, "users", "list").stdout.splitlines()
     (line,) = (line for line in lines if line.startswith(ada.email))
     assert line.split("\t")[:3] == [ada.email, "user", "Ada"]
+
+
+def test_nobody_has_an_account_to_begin_with(databases: Databases) -> None:
+    app = create_app(environment(databases.make_with_tables()))
+    listed = flask(app, "users", "list")
+    assert (listed.exit_code, listed.stdout) == (0, "")
 
 
 def test_show_tells_what_somebody_has(app: Flask, ada: Actor) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-BUSY = (502, 503, 504)
-"""What may be answered while something is away."""
+BUSY = (429, 502, 503, 504)
+"""What may be answered while something is away, or a crowd is one client."""
 
 
 class Verdict(Enum):

@@ -6,7 +6,7 @@ import { PasswordField } from "@/components/field";
 import { Form, FormProblem, SubmitButton } from "@/components/form";
 import { api, ask } from "@/lib/api";
 import { useSubmission, wrongWith } from "@/lib/form";
-import { forgetUser, signedOut } from "@/lib/session";
+import { signedOut } from "@/lib/session";
 import { useText } from "@/lib/text";
 
 export function DeleteAccount() {
@@ -26,7 +26,6 @@ function Question({ onClose }: { onClose: () => void }) {
   const password = useText();
   const submission = useSubmission(async () => {
     await ask(api().DELETE("/me", { body: { currentPassword: password.value } }));
-    forgetUser();
     signedOut("deleted");
   });
   const { problem, pending } = submission;

@@ -2,10 +2,10 @@
 
 import Link from "next/link";
 import { useRouter, useSearchParams } from "next/navigation";
-import { Suspense, useRef, useState } from "react";
+import { Suspense, useState } from "react";
 import { DeleteDialog } from "@/components/delete-dialog";
 import { Icon } from "@/components/icons";
-import { MovieForm, type MovieBody } from "@/components/movie-form";
+import { EditConflict, MovieForm, type MovieBody } from "@/components/movie-form";
 import { Trouble } from "@/components/trouble";
 import { answer, api, ask, type Movie, Problem } from "@/lib/api";
 import { dropDraft } from "@/lib/draft";
@@ -64,22 +64,22 @@ function Gone() {
 }
 
 function Editor({ read: first }: { read: Read }) {
-  const { movie } = first;
+  const [newer, setNewer] = useState<Read>(); // what a save came upon, and the person has seen
+  const { movie, etag } = newer ?? first;
   const router = useRouter();
-  const etag = useRef(first.etag);
   const [doomed, setDoomed] = useState(false);
   const draft = `edit ${movie.id}`;
 
-  async function save(body: MovieBody): Promise<Movie> {
-    const params = { path: { id: movie.id }, header: { "If-Match": etag.current } };
+  async function save(body: MovieBody, begunOn = etag): Promise<Movie> {
+    const params = { path: { id: movie.id }, header: { "If-Match": newer?.etag ?? begunOn } };
     try {
       return await ask(api().PATCH("/movies/{id}", { params, body }));
     } catch (problem) {
       if (!(problem instanceof Problem) || problem.status !== 412) throw problem;
-      const newer = await read(movie.id);
-      if (isSame(newer.movie, body)) return newer.movie; // the answer of an earlier try was lost
-      etag.current = newer.etag;
-      throw overtaken(newer.movie);
+      const now = await read(movie.id);
+      if (isSame(now.movie, body)) return now.movie; // the answer of an earlier try was lost
+      setNewer(now);
+      throw new EditConflict(now.movie);
     }
   }
 
@@ -89,6 +89,7 @@ function Editor({ read: first }: { read: Read }) {
         name="Edit a movie"
         draft={draft}
         initial={{ title: movie.title, year: movie.year ?? "", imageUrl: movie.imageUrl ?? "" }}
+        etag={etag}
         labels={LABELS}
         save={save}
       />
@@ -125,10 +126,4 @@ function isSame(movie: Movie, body: MovieBody): boolean {
     movie.year === body.year &&
     movie.imageUrl === body.imageUrl
   );
-}
-
-function overtaken({ title, year }: Movie): Problem {
-  const now = `“${title}”${year ? ` (${year})` : ""}`;
-  const message = `This movie was changed elsewhere in the meantime: it is ${now} now. Save again to have it as it is here.`;
-  return new Problem(412, { code: "PRECONDITION_FAILED", message }, null);
 }

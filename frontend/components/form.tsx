@@ -52,7 +52,7 @@ export function SubmitButton({ pending, doing, danger, children }: SubmitButtonP
     <button
       className={danger ? "button danger" : "button"}
       disabled={!ready}
-      aria-disabled={pending}
+      aria-disabled={pending || undefined}
     >
       {pending && <span className="spinner" aria-hidden="true" />}
       {pending ? doing : children}

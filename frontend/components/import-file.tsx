@@ -70,7 +70,7 @@ export function ImportFile() {
               <button
                 className="button"
                 disabled={report.totals.created === 0}
-                aria-disabled={busy}
+                aria-disabled={busy || undefined}
                 onClick={() => !busy && void run(file, false)}
               >
                 {report.totals.created === 0

@@ -1,41 +1,40 @@
 "use client";
 
-import { useEffect, useId, useRef, useState } from "react";
+import { useEffect, useId, useRef } from "react";
 import { Field } from "@/components/field";
 import { useHydrated } from "@/components/form";
 import { Icon } from "@/components/icons";
 import { Poster } from "@/components/poster";
 import { useDrop } from "@/lib/drop";
-import { NoPicture, readPicture } from "@/lib/pictures";
+import type { Picture } from "@/lib/pictures";
 
 interface PictureFieldProps {
   title: string;
   /** An address, a `data:` URL of a file, or nothing. */
   value: string;
+  picture: Picture;
   onChange: (imageUrl: string) => void;
   wrong: string;
 }
 
 /** A picture by file (chosen, dropped or pasted) or by address, shown as it will look. */
-export function PictureField({ title, value, onChange, wrong }: PictureFieldProps) {
-  const [refused, setRefused] = useState("");
+export function PictureField({ title, value, picture, onChange, wrong }: PictureFieldProps) {
+  const { preparing, error } = picture;
   const chooser = useRef<HTMLInputElement>(null);
   const [id, ready, isFile] = [useId(), useHydrated(), value.startsWith("data:")];
 
-  async function take(file: Blob | undefined) {
-    if (!file) return;
-    try {
-      onChange(await readPicture(file));
-      setRefused("");
-    } catch (problem) {
-      if (!(problem instanceof NoPicture)) throw problem;
-      setRefused(problem.message);
-    }
+  function choose(file: Blob | undefined) {
+    if (file) picture.choose(file);
   }
 
-  usePaste((file) => void take(file));
+  function change(imageUrl: string) {
+    picture.cancel();
+    onChange(imageUrl);
+  }
 
-  const drop = useDrop((file) => void take(file));
+  usePaste(choose);
+
+  const drop = useDrop(choose);
 
   return (
     <fieldset className="picture" {...drop}>
@@ -53,7 +52,7 @@ export function PictureField({ title, value, onChange, wrong }: PictureFieldProp
           disabled={!ready}
           aria-describedby={`${id}-hint`}
           onChange={(event) => {
-            void take(event.target.files?.[0]);
+            choose(event.target.files?.[0]);
             event.target.value = "";
           }}
         />
@@ -61,8 +60,8 @@ export function PictureField({ title, value, onChange, wrong }: PictureFieldProp
           <Icon name="picture" />
           {isFile ? "Choose another file" : "Choose a file"}
         </label>
-        <p className="hint" id={`${id}-hint`}>
-          Or drop one here, or paste one from the clipboard.
+        <p className="hint" id={`${id}-hint`} role="status">
+          {preparing ? "Preparing the picture…" : "Or drop one here, or paste one from the clipboard."}
         </p>
         {isFile ? (
           <p className="chosen">
@@ -78,17 +77,17 @@ export function PictureField({ title, value, onChange, wrong }: PictureFieldProp
             autoComplete="off"
             maxLength={2048}
             value={value}
-            wrong={refused ? "" : wrong}
-            onChange={(event) => onChange(event.target.value)}
+            wrong={error ? "" : wrong}
+            onChange={(event) => change(event.target.value)}
           />
         )}
-        {(refused || (isFile && wrong)) && (
+        {(error || (isFile && wrong)) && (
           <p className="wrong" role="alert">
-            {refused || wrong}
+            {error || wrong}
           </p>
         )}
-        {value && (
-          <button type="button" className="button quiet" onClick={() => onChange("")}>
+        {(value || preparing) && (
+          <button type="button" className="button quiet" onClick={() => change("")}>
             <Icon name="cross" />
             Without a picture
           </button>

@@ -12,12 +12,12 @@ import { signedIn } from "@/lib/session";
 import { useText } from "@/lib/text";
 
 const WELCOME = "Good to see you. Sign in to your playlist.";
-const REASONS: Record<string, string> = {
+const REASONS = new Map(Object.entries({
   ended: "You were signed out: your session has ended. Sign in to go on where you were.",
   left: "You have signed out. See you soon.",
   deleted: "Your account and everything in it has been deleted.",
   reset: "Your new password is set. Sign in with it.",
-};
+}));
 
 export function SignIn() {
   const [email, password] = [useText(), useText()];
@@ -69,7 +69,7 @@ export function SignIn() {
 }
 
 function Reason() {
-  return REASONS[useSearchParams().get("why") ?? ""] ?? WELCOME;
+  return REASONS.get(useSearchParams().get("why") ?? "") ?? WELCOME;
 }
 
 /** A link to the other of sign-in and sign-up, which leads back to the same place. */

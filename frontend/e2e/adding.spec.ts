@@ -1,11 +1,5 @@
+import { FILE, holdPictures, PNG } from "./pictures.ts";
 import { expect, type Page, send, test } from "./world.ts";
-
-const PNG = Buffer.from(
-  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==",
-  "base64",
-);
-
-const FILE = { name: "heat.png", mimeType: "image/png", buffer: PNG };
 
 const save = (page: Page) => page.getByRole("button", { name: "Add to my playlist" });
 
@@ -79,6 +73,20 @@ test("what is typed outlives a reload, and not a cancel", async ({ ada }) => {
   await expect(page).toHaveURL("/playlist");
   await page.getByRole("link", { name: "Add movie" }).click();
   await expect(page.getByLabel("Title")).toHaveValue("");
+});
+
+test("what is typed and left alone is told when it comes back, and can be discarded", async ({ ada }) => {
+  const page = await ada.open("/add");
+  await page.getByLabel("Title").fill("Heat");
+  await page.getByRole("link", { name: "Account" }).click();
+  await page.getByRole("link", { name: "Add movie" }).click();
+  await expect(page.getByText("We kept what you typed.")).toBeVisible();
+  await page.getByRole("button", { name: "Discard it" }).click();
+  await expect(page.getByLabel("Title")).toHaveValue("");
+  await expect(page.getByLabel("Title")).toBeFocused();
+  await page.reload();
+  await expect(page.getByLabel("Title")).toHaveValue("");
+  await expect(page.getByText("We kept what you typed.")).toHaveCount(0);
 });
 
 test("a picture is shown while it is chosen by address", async ({ ada }) => {
@@ -170,4 +178,76 @@ test("a picture outlives a session that ends before it is sent", async ({ ada })
   await expect(page.locator(".picture img.loaded")).toBeVisible();
   await page.reload();
   await expect(page.locator(".picture img.loaded")).toBeVisible();
+});
+
+test("a picture that is still being prepared is saved too, and no draft comes back", async ({ ada }) => {
+  const page = await ada.open("/add");
+  const release = await holdPictures(page);
+  await choose(page, FILE);
+  await expect(page.getByRole("status").filter({ hasText: "Preparing the picture…" })).toBeVisible();
+  await page.getByLabel("Title").fill("Heat");
+  await save(page).click();
+  await expect(page.getByRole("button", { name: "Preparing the picture…" })).toBeVisible();
+  expect(await ada.movies()).toEqual([]);
+  await release();
+  await expect(page).toHaveURL("/playlist");
+  expect(await ada.movies()).toMatchObject([{ title: "Heat", imageUrl: expect.stringMatching(/\.png$/) }]);
+  await page.getByRole("link", { name: "Add movie" }).click();
+  await expect(page.getByLabel("Title")).toHaveValue("");
+  await expect(page.locator(".picture img")).toHaveCount(0);
+});
+
+test("a movie whose picture cannot be prepared is not saved, and says why", async ({ ada }) => {
+  const page = await ada.open("/add");
+  const release = await holdPictures(page);
+  await page.getByLabel("Title").fill("Heat");
+  await choose(page, { ...FILE, buffer: Buffer.from("no picture") });
+  await save(page).click();
+  await expect(page.getByRole("button", { name: "Preparing the picture…" })).toBeVisible();
+  await release();
+  await expect(page.locator("form > [role=alert]")).toContainText("no picture that can be read");
+  await expect(page).toHaveURL("/add");
+  expect(await ada.movies()).toEqual([]);
+});
+
+test("the picture that was chosen last counts, and none if one wants none after all", async ({ ada }) => {
+  const page = await ada.open("/add");
+  const release = await holdPictures(page);
+  await page.getByLabel("Title").fill("Heat");
+  await choose(page, { ...FILE, buffer: Buffer.from("no picture") });
+  await choose(page, FILE);
+  await save(page).click();
+  await release();
+  await expect(page).toHaveURL("/playlist");
+  expect((await ada.movies())[0]?.imageUrl).toMatch(/\.png$/);
+  await page.getByRole("link", { name: "Add movie" }).click();
+  const again = await holdPictures(page);
+  await page.getByLabel("Title").fill("Ronin");
+  await choose(page, FILE);
+  await page.getByRole("button", { name: "Without a picture" }).click();
+  await again();
+  await save(page).click();
+  await expect(page.getByText("Ronin is on your playlist.")).toBeVisible();
+  expect((await ada.movies())[0]).toMatchObject({ title: "Ronin", imageUrl: null });
+});
+
+test("a picture that is chosen while the movie is being saved brings no draft back", async ({ ada }) => {
+  const page = await ada.open("/add");
+  const release = await holdPictures(page);
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  await page.route("**/movies", async (route) => {
+    if (route.request().method() === "POST") await answered;
+    await route.continue();
+  });
+  await page.getByLabel("Title").fill("Heat");
+  await save(page).click();
+  await expect(page.getByRole("button", { name: "Adding …" })).toBeVisible();
+  await choose(page, FILE);
+  answer();
+  await expect(page).toHaveURL("/playlist");
+  await release();
+  await page.getByRole("link", { name: "Add movie" }).click();
+  await expect(page.getByLabel("Title")).toHaveValue("");
+  expect(await page.evaluate(() => Object.keys(sessionStorage))).toEqual([]);
 });

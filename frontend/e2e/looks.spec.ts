@@ -27,6 +27,7 @@ async function furnish(person: Person): Promise<string[]> {
 
 for (const colorScheme of ["light", "dark"] as const) {
   test(`axe finds nothing on any page (${colorScheme})`, async ({ ada }) => {
+    test.slow(); // a dozen pages
     for (const path of await furnish(ada)) {
       const page = await open(ada, path, { colorScheme, reducedMotion: "reduce" });
       const { violations } = await new AxeBuilder({ page }).analyze();
@@ -36,7 +37,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     }
   });
 
-  test(`axe finds nothing in dialogs, errors and toasts (${colorScheme})`, async ({ ada }) => {
+  test(`axe finds nothing in dialogs, errors, conflicts and toasts (${colorScheme})`, async ({ ada }) => {
     const page = await open(ada, "/add", { colorScheme, reducedMotion: "reduce" });
     const check = async () => {
       const { violations } = await new AxeBuilder({ page }).analyze();
@@ -51,6 +52,17 @@ for (const colorScheme of ["light", "dark"] as const) {
     await check();
     await page.getByRole("button", { name: "Delete Heat" }).click();
     await expect(page.getByRole("dialog")).toBeVisible();
+    await check();
+    await page.getByRole("button", { name: "Keep it" }).click();
+    await page.getByRole("link", { name: "Edit Heat" }).click();
+    await page.getByLabel("Title").fill("Ronin");
+    const [movie] = await ada.movies();
+    await ada.call("PATCH", `/movies/${movie?.id}`, { title: "Hate" });
+    await page.reload();
+    await expect(page.getByText("We kept what you typed.")).toBeVisible();
+    await check();
+    await page.getByRole("button", { name: "Save the changes" }).click();
+    await expect(page.getByRole("figure", { name: "Changed elsewhere" })).toBeVisible();
     await check();
   });
 }

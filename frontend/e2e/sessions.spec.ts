@@ -83,7 +83,53 @@ test("signing out in one tab signs out the others", async ({ ada }) => {
   await expect(other.getByText("This device")).toBeVisible();
   await one.getByRole("button", { name: "Sign out" }).click();
   await expect(other).toHaveURL("/sign-in?why=ended&next=%2Faccount");
+  for (const page of [one, other]) expect(await stored(page)).toBe("{}");
 });
+
+test("signing out in another tab takes what is typed out of storage, and keeps it for the same person", async ({
+  ada,
+}) => {
+  const one = await ada.open("/playlist");
+  const other = await one.context().newPage();
+  await other.goto("/add");
+  await other.getByLabel("Title").fill("Heat");
+  await one.getByRole("button", { name: "Sign out" }).click();
+  await expect(other).toHaveURL("/sign-in?why=ended&next=%2Fadd");
+  expect(await stored(other)).toBe("{}");
+  await one.getByLabel("E-mail").fill(ada.email);
+  await one.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await one.getByRole("button", { name: "Sign in" }).click();
+  await expect(other).toHaveURL("/add");
+  await expect(other.getByLabel("Title")).toHaveValue("Heat");
+});
+
+test("a tab that slept while another one signed out finds out by its next call", async ({ ada }) => {
+  const page = await ada.open("/playlist");
+  await expect(page.getByRole("heading", { name: "Your playlist is empty" })).toBeVisible();
+  await page.evaluate(() => localStorage.removeItem("accessToken")); // tells this tab nothing
+  await page.context().clearCookies();
+  await page.getByRole("link", { name: "Account" }).click();
+  await expect(page).toHaveURL("/sign-in?why=ended&next=%2Faccount");
+  expect(await stored(page)).toBe("{}");
+});
+
+test("signing out leaves nothing in storage, and nothing that was typed", async ({ ada }) => {
+  const page = await ada.open("/add");
+  await page.getByLabel("Title").fill("Heat");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await expect(page).toHaveURL("/sign-in?why=left");
+  expect(await stored(page)).toBe("{}");
+  await page.getByLabel("E-mail").fill(ada.email);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("link", { name: "Add movie" }).click();
+  await expect(page.getByLabel("Title")).toHaveValue("");
+});
+
+/** All that the browser's storage holds for a tab. */
+function stored(page: Page): Promise<string> {
+  return page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
+}
 
 test("signing in in one tab signs in the others, where they were", async ({ ada }) => {
   const one = await (await ada.stranger()).newPage();
@@ -107,6 +153,7 @@ test("a session that was ended elsewhere leads to sign-in with a word why, and b
   await page.reload();
   await expect(page).toHaveURL("/sign-in?why=ended&next=%2Fplaylist%3Fpage%3D2");
   await expect(page.getByText("your session has ended")).toBeVisible();
+  expect(await stored(page)).toBe("{}");
   await page.getByLabel("E-mail").fill(ada.email);
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
@@ -134,10 +181,13 @@ test("a session that ends in the middle of adding a movie loses nothing typed", 
   await again.call("DELETE", "/auth/sessions");
   await page.getByRole("button", { name: "Add to my playlist" }).click();
   await expect(page).toHaveURL("/sign-in?why=ended&next=%2Fadd");
+  expect(await stored(page)).toBe("{}");
   await page.getByLabel("E-mail").fill(ada.email);
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
   await expect(page).toHaveURL("/add");
+  await expect(page.getByLabel("Title")).toHaveValue("Heat");
+  await page.reload();
   await expect(page.getByLabel("Title")).toHaveValue("Heat");
   await expect(page.getByLabel("Year")).toHaveValue("1995");
   await expect(page.getByLabel("Or its address")).toHaveValue("https://example.com/heat.jpg");
@@ -157,5 +207,11 @@ test("somebody else who signs in sees nothing of what was typed before", async (
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
   await expect(page).toHaveURL("/add");
+  await expect(page.getByLabel("Title")).toHaveValue("");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("E-mail").fill(ada.email);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("link", { name: "Add movie" }).click();
   await expect(page.getByLabel("Title")).toHaveValue("");
 });

@@ -11,7 +11,11 @@ export function signInAddress(why: Why): string {
 
 /** Where to go after signing in: a page of this site only, whatever the address says. */
 export function comeBackAddress(): string {
-  const wanted = new URLSearchParams(location.search).get("next") ?? "/playlist";
-  const url = URL.canParse(wanted, location.origin) && new URL(wanted, location.origin);
-  return url && url.origin === location.origin ? url.pathname + url.search : "/playlist";
+  const next = new URLSearchParams(location.search).get("next") ?? "";
+  if (!URL.canParse(next, location.origin)) return "/playlist";
+  const url = new URL(next, location.origin);
+  const path = url.pathname + url.search + url.hash;
+  // The path alone must lead to the same address again: that of `/.//host` is `//host`, another site.
+  const same = url.origin === location.origin && new URL(path, location.origin).href === url.href;
+  return same ? path : "/playlist";
 }

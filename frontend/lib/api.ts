@@ -1,5 +1,5 @@
 import { createPlaylistClient, type PlaylistClient, type Schemas } from "playlist-api-client";
-import { forgetUser, signedOut } from "@/lib/session";
+import { session, signedOut } from "@/lib/session";
 import { storage } from "@/lib/storage";
 import { upload } from "@/lib/upload";
 
@@ -38,7 +38,6 @@ function patiently(request: Request): Promise<Response> {
 /** Ends the session on this browser, in all its tabs. */
 export async function signOut(): Promise<void> {
   await ask(api().POST("/auth/logout"));
-  forgetUser();
   signedOut("left");
 }
 
@@ -76,6 +75,8 @@ export async function answer<T>(call: Promise<Answer<T>>): Promise<Answer<T>> {
     throw unreachable(cause);
   });
   if (given.error === undefined && given.response.ok) return given;
+  const tokenIsGone = given.response.status === 401 && !api().isSignedIn();
+  if (tokenIsGone && session.get().state === "in") signedOut("ended"); // this tab slept while another signed out
   const failure = (given.error as Partial<Schemas["Error"]> | undefined)?.error;
   throw new Problem(given.response.status, failure ?? {}, given.response.headers.get("X-Request-ID"));
 }

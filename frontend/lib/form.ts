@@ -6,6 +6,8 @@ export interface Submission {
   pending: boolean;
   problem: Problem | undefined;
   submit: (event: FormEvent) => void;
+  /** Forgets what went wrong. */
+  reset: () => void;
 }
 
 /**
@@ -35,7 +37,9 @@ export function useSubmission(act: () => Promise<void>): Submission {
     );
   }
 
-  return { form, submit, pending: state.pending, problem: state.problem };
+  const reset = () => setState({ pending: false });
+
+  return { form, submit, reset, pending: state.pending, problem: state.problem };
 }
 
 /** What is wrong with one field. A conflict names none: the caller knows whose it is. */

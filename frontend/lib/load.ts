@@ -7,6 +7,10 @@ const KEPT = 20; // answers, so that going back shows at once what was there, wh
 
 const kept = new Map<string, unknown>();
 
+session.watch(() => {
+  if (session.get().state === "out") kept.clear();
+});
+
 export interface Loaded<T> {
   /** What was read last; it stays while something newer is read, so that nothing jumps. */
   data: T | undefined;
@@ -36,7 +40,7 @@ export function useLoad<T>(key: string, read: () => Promise<T>): Loaded<T> {
     if (whose === undefined) return;
     let [over, timer] = [false, 0];
     const succeed = (data: T) => {
-      keep(whose, data);
+      if (session.get().state === "in") keep(whose, data);
       tries.current = 0;
       if (!over) setFound({ of: wanted, data });
     };

@@ -1,3 +1,4 @@
+import { dropDrafts, holdDrafts, restoreDrafts } from "@/lib/draft";
 import { Store } from "@/lib/store";
 import { readJson, storage, writeJson } from "@/lib/storage";
 import type { User } from "@/lib/api";
@@ -21,13 +22,14 @@ export function rememberedUser(): User | undefined {
 
 export function signedIn(user: User): void {
   writeJson(storage(), USER, user);
+  restoreDrafts(user.id);
   session.set({ state: "in", user });
 }
 
+/** Leaves nothing of the user in the browser's storage. The client has removed the token. */
 export function signedOut(why: Why): void {
-  if (session.get().state !== "out") session.set({ state: "out", why });
-}
-
-export function forgetUser(): void {
   storage()?.removeItem(USER);
+  if (why === "left" || why === "deleted") dropDrafts();
+  else holdDrafts();
+  if (session.get().state !== "out") session.set({ state: "out", why });
 }

@@ -6,7 +6,7 @@ export function storage(): TokenStorage | undefined {
 }
 
 /** What this tab keeps over a reload, if the browser allows it. */
-export function tabStorage(): TokenStorage | undefined {
+export function tabStorage(): Storage | undefined {
   return allowed(() => sessionStorage);
 }
 

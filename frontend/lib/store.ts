@@ -17,13 +17,14 @@ export class Store<T> {
     this.#watchers.forEach((watcher) => watcher());
   }
 
-  #watch = (watcher: () => void): (() => void) => {
+  /** Calls this whenever the value changes. Returns how to stop. */
+  watch = (watcher: () => void): (() => void) => {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
   };
 
   /** The value now, and again whenever it changes. Pages are built with the initial one. */
   use(): T {
-    return useSyncExternalStore(this.#watch, this.get, () => this.#initial);
+    return useSyncExternalStore(this.watch, this.get, () => this.#initial);
   }
 }

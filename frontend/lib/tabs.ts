@@ -30,17 +30,18 @@ function isRefusal(problem: unknown): boolean {
 
 /** Follows what other tabs do to the session. Returns how to stop. */
 export function followOtherTabs(): () => void {
-  const heed = ({ key, newValue }: StorageEvent) => {
-    if (key === null || (key === TOKEN && newValue === null)) signedOut("ended");
+  const onStorage = ({ key, newValue }: StorageEvent) => {
+    // An event may come late: what counts is whether there is a token now.
+    if ((key === null || key === TOKEN) && !api().isSignedIn()) signedOut("ended");
     // A token that is renewed is no news; one of somebody else is.
-    if (key === "user" && newValue !== null) adopt();
-    if (key === TOKEN && newValue !== null && session.get().state === "out") void findOut();
+    if (key === "user" && newValue !== null) syncUser();
+    if (key === TOKEN && api().isSignedIn() && session.get().state === "out") void findOut();
   };
-  window.addEventListener("storage", heed);
-  return () => window.removeEventListener("storage", heed);
+  window.addEventListener("storage", onStorage);
+  return () => window.removeEventListener("storage", onStorage);
 }
 
-function adopt(): void {
+function syncUser(): void {
   const [now, user] = [session.get(), rememberedUser()];
   if (user && now.state === "in" && now.user.updatedAt !== user.updatedAt) signedIn(user);
 }

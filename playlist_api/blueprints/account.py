@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 
 from playlist_api.blueprints.answering import answer, attachment, failures, preconditions
 from playlist_api.blueprints.loading import body
-from playlist_api.errors import Conflict, TooManyRequests
+from playlist_api.errors import Conflict
 from playlist_api.schemas.answers import export_answer, export_head, user_answer
 from playlist_api.schemas.bodies import confirmation, profile_changes
 from playlist_api.schemas.json import with_list
@@ -20,7 +20,7 @@ from playlist_api.security.callers import (
 )
 from playlist_api.security.throttling import guess
 from playlist_api.security.tokens import take_back_refresh_token
-from playlist_api.services import accounts
+from playlist_api.services import accounts, exports
 
 blueprint = Blueprint("account", __name__, url_prefix="/me")
 
@@ -38,7 +38,7 @@ def get_me() -> Any:
 @body(profile_changes)
 @preconditions(user_answer)
 @answer(user_answer, etag=True)
-@failures(Conflict, TooManyRequests)
+@failures(Conflict)
 def change_me(changes: dict[str, Any], check: accounts.Check) -> Any:
     """Change one's name or e-mail.
 
@@ -55,7 +55,7 @@ def change_me(changes: dict[str, Any], check: accounts.Check) -> Any:
 @body(confirmation)
 @preconditions(user_answer)
 @answer(None, HTTPStatus.NO_CONTENT, headers=("Set-Cookie",))
-@failures(Conflict, TooManyRequests)
+@failures(Conflict)
 def delete_me(confirmed: dict[str, str], check: accounts.Check) -> None:
     """Delete one's account with all that is in it.
 
@@ -77,4 +77,4 @@ def export_me() -> Response:
     """
     exported = accounts.export(current_user(), current_session())
     content = with_list(export_head.dump(exported), "movies", exported.movies)
-    return attachment("playlist-export.json", "application/json", content)
+    return attachment("playlist-export.json", "application/json", exports.within_share(content))

@@ -11,17 +11,25 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import parse_qs
 
 from flask import request
-from gunicorn.http.errors import ParseException
 from marshmallow import Schema, ValidationError
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import (
+    ClientDisconnected,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
 
+from playlist_api.errors import Invalid, Problem
 from playlist_api.models import USER_AGENT_LENGTH
 from playlist_api.operations import operation_of
 from playlist_api.schemas.fields import CONTROL_OR_SURROGATE
 
-CUT = "Must arrive whole and well-formed."
-NOT_JSON = "Must be JSON (RFC 8259): an object in UTF-8."
+CUT = Problem("malformed", "must arrive whole and well-formed.")
+NOT_JSON = Problem("malformed", "must be JSON (RFC 8259): an object in UTF-8.")
 
+
+MAX_VALUES = 32 * 1024
+"""Brackets and commas in a body of JSON: as many as fit into 64 KiB, for bodies with a picture may
+be longer. 4 MiB of `[],[],` would take 100 MB."""
 
 IDEMPOTENCY_KEY = re.compile(r"[!-+\--~]{1,255}")
 """Visible ASCII characters, as in UUIDs and in the quoted strings of the IETF's draft (RFC 8941,
@@ -48,7 +56,7 @@ def body(
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
         operation = operation_of(view)
         operation.body = schema
-        operation.failures |= {400, 413, 415}
+        operation.failures |= {400, 413, 415, 429, 503}
         return handing(lambda: schema.load(_load_json(longest)), view)
 
     return decorate
@@ -107,7 +115,7 @@ def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise ValidationError(
-            "Must be one key of 1 to 255 visible ASCII characters without commas.",
+            Problem("invalid", "must be 1 to 255 visible ASCII characters without commas."),
             "Idempotency-Key",
         )
     return key
@@ -134,7 +142,7 @@ def read_body() -> bytes:
         # Werkzeug cuts a chunked body off at the limit and leaves the rest unread.
         if environ.get("wsgi.input_terminated") and environ["wsgi.input"].read(1):
             raise RequestEntityTooLarge
-    except (ParseException, OSError) as error:
+    except (ClientDisconnected, OSError) as error:
         raise ValidationError(CUT) from error
     # gunicorn lets a body pass whose sender hung up before its end.
     if request.content_length not in (None, len(content)):
@@ -143,6 +151,8 @@ def read_body() -> bytes:
 
 
 def _parse_json(content: bytes) -> Any:
+    if sum(map(content.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise Invalid("too_large", "must have fewer values.")
     try:
         # Decoded first, for `json` would guess at UTF-16 and UTF-32 too.
         return json.loads(content.decode(), parse_constant=_refuse)

@@ -5,9 +5,8 @@ from typing import Any
 
 from flask import Blueprint, current_app
 
-from playlist_api.blueprints.answering import answer, failures
+from playlist_api.blueprints.answering import answer
 from playlist_api.blueprints.loading import body
-from playlist_api.errors import TooManyRequests
 from playlist_api.schemas.bodies import forgotten_password, password_change, password_reset
 from playlist_api.security.callers import access_token_required, current_session, current_user
 from playlist_api.security.throttling import charge, guess, throttled
@@ -20,7 +19,6 @@ blueprint = Blueprint("passwords", __name__, url_prefix="/auth/password")
 @access_token_required
 @body(password_change)
 @answer(None, HTTPStatus.NO_CONTENT)
-@failures(TooManyRequests)
 def change_password(passwords: dict[str, str]) -> None:
     """Change the password.
 

@@ -5,11 +5,12 @@ from io import BytesIO
 from typing import Any, TypeVar
 
 from flask import request
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from playlist_api.blueprints.loading import handing, read_body
+from playlist_api.errors import Invalid
 from playlist_api.operations import operation_of
 
 LONGEST_FILE = 10 * 1024 * 1024
@@ -35,7 +36,7 @@ def upload(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
         operation = operation_of(view)
         operation.upload = schema
-        operation.failures |= {400, 413}
+        operation.failures |= {400, 413, 429, 503}
         return handing(_load_file, view)
 
     return decorate
@@ -49,7 +50,7 @@ def _load_file() -> bytes:
     if len(content) > LONGEST_FILE:
         raise RequestEntityTooLarge
     if not content:
-        raise ValidationError("Must not be empty.", "file")
+        raise Invalid("blank", "must not be empty.", "file")
     return content
 
 
@@ -61,9 +62,9 @@ def _part(form: bytes) -> bytes:
             BytesIO(form), request.mimetype, len(form), request.mimetype_params
         )
     except (ValueError, RequestEntityTooLarge) as error:
-        raise ValidationError("Must be a well-formed form with few parts.") from error
+        raise Invalid("malformed", "must be a well-formed form with few parts.") from error
     if "file" not in files:
-        raise ValidationError("Must be a part of the form, with a file name.", "file")
+        raise Invalid("required", "must be a part of the form, with a file name.", "file")
     content: bytes = files["file"].read()
     return content
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from email.message import EmailMessage
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -152,6 +153,23 @@ def storage(name: str) -> fields.String:
             error="must be s3://bucket/prefix, or a folder's absolute path.",
         ),
     )
+
+
+class Sender(fields.String):
+    """Who mails come from: one e-mail address, with a name before it or without."""
+
+    def _deserialize(self, *args: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(*args, **kwargs)
+        message = EmailMessage()
+        try:
+            message["From"] = text
+            (sender,) = message["From"].addresses
+            usable = sender.username and sender.domain
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValidationError("must be like Playlist <no-reply@example.com>.")
+        return text
 
 
 class WebUrl(fields.String):

@@ -14,6 +14,7 @@ from playlist_api.config.fields import (
     Origins,
     PostgresUrl,
     RedisUrl,
+    Sender,
     SentryDsn,
     choice,
     limit,
@@ -109,7 +110,7 @@ class _SettingsSchema(Schema):
     # Read by gunicorn.conf.py as well.
     log_format = choice("LOG_FORMAT", "json", "text")
     log_level = choice("LOG_LEVEL", "info", "debug", "warning", "error")
-    mail_from = fields.String(data_key="MAIL_FROM", load_default="Playlist <no-reply@localhost>")
+    mail_from = Sender(data_key="MAIL_FROM", load_default="Playlist <no-reply@localhost>")
     # In MiB, for each user.
     media_quota = number("MEDIA_QUOTA", 200, 1, 1024 * 1024)
     media_storage = storage("MEDIA_STORAGE")

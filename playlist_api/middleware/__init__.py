@@ -12,7 +12,7 @@ from playlist_api.middleware import errors
 from playlist_api.middleware.headers import Headers
 from playlist_api.middleware.request_log import RequestLog
 from playlist_api.middleware.request_metrics import RequestMetrics, note_route
-from playlist_api.middleware.requests import BodyDrain, refuse_aliases, refuse_unclear_hosts
+from playlist_api.middleware.requests import refuse_aliases, refuse_unclear_hosts
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -29,7 +29,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.before_request(note_route)
     app.before_request(refuse_unclear_hosts)
     app.before_request(refuse_aliases)
-    wrapped: WSGIApplication = BodyDrain(app.wsgi_app)
+    wrapped: WSGIApplication = app.wsgi_app
     wrapped = Headers(wrapped, production=settings.production, origins=settings.cors_origins)
     wrapped = RequestMetrics(wrapped)
     wrapped = RequestLog(wrapped, settings.log_format)

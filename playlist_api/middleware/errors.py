@@ -39,11 +39,14 @@ def init_app(app: Flask) -> None:
 
 
 def _api_error(error: ApiError) -> Response:
-    return _answer(envelope(error.status, error.message), error.status, error.headers)
+    body = envelope(error.status, error.message, error.details)
+    return _answer(body, error.status, error.headers)
 
 
 def _invalid(error: ValidationError) -> Response:
-    return _answer(envelope(400, "Check the highlighted fields.", problems(error)), 400)
+    details = problems(error)
+    message = " ".join(problem["message"] for problem in details)
+    return _answer(envelope(400, message, details), 400)
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -12,16 +12,20 @@ from marshmallow import Schema
 from werkzeug.routing import Rule
 
 from playlist_api.errors import code_of
+from playlist_api.models import LARGEST_ID
 from playlist_api.openapi.components import ALWAYS
-from playlist_api.openapi.json_schema import example_of
+from playlist_api.openapi.json_schema import UUID_LENGTH, example_of
 from playlist_api.operations import Answer, Operation, operation_of
 from playlist_api.schemas.answers import MovieAnswer, SessionListAnswer
 from playlist_api.schemas.files import list_answer
 
 PATH_PARAMETERS: dict[str, dict[str, Any]] = {
-    "movie_id": {"schema": {"type": "integer", "format": "int64", "minimum": 0}, "example": 42},
+    "movie_id": {
+        "schema": {"type": "integer", "format": "int64", "minimum": 0, "maximum": LARGEST_ID},
+        "example": 42,
+    },
     "session_id": {
-        "schema": {"type": "string", "format": "uuid"},
+        "schema": {"type": "string", "format": "uuid", "maxLength": UUID_LENGTH},
         "example": "b3d1f2a6-6c0e-4a5b-8d57-90f1c2e3a4b5",
     },
 }
@@ -95,9 +99,9 @@ def describe(call: Call, others: Iterable[Call]) -> dict[str, Any]:
     }
     if description:
         described["description"] = description
-    if operation.security:
-        schemes: list[dict[str, list[str]]] = [{name: []} for name in operation.security]
-        described["security"] = [*schemes, {}] if operation.anonymous else schemes
+    schemes: list[dict[str, list[str]]] = [{name: []} for name in operation.security]
+    # Without any, the empty list says that the call is public.
+    described["security"] = [*schemes, {}] if schemes and operation.anonymous else schemes
     if operation.body:
         content = {"schema": operation.body, "example": example_of(operation.body)}
         described["requestBody"] = {"required": True, "content": {"application/json": content}}

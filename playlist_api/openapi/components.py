@@ -5,9 +5,11 @@ from typing import Any
 
 from playlist_api.errors import code_of, envelope
 from playlist_api.operations import ACCESS_TOKEN, REFRESH_TOKEN
+from playlist_api.schemas.failures import ProblemAnswer
 from playlist_api.security.tokens import REFRESH_COOKIE
 
 ETAG = '"0cc175b9c0f1b6a831c399e269772661"'
+ETAG_PATTERN = '^"[0-9a-f]{32}"$'
 REQUEST_ID = "3f2a9c1e-5b7d-4e8f-a6c0-d1e2f3a4b5c6"
 COOKIE = (
     f"{REFRESH_COOKIE}=eyJhbGciOiJIUzI1NiJ9…; HttpOnly; Max-Age=604800; Path=/auth; SameSite=Strict"
@@ -18,7 +20,10 @@ SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "The `accessToken` of signing up, logging in or refreshing: 15 minutes.",
+        "description": (
+            "The `accessToken` of signing up, logging in or refreshing: 15 minutes. A JWT that is"
+            " checked as RFC8725 asks: HS256 alone, every claim, and a type of its own."
+        ),
     },
     REFRESH_TOKEN: {
         "type": "apiKey",
@@ -54,44 +59,60 @@ REQUEST_HEADERS = {
 }
 """Of each: what it is for, an example, and what its schema adds."""
 
-ANSWER_HEADERS = {
-    "X-Request-ID": ("The request's id, which is also in the log.", REQUEST_ID),
-    "Cache-Control": ("Nothing is to be kept by caches.", "no-store"),
-    "ETag": ("Names this state of what was read or changed.", ETAG),
+ANSWER_HEADERS: dict[str, tuple[str, str | int, dict[str, Any]]] = {
+    "X-Request-ID": ("The request's id, which is also in the log.", REQUEST_ID, {}),
+    "Cache-Control": ("Nothing is to be kept by caches.", "no-store", {"const": "no-store"}),
+    "ETag": (
+        "Names this state of what was read or changed.",
+        ETAG,
+        {"pattern": ETAG_PATTERN, "maxLength": len(ETAG)},
+    ),
     "Link": (
         "Where the next page is, and the one before, if there are such (RFC 8288).",
         '</movies?cursor=AgAAAAAAAAAqAAZg7u-vdAE&limit=20>; rel="next"',
+        {},
     ),
-    "Location": ("Where the new movie is.", "/movies/42"),
-    "Set-Cookie": ("Sets, or clears, the refresh token.", COOKIE),
+    "Location": ("Where the new movie is.", "/movies/42", {"format": "uri-reference"}),
+    "Set-Cookie": ("Sets, or clears, the refresh token.", COOKIE, {}),
     "Content-Disposition": (
         "Has browsers save the answer.",
         'attachment; filename="playlist-export.json"',
+        {},
     ),
-    "WWW-Authenticate": ("How to prove who one is.", "Bearer"),
-    "Retry-After": ("In how many seconds to try again.", "5"),
-    "Allow": ("The methods that there are.", "GET, HEAD, OPTIONS, POST"),
+    "WWW-Authenticate": ("How to prove who one is.", "Bearer", {"const": "Bearer"}),
+    "Retry-After": (
+        "In how many seconds to try again.",
+        5,
+        {"type": "integer", "format": "int32", "minimum": 1, "maximum": 2**31 - 1},
+    ),
+    "Allow": ("The methods that there are.", "GET, HEAD, OPTIONS, POST", {}),
+    "Access-Control-Allow-Origin": (
+        "The origin that asks, if it is one of the front ends'.",
+        "https://playlist.example.com",
+        {},
+    ),
 }
-"""Of each: what it says, and an example."""
+"""Of each: what it says, an example, and what its schema adds."""
 
-ALWAYS = ("X-Request-ID", "Cache-Control")
+ALWAYS = ("X-Request-ID", "Cache-Control", "Access-Control-Allow-Origin")
 """The headers of every answer that the document shows."""
 
-SOMETIMES = {"Link", "Retry-After", "Set-Cookie"}
-"""The headers that an answer may lack even where it is said to have them: no page follows the last
-one, not every conflict passes, and whoever ends another session than their own keeps their
-cookie."""
+SOMETIMES = {"Access-Control-Allow-Origin", "Link", "Retry-After", "Set-Cookie"}
+"""The headers that an answer may lack even where it is said to have them: not every client is a
+page of a front end, no page follows the last one, not every conflict passes, and whoever ends
+another session than their own keeps their cookie."""
 
 FAILURES = {
     400: (
         "The request is not as it should be; `details` says where.",
-        "Check the highlighted fields.",
+        "Title must not be blank.",
         (),
     ),
     401: ("No token, or none that is good.", "Please sign in.", ("WWW-Authenticate",)),
     403: ("Not the caller's to do.", "This movie is on somebody else's list.", ()),
     404: ("There is no such thing.", "There is no such movie.", ()),
     405: ("There is no such method at this address.", None, ("Allow",)),
+    408: ("The body did not arrive in time.", "The request took too long to arrive.", ()),
     409: (
         "It is taken already, or was used for something else; or the list is full, or is being"
         " imported, which `Retry-After` tells from the others.",
@@ -104,8 +125,8 @@ FAILURES = {
         (),
     ),
     413: (
-        "The body has more than 1 MiB; of a movie, with which a picture may come, more than 4; of a"
-        " file of movies, more than 10.",
+        "The body has more than 64 KiB; of a movie, which may bring its picture, more than 4 MiB;"
+        " of a file of movies, more than 10 MiB.",
         None,
         (),
     ),
@@ -116,7 +137,11 @@ FAILURES = {
         (),
     ),
     417: ("An expectation that there is not.", None, ()),
-    429: ("Too many tries.", "Too many tries. Please wait a little.", ("Retry-After",)),
+    429: (
+        "Too many tries, or too many requests of the caller's under way.",
+        "You have too many requests under way. Please try again in a moment.",
+        ("Retry-After",),
+    ),
     431: ("The headers are too large.", None, ()),
     500: ("A bug; the log has its cause.", None, ()),
     501: ("A transfer coding that there is not.", None, ()),
@@ -145,11 +170,11 @@ def request_header(name: str) -> dict[str, Any]:
 
 def answer_header(name: str) -> dict[str, Any]:
     """Describe a header that answers may have."""
-    description, example = ANSWER_HEADERS[name]
+    description, example, schema = ANSWER_HEADERS[name]
     return {
         "description": description,
         "required": name not in SOMETIMES,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", **schema},
         "example": example,
     }
 
@@ -157,9 +182,9 @@ def answer_header(name: str) -> dict[str, Any]:
 def failure(status: int) -> dict[str, Any]:
     """Describe the failure of this status: its code, an example, its headers."""
     description, message, headers = FAILURES[status]
-    problems = [{"field": "title", "message": "Must not be blank."}]
     properties: dict[str, Any] = {"code": {"const": code_of(status)}}
-    if status == 400:
+    problems = [ProblemAnswer.example] if status == 400 else None
+    if problems:
         rows = {"type": "array", "items": {"$ref": "#/components/schemas/Problem"}}
         properties["details"] = rows
     error = {"properties": properties, "required": list(properties)}

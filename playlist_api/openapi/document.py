@@ -27,10 +27,17 @@ are ISO 8601 in UTC, and fields that a call does not know are ignored. Spaces ar
 and titles are dropped before their lengths and patterns are looked at.
 
 Every answer of 400 and above has the body of `Error`. Besides those that each call names, any
-address may answer 400 (no proper HTTP), 404 (no such address), 405 (no such method), 414 (address
-too long), 417 (unknown `Expect`), 431 (headers too large) or 501 (a transfer coding that there is
-not). `GET` calls answer `HEAD` as well, and every address answers `OPTIONS`.
+address may answer 400 (no proper HTTP), 404 (no such address), 405 (no such method), 408 (the body
+took too long to arrive), 414 (address too long), 417 (unknown `Expect`), 431 (headers too large) or
+501 (a transfer coding that there is not). `GET` calls answer `HEAD` as well, and every address
+answers `OPTIONS`.
 """
+
+SERVER = {
+    "url": ".",
+    "description": "Where this document is, in production as on a local machine",
+    "x-internal": False,
+}
 
 
 def build_document(app: Flask) -> dict[str, Any]:
@@ -39,8 +46,8 @@ def build_document(app: Flask) -> dict[str, Any]:
         title="Playlist API",
         version=__version__,
         openapi_version="3.1.0",
-        info={"description": DESCRIPTION},
-        servers=[{"url": ".", "description": "Where this document is"}],
+        info={"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
+        servers=[SERVER],
         plugins=[Plugin()],
     )
     _add_components(spec)

@@ -1,6 +1,7 @@
 """From marshmallow's schemas to JSON Schema, where apispec needs to be told."""
 
 from typing import Any
+from uuid import UUID
 
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
@@ -8,8 +9,9 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Regexp
 
 from playlist_api.models import URL_LENGTH
-from playlist_api.schemas.cursors import Cursor
+from playlist_api.schemas.cursors import BASE64, LONGEST, Cursor
 from playlist_api.schemas.fields import (
+    AccountEmail,
     EmailAddress,
     Flag,
     Text,
@@ -31,6 +33,15 @@ WEB_ADDRESS = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\\]+$"
 PICTURE = rf"^data:({'|'.join(FORMATS)});base64,[A-Za-z0-9+/]+={{0,2}}$"
 """As browsers write it."""
 
+UUID_LENGTH = len(str(UUID(int=0)))
+TIMESTAMP_LENGTH = len("0001-01-01T00:00:00.000000Z")
+LENGTHS: dict[type, int] = {
+    Cursor: LONGEST,
+    Timestamp: TIMESTAMP_LENGTH,
+    fields.UUID: UUID_LENGTH,
+}
+"""The characters of what has no other length than its kind's."""
+
 
 class Converter(OpenAPIConverter):
     """Knows the fields of this service, and takes a schema's docstring for its description."""
@@ -46,21 +57,27 @@ class Converter(OpenAPIConverter):
         return default if default.get("default") is not None else {}
 
     def field2length(self, field: fields.Field[Any], **kwargs: Any) -> dict[str, Any]:
-        """Leave the length to what the text is."""
-        if isinstance(field, ImageUrl):
-            return {}
-        return dict(super().field2length(field, **kwargs))
+        """Add the length that a text may have."""
+        length = dict(super().field2length(field, **kwargs))
+        longest = getattr(field, "max_length", None)
+        return {**length, "maxLength": longest} if longest else length
 
     def field2pattern(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
         """Tell of text what its field and its checks let pass."""
         told: dict[str, Any] = {}
+        if type(field) in LENGTHS:
+            told["maxLength"] = LENGTHS[type(field)]
+        if isinstance(field, Cursor):
+            told["pattern"] = f"^{BASE64.pattern}$"
         if isinstance(field, EmailAddress):
             return {"format": "idn-email"}
         if isinstance(field, ImageUrl):
             address = {"format": "uri", "pattern": WEB_ADDRESS, "maxLength": URL_LENGTH}
-            return {"anyOf": [address, {"pattern": PICTURE, "maxLength": LONGEST_DATA_URL}]}
+            picture = {"pattern": PICTURE, "maxLength": LONGEST_DATA_URL}
+            return {"maxLength": LONGEST_DATA_URL, "anyOf": [address, picture]}
         if isinstance(field, Text):
-            told["pattern"] = TRIMMED if isinstance(field, Trimmed) else CLEAN
+            trimmed = isinstance(field, Trimmed | AccountEmail)
+            told["pattern"] = TRIMMED if trimmed else CLEAN
         for check in field.validators:
             if isinstance(check, Regexp):
                 told["pattern"] = f"^{str(check.regex.pattern).removesuffix(ANCHOR)}$"

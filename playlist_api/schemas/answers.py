@@ -7,10 +7,13 @@ from functools import cached_property
 from typing import Any
 
 from marshmallow import fields
-from marshmallow.validate import OneOf
+from marshmallow.validate import Length, OneOf, Range, Regexp
 
-from playlist_api.models import ROLES
-from playlist_api.schemas.fields import CamelCase, Timestamp
+from playlist_api import models
+from playlist_api.media import NAME
+from playlist_api.schemas.bodies import LARGEST_PAGE
+from playlist_api.schemas.cursors import WELL_FORMED
+from playlist_api.schemas.fields import BigInteger, CamelCase, Timestamp
 
 
 class Answer(CamelCase):
@@ -40,9 +43,9 @@ class UserAnswer(Answer):
     }
 
     id = fields.UUID()
-    name = fields.String()
-    email = fields.String()
-    role = fields.String(validate=OneOf(ROLES))
+    name = fields.String(validate=Length(max=models.NAME_LENGTH))
+    email = fields.String(validate=Length(max=models.EMAIL_LENGTH))
+    role = fields.String(validate=OneOf(models.ROLES))
     created_at = Timestamp()
     updated_at = Timestamp()
 
@@ -78,7 +81,9 @@ class SessionAnswer(Answer):
     )
     expires_at = Timestamp(attribute="session.expires_at")
     user_agent = fields.String(
-        attribute="session.user_agent", metadata={"description": "What the device says it is."}
+        validate=Length(max=models.USER_AGENT_LENGTH),
+        attribute="session.user_agent",
+        metadata={"description": "What the device says it is."},
     )
     current = fields.Boolean(metadata={"description": "Whether it is the one that asks."})
 
@@ -102,10 +107,16 @@ class MovieAnswer(Answer):
         "updatedAt": "2026-11-23T10:20:00.000001Z",
     }
 
-    id = fields.Integer(metadata={"format": "int64"})
-    title = fields.String()
-    year = fields.String(allow_none=True, metadata={"description": "Four digits."})
-    image_url = fields.String(allow_none=True, metadata={"description": "Where its picture is."})
+    id = BigInteger()
+    title = fields.String(validate=Length(max=models.TITLE_LENGTH))
+    year = fields.String(
+        validate=Length(equal=4), allow_none=True, metadata={"description": "Four digits."}
+    )
+    image_url = fields.String(
+        validate=Length(max=models.URL_LENGTH),
+        allow_none=True,
+        metadata={"description": "Where its picture is."},
+    )
     owner_id = fields.UUID(metadata={"description": "The user on whose list it is."})
     created_at = Timestamp()
     updated_at = Timestamp()
@@ -128,7 +139,7 @@ class IdempotencyKeyAnswer(Answer):
         "expiresAt": "2026-11-24T10:20:00.000001Z",
     }
 
-    movie_id = fields.Integer(metadata={"format": "int64"})
+    movie_id = BigInteger()
     created_at = Timestamp()
     expires_at = Timestamp()
 
@@ -142,8 +153,8 @@ class PictureAnswer(Answer):
         "createdAt": "2026-11-23T10:20:00.000001Z",
     }
 
-    name = fields.String()
-    bytes = fields.Integer(metadata={"format": "int64"})
+    name = fields.String(validate=[Length(max=models.PICTURE_LENGTH), Regexp(NAME)])
+    bytes = BigInteger()
     created_at = Timestamp()
 
 
@@ -169,11 +180,12 @@ class PageMetaAnswer(Answer):
     page = fields.Integer(
         allow_none=True, metadata={"description": "Null where a `cursor` was asked for instead."}
     )
-    limit = fields.Integer()
-    total = fields.Integer(metadata={"description": "Movies in the list, or those found."})
-    total_pages = fields.Integer()
+    limit = fields.Integer(validate=Range(1, LARGEST_PAGE), metadata={"format": "int32"})
+    total = BigInteger(metadata={"description": "Movies in the list, or those found."})
+    total_pages = BigInteger()
     next = fields.String(
         allow_none=True,
+        validate=WELL_FORMED,
         metadata={
             "always": False,
             "description": "The `cursor` of what follows, if there is more; given with a `search`,"
@@ -182,6 +194,7 @@ class PageMetaAnswer(Answer):
     )
     previous = fields.String(
         allow_none=True,
+        validate=WELL_FORMED,
         metadata={"always": False, "description": "The same of what comes before."},
     )
 
@@ -189,7 +202,7 @@ class PageMetaAnswer(Answer):
 class MoviePageAnswer(Answer):
     """A page of somebody's list."""
 
-    items = fields.List(fields.Nested(MovieAnswer))
+    items = fields.List(fields.Nested(MovieAnswer), validate=Length(max=LARGEST_PAGE))
     meta = fields.Nested(PageMetaAnswer)
 
 

@@ -8,15 +8,17 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf, Regexp
 
+from playlist_api.errors import Invalid, Problem
 from playlist_api.models import NAME_LENGTH, TITLE_LENGTH, URL_LENGTH
 from playlist_api.schemas.cursors import NEWEST_FIRST, SORTS, Cursor
 from playlist_api.schemas.fields import (
+    AccountEmail,
     CamelCase,
     EmailAddress,
     Text,
     Trimmed,
     WholeNumber,
-    at_most,
+    email_address,
     not_blank,
     web_address,
 )
@@ -31,9 +33,9 @@ class NewPassword(Text):
     """A password that somebody chooses."""
 
     def __init__(self, **kwargs: Any) -> None:
-        too_short = f"Must have at least {SHORTEST_PASSWORD} characters."
-        longer = Length(min=SHORTEST_PASSWORD, error=too_short)
-        super().__init__(longer, at_most(LONGEST_PASSWORD), required=True, **kwargs)
+        predicate = f"must have at least {SHORTEST_PASSWORD} characters."
+        longer = Length(min=SHORTEST_PASSWORD, error=Problem("too_short", predicate))
+        super().__init__(longer, max_length=LONGEST_PASSWORD, required=True, **kwargs)
 
 
 class SignUp(CamelCase):
@@ -45,8 +47,8 @@ class SignUp(CamelCase):
         "password": "correct horse battery",
     }
 
-    name = Trimmed(not_blank, at_most(NAME_LENGTH), required=True)
-    email = EmailAddress(required=True)
+    name = Trimmed(not_blank, max_length=NAME_LENGTH, required=True)
+    email = EmailAddress(email_address, required=True)
     password = NewPassword()
 
     @validates_schema(skip_on_field_errors=False)
@@ -62,7 +64,7 @@ class LogIn(CamelCase):
 
     example = {"email": "ada@example.com", "password": "correct horse battery"}
 
-    email = EmailAddress(required=True)
+    email = AccountEmail(not_blank, required=True)
     password = Text(not_blank, required=True)
 
 
@@ -71,8 +73,9 @@ class ProfileChanges(CamelCase):
 
     example = {"name": "Ada King"}
 
-    name = Trimmed(not_blank, at_most(NAME_LENGTH))
-    email = EmailAddress()
+    name = Trimmed(not_blank, max_length=NAME_LENGTH)
+    # The service checks it by `email_address`, unless it is the one that the user has.
+    email = EmailAddress(not_blank)
     current_password = Text(not_blank, metadata={"description": "Needed for a new e-mail."})
 
 
@@ -101,7 +104,7 @@ class ForgottenPassword(CamelCase):
 
     example = {"email": "ada@example.com"}
 
-    email = EmailAddress(required=True)
+    email = AccountEmail(not_blank, required=True)
 
 
 class PasswordReset(CamelCase):
@@ -125,16 +128,16 @@ class ImportedMovie(CamelCase):
         "imageUrl": "https://example.com/heat.jpg",
     }
 
-    title = Trimmed(not_blank, at_most(TITLE_LENGTH), required=True)
+    title = Trimmed(not_blank, max_length=TITLE_LENGTH, required=True)
     year = Text(
-        Regexp(r"[0-9]{4}\Z", error="Must be a year of four digits."),
+        Regexp(r"[0-9]{4}\Z", error=Problem("invalid", "must be a year of four digits.")),
         allow_none=True,
         load_default=None,
-        metadata={"description": "Four digits."},
+        metadata={"description": "Four digits.", "maxLength": len("1999")},
     )
     image_url = Text(
         web_address,
-        at_most(URL_LENGTH),
+        max_length=URL_LENGTH,
         allow_none=True,
         load_default=None,
         metadata={"description": "An absolute http or https URL, without credentials."},
@@ -167,7 +170,10 @@ def in_order(years: str) -> None:
     """Refuse a range of years that ends before it begins."""
     first, _, last = years.partition("..")
     if last and last < first:
-        raise ValidationError("Must begin with the earlier year.")
+        raise Invalid("invalid", "must begin with the earlier year.")
+
+
+NO_YEARS = Problem("invalid", "must be like 1999 or 1990..1999.")
 
 
 class PageQuery(CamelCase):
@@ -182,7 +188,11 @@ class PageQuery(CamelCase):
         1,
         LARGEST_PAGE,
         load_default=PAGE_SIZE,
-        metadata={"description": "How many movies a page has.", "examples": [PAGE_SIZE]},
+        metadata={
+            "description": "How many movies a page has.",
+            "format": "int32",
+            "examples": [PAGE_SIZE],
+        },
     )
     cursor = Cursor(
         metadata={
@@ -192,7 +202,7 @@ class PageQuery(CamelCase):
         },
     )
     search = Text(
-        at_most(TITLE_LENGTH),
+        max_length=TITLE_LENGTH,
         metadata={
             "description": "Words of the title, whatever their order, case and accents; the last"
             " one may be the beginning of a word.",
@@ -200,16 +210,20 @@ class PageQuery(CamelCase):
         },
     )
     year = Text(
-        Regexp(r"[0-9]{4}(\.\.[0-9]{4})?\Z", error="Must be like 1999 or 1990..1999."),
+        Regexp(
+            r"[0-9]{4}(\.\.[0-9]{4})?\Z",
+            error=NO_YEARS,
+        ),
         in_order,
         metadata={
             "description": "A year, or the first and the last one.",
+            "maxLength": len("1990..1999"),
             "examples": ["1999", "1990..1999"],
         },
     )
     sort = fields.String(
-        validate=OneOf(SORTS, error=f"Must be one of {', '.join(SORTS)}."),
-        error_messages={"invalid": "Must be a string."},
+        validate=OneOf(SORTS, error=Problem("invalid", f"must be one of {', '.join(SORTS)}.")),
+        error_messages={"invalid": Problem("invalid", "must be a string.")},
         metadata={
             "description": "The order; a `-` turns it around. By default it is that of the"
             f" `cursor`, or `{NEWEST_FIRST}`. A movie without a year is older than all others.",

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from marshmallow import fields
+from marshmallow.validate import Length, Regexp
 
+from playlist_api.errors import Problem
 from playlist_api.models import TITLE_LENGTH
 
 NEWEST_FIRST = "-createdAt"
@@ -27,6 +29,9 @@ LONGEST = 4 * (HEAD.size + 4 * TITLE_LENGTH) // 3
 
 BASE64 = re.compile(f"[A-Za-z0-9_-]{{1,{LONGEST}}}")
 """For URLs (RFC 4648, section 5), without the padding."""
+
+WELL_FORMED = [Length(max=LONGEST), Regexp(BASE64)]
+"""What every cursor passes, for the document."""
 
 
 class Place(NamedTuple):
@@ -87,9 +92,9 @@ class Cursor(fields.Field[Place]):
     """A cursor as a parameter of a query that has no `page`."""
 
     default_error_messages = {
-        "invalid": "Must be a cursor that this list has given.",
-        "page": "Must not be given together with a page.",
-        "sort": "Must be a cursor of the same sort.",
+        "invalid": Problem("invalid", "must be a cursor that this list has given."),
+        "page": Problem("invalid", "must not be given together with a page."),
+        "sort": Problem("invalid", "must be a cursor of the same sort."),
     }
 
     def _deserialize(self, value: Any, *context: Any, **_: Any) -> Place:

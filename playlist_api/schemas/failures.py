@@ -3,23 +3,24 @@
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
-from playlist_api.errors import ALL_CODES
+from playlist_api.errors import ALL_CODES, PROBLEM_CODES
 from playlist_api.schemas.answers import Answer
 
 
 class ProblemAnswer(Answer):
     """What is wrong with one field, which has the client's name for it; `body` is the whole."""
 
-    example = {"field": "title", "message": "Must not be blank."}
+    example = {"field": "title", "code": "blank", "message": "Title must not be blank."}
 
     field = fields.String()
+    code = fields.String(validate=OneOf(PROBLEM_CODES))
     message = fields.String()
 
 
 class FailureAnswer(Answer):
     """What went wrong: `code` is for programs, `message` for people."""
 
-    example = {"code": "VALIDATION_ERROR", "message": "Check the highlighted fields."}
+    example = {"code": "VALIDATION_ERROR", "message": "Title must not be blank."}
 
     code = fields.String(validate=OneOf(ALL_CODES))
     message = fields.String()

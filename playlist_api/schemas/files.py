@@ -5,8 +5,9 @@ from enum import StrEnum
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
+from playlist_api.errors import Problem
 from playlist_api.schemas.answers import Answer, MovieAnswer
-from playlist_api.schemas.fields import CamelCase, Flag, Text
+from playlist_api.schemas.fields import BigInteger, CamelCase, Flag, Text
 
 TAKEN_FOR = ("letterboxd", "letterboxdList", "imdb", "movary", "yamtrack", "csv", "json")
 """What files are recognised as; `csv` and `json` are this service's own, and others like them."""
@@ -48,7 +49,7 @@ class ExportQuery(CamelCase):
     """What a list is written as."""
 
     format = Text(
-        OneOf(WRITTEN_AS, error="Must be json, csv or letterboxd."),
+        OneOf(WRITTEN_AS, error=Problem("invalid", "must be json, csv or letterboxd.")),
         load_default="json",
         metadata={
             "description": (
@@ -78,15 +79,15 @@ class ImportedRowAnswer(Answer):
         "reason": None,
     }
 
-    line = fields.Integer(
+    line = BigInteger(
         metadata={"description": "Where it begins in the file; of JSON, which entry it is."}
     )
     outcome = fields.String(validate=OneOf(list(Outcome)))
     title = fields.String(allow_none=True, metadata={"description": "As it was understood."})
     year = fields.String(allow_none=True)
-    movie_id = fields.Integer(
+    movie_id = BigInteger(
         allow_none=True,
-        metadata={"format": "int64", "description": "Of the new movie, or the one on the list."},
+        metadata={"description": "Of the new movie, or the one on the list."},
     )
     reason = fields.String(
         allow_none=True, metadata={"description": "For people: why it was not created."}
@@ -105,12 +106,12 @@ class ImportTotalsAnswer(Answer):
         "refused": 0,
     }
 
-    rows = fields.Integer()
-    created = fields.Integer()
-    duplicate_in_list = fields.Integer(metadata={"description": "The list has that movie."})
-    duplicate_in_file = fields.Integer(metadata={"description": "A row before has that movie."})
-    skipped = fields.Integer(metadata={"description": "Series, episodes, games and the like."})
-    refused = fields.Integer(metadata={"description": "What is wrong is each one's `reason`."})
+    rows = BigInteger()
+    created = BigInteger()
+    duplicate_in_list = BigInteger(metadata={"description": "The list has that movie."})
+    duplicate_in_file = BigInteger(metadata={"description": "A row before has that movie."})
+    skipped = BigInteger(metadata={"description": "Series, episodes, games and the like."})
+    refused = BigInteger(metadata={"description": "What is wrong is each one's `reason`."})
 
 
 class ImportReportAnswer(Answer):

@@ -7,9 +7,10 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from playlist_api.errors import Problem
 from playlist_api.media import TYPES, media
 from playlist_api.models import URL_LENGTH
-from playlist_api.schemas.fields import Text, at_most, web_address
+from playlist_api.schemas.fields import Text, web_address
 from playlist_api.security.pictures import NO_PICTURE, Picture, Unusable, checked
 
 LONGEST_PICTURE = 2 * 1024 * 1024
@@ -25,21 +26,27 @@ FORMATS = {media_type: media_type.rpartition("/")[2].upper() for media_type in T
 DATA_URL = re.compile(rf"data:({'|'.join(FORMATS)});base64,", re.IGNORECASE)
 OF_A_PICTURE = re.compile(rf"data:({'|'.join(FORMATS)})[;,]", re.IGNORECASE)
 
-NO_MEDIA = "Must be an http or https URL: pictures are not kept here."
-NO_BASE64 = "Must be data:, the type, and ;base64, and go on in base64 (RFC 4648) without spaces."
-TOO_LARGE = "Must have at most 2 MiB."
+NO_MEDIA = Problem("unsupported", "must be an http or https URL: pictures are not kept here.")
+NO_BASE64 = Problem(
+    "malformed",
+    "must be data:, the type, ;base64, and base64 (RFC 4648) without spaces.",
+)
+TOO_LARGE = Problem("too_large", "must have at most 2 MiB.")
 
 
 class ImageUrl(Text):
     """Where a picture is; or a `Picture`, where it comes itself as a `data:` URL (RFC 2397)."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(web_address, at_most(URL_LENGTH), **kwargs)
+        super().__init__(web_address, **kwargs)
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(*args, **kwargs)
-        is_data = text[: len(SCHEME)].lower() == SCHEME
-        return picture_of(text) if is_data else text
+        if text[: len(SCHEME)].lower() == SCHEME:
+            return picture_of(text)
+        if len(text) > URL_LENGTH:
+            raise self.make_error("too_long", max_length=URL_LENGTH)
+        return text
 
     def _validate(self, value: Any) -> None:
         if not isinstance(value, Picture):
@@ -50,7 +57,7 @@ def picture_of(data_url: str) -> Picture:
     """Take a picture out of its `data:` URL, and check it.
 
     :raises ValidationError: when there is none, or none that is taken.
-    :raises ServiceUnavailable: when too many pictures are being checked already.
+    :raises TooManyRequests, ServiceUnavailable: when too many are being checked already.
     """
     if media() is None:
         raise ValidationError(NO_MEDIA)
@@ -62,7 +69,7 @@ def picture_of(data_url: str) -> Picture:
     try:
         return checked(_decoded(data_url[start.end() :]), FORMATS[start[1].lower()])
     except Unusable as error:
-        raise ValidationError(str(error)) from error
+        raise ValidationError(error.args[0]) from error
 
 
 def _decoded(base64: str) -> bytes:

@@ -66,7 +66,7 @@ def tokens_accepted(view: View) -> View:
 def _guarded(view: View, scheme: str, kind: str, presented: Callable[[], str]) -> View:
     operation = operation_of(view)
     operation.security, operation.anonymous = [scheme], False
-    operation.failures |= {401, 502, 503}
+    operation.failures |= {401, 429, 502, 503}
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:

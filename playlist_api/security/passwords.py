@@ -8,8 +8,10 @@ from flask import Flask, current_app
 from passlib.context import CryptContext
 
 from playlist_api import metrics
+from playlist_api.bulkheads import ThreadBulkhead
+from playlist_api.clients import client_keys
 from playlist_api.config.settings import Settings
-from playlist_api.turns import Turns
+from playlist_api.errors import Problem
 
 SHORTEST_PASSWORD = 8
 """Characters: NIST SP 800-63B, section 3.1.1.2."""
@@ -20,7 +22,7 @@ LONGEST_PASSWORD = 128
 TELLING_LENGTH = 4
 """Characters of a name that a password must not hold: shorter ones are in too many words."""
 
-HASHING, WAITING, PATIENCE = 1, 20, 5.0
+CONCURRENCY, QUEUE, TIMEOUT = 1, 20, 5.0
 """In each worker, how many threads hash, each of which keeps 19 MiB, and how many requests wait for
 that so many seconds."""
 
@@ -28,7 +30,7 @@ BUSY = "Too many people are signing in. Please try again in a moment."
 
 
 class PasswordHasher:
-    """Argon2id with an application's parameters, in turn."""
+    """Argon2id with an application's parameters, in a bulkhead."""
 
     def __init__(self, *, memory: int, iterations: int, parallelism: int) -> None:
         """Take the memory in KiB; OWASP's Password Storage Cheat Sheet has the least of each."""
@@ -40,25 +42,33 @@ class PasswordHasher:
             argon2__parallelism=parallelism,
         )
         self._nobodys_hash = self._context.hash(secrets.token_urlsafe())
-        self._turns = Turns(HASHING, WAITING, PATIENCE, busy=BUSY, gauge=metrics.hashing)
+        self._bulkhead = ThreadBulkhead(
+            "hashing",
+            CONCURRENCY,
+            queue=QUEUE,
+            timeout=TIMEOUT,
+            busy=BUSY,
+            gauge=metrics.hashing,
+        )
 
     def hash(self, password: str) -> str:
         """Hash a password of up to `LONGEST_PASSWORD` characters.
 
-        :raises ServiceUnavailable: when too many passwords are being hashed already.
+        :raises TooManyRequests, ServiceUnavailable: when too many are being hashed already.
         """
-        return self._turns.take(self._context.hash, password)
+        return self._bulkhead.run(client_keys(), self._context.hash, password)
 
     def verify(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
         """Check a password, at the same cost when there is no such user (a hash of None).
 
         :return: whether it is right; and a new hash to keep, if the parameters have changed.
-        :raises ServiceUnavailable: when too many passwords are being hashed already.
+        :raises TooManyRequests, ServiceUnavailable: as `hash` does.
         """
         # Nobody has a longer password, and passlib raises for one of 4,097 characters.
         candidate = password if len(password) <= LONGEST_PASSWORD else ""
         known = password_hash or self._nobodys_hash
-        right, new_hash = self._turns.take(self._context.verify_and_update, candidate, known)
+        check = self._context.verify_and_update
+        right, new_hash = self._bulkhead.run(client_keys(), check, candidate, known)
         return right and password_hash is not None, new_hash
 
 
@@ -84,7 +94,7 @@ def _common_passwords() -> frozenset[str]:
     return frozenset(FREQUENCY_LISTS["passwords"])
 
 
-def weakness(password: str, *, name: str, email: str) -> str | None:
+def weakness(password: str, *, name: str, email: str) -> Problem | None:
     """Say why a password is too weak for this person, where that is checked at all.
 
     OWASP ASVS 5.0, 6.2.4 and 6.2.11, ask for it; `PASSWORD_BLOCKLIST` switches it on.
@@ -93,8 +103,8 @@ def weakness(password: str, *, name: str, email: str) -> str | None:
         return None
     folded = password.strip().casefold()
     if folded in _common_passwords():
-        return "Is one of the most common passwords, which are guessed first."
+        return Problem("too_weak", "is one of the most common, which are guessed first.")
     own = (name, email, email.partition("@")[0])
     if any(len(part) >= TELLING_LENGTH and part.casefold() in folded for part in own):
-        return "Must not contain your own name or e-mail."
+        return Problem("too_weak", "must not contain your own name or e-mail.")
     return None

@@ -11,7 +11,6 @@ from hashlib import sha256
 from io import BytesIO
 from typing import Any, cast
 
-from flask import Flask, current_app
 from PIL import (
     GifImagePlugin,
     Image,
@@ -23,9 +22,11 @@ from PIL import (
 )
 
 from playlist_api import metrics
+from playlist_api.bulkheads import ThreadBulkhead
+from playlist_api.clients import client_keys
+from playlist_api.errors import Problem
 from playlist_api.media import SMALL_WIDTH, SUFFIXES, small_of
 from playlist_api.security.containers import format_of, is_more_than
-from playlist_api.turns import Turns
 
 PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 """What Pillow would look for, with forty others, when it meets the first picture."""
@@ -37,17 +38,23 @@ in memory, two or three times."""
 MOST_BYTES = 4 * 1024 * 1024
 """What a picture may take when it is written anew: twice what may be sent."""
 
-DRAWING, WAITING, PATIENCE = 1, 8, 10.0
+CONCURRENCY, QUEUE, TIMEOUT = 1, 8, 10.0
 """In each worker, how many threads read and write pictures, which takes 260 MB of memory at the
 most, and how many requests, each with a picture in hand, wait for that so many seconds."""
 
 BUSY = "Too many pictures are coming in. Please try again in a moment."
-NO_PICTURE = "Must be a PNG, JPEG, WebP or GIF picture."
-MISNAMED = "Must be a picture of the type that it is said to be."
-BROKEN = "Must be a whole and well-formed picture."
-AND_MORE = "Must be a picture and nothing else."
-TOO_MANY_PIXELS = "Must have at most 12.5 megapixels, and 10,000 pixels on each side."
-TOO_LARGE = "Must be compressed better: written anew, it has more than 4 MiB."
+bulkhead = ThreadBulkhead(
+    "pictures", CONCURRENCY, queue=QUEUE, timeout=TIMEOUT, busy=BUSY, gauge=metrics.drawing
+)
+
+NO_PICTURE = Problem("unsupported", "must be a PNG, JPEG, WebP or GIF.")
+MISNAMED = Problem("unsupported", "must be of the type that it is said to be.")
+BROKEN = Problem("malformed", "must be whole and well-formed.")
+AND_MORE = Problem("unsupported", "must be a picture and nothing else.")
+TOO_MANY_PIXELS = Problem(
+    "too_large", "must have at most 12.5 megapixels, and 10,000 pixels on each side."
+)
+TOO_LARGE = Problem("too_large", "must be compressed better: written anew, it has more than 4 MiB.")
 
 HOW: dict[str, dict[str, Any]] = {
     "PNG": {},
@@ -64,7 +71,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class Unusable(Exception):
-    """It is none that is taken; the message is a sentence for whoever sent it."""
+    """It is none that is taken; its argument is the `Problem`."""
 
 
 @dataclass(frozen=True)
@@ -96,24 +103,18 @@ class Picture:
         return len(self.content) + len(self.small)
 
 
-def init_app(app: Flask) -> None:
-    """Have the application take turns at pictures."""
-    turns = Turns(DRAWING, WAITING, PATIENCE, busy=BUSY, gauge=metrics.drawing)
-    app.extensions["drawing"] = turns
-
-
 def checked(content: bytes, named: str) -> Picture:
     """Look at what is said to be a picture of the named format, and write it anew.
 
     :raises Unusable: when it is none, another one, more than one, or too large.
-    :raises ServiceUnavailable: when too many pictures are being looked at already.
+    :raises TooManyRequests, ServiceUnavailable: when too many are being looked at already.
     """
     found = format_of(content)
     if found is None:
         raise Unusable(NO_PICTURE)
     if found != named:
         raise Unusable(MISNAMED)
-    return cast(Turns, current_app.extensions["drawing"]).take(redrawn, content, found)
+    return bulkhead.run(client_keys(), redrawn, content, found)
 
 
 def redrawn(content: bytes, picture_format: str) -> Picture:

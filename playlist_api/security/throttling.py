@@ -15,21 +15,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, TypeVar, cast
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
 from playlist_api import events
+from playlist_api.clients import client_address
 from playlist_api.config.fields import Limit
 from playlist_api.config.settings import Settings
 from playlist_api.errors import TooManyRequests, Unauthorized, WrongPassword
 from playlist_api.operations import operation_of
 from playlist_api.security import postgres_limits
-
-CUSTOMER_PREFIX = 64
-"""Bits of an IPv6 address that name a customer, who has all addresses behind it: RFC 6177."""
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +70,7 @@ def charge(kind: str, account: str = "") -> None:
 
     :raises TooManyRequests: when there were too many.
     """
-    _charge(kind, account or _address())
+    _charge(kind, account or client_address())
 
 
 @contextmanager
@@ -85,7 +82,7 @@ def guess(account: str) -> Iterator[None]:
 
     :raises TooManyRequests: when there were too many wrong ones.
     """
-    address = _address()
+    address = client_address()
     refunds = [_charge("login", f"{account} {address}"), _charge("address", address)]
     try:
         yield
@@ -95,17 +92,6 @@ def guess(account: str) -> Iterator[None]:
         _give_back(refunds)
         raise
     _give_back(refunds)
-
-
-def _address() -> str:
-    told = request.remote_addr or ""
-    try:
-        address = ip_address(told)
-    except ValueError:
-        return told  # a proxy may add a port, or no address at all
-    if isinstance(address, IPv6Address) and not address.ipv4_mapped:
-        return str(ip_network((address, CUSTOMER_PREFIX), strict=False))
-    return str(getattr(address, "ipv4_mapped", address))
 
 
 def _limit(kind: str) -> Limit:

@@ -13,11 +13,12 @@ from sqlalchemy.exc import IntegrityError
 from playlist_api import events
 from playlist_api.database import db, violates
 from playlist_api.deadline import extend, patience
-from playlist_api.errors import Conflict, ListBusy, Unauthorized
+from playlist_api.errors import EmailTaken, Invalid, ListBusy, Unauthorized
 from playlist_api.models import IdempotencyKey, PasswordReset, Session, StoredPicture, User
+from playlist_api.schemas.fields import email_address
 from playlist_api.security.passwords import hasher, weakness
 from playlist_api.security.tokens import Caller
-from playlist_api.services.auth import EMAIL_TAKEN, confirmed, locked
+from playlist_api.services.auth import confirmed, locked
 from playlist_api.services.exports import movies_of
 from playlist_api.services.queries import account, as_account, can_change
 from playlist_api.services.sessions import SESSION_ENDED, ListedSession, list_sessions
@@ -56,14 +57,16 @@ def change_profile(user: User, changes: dict[str, Any], check: Check) -> User:
     """Set the user's name, and their e-mail if their current password comes with it.
 
     :raises Unauthorized: when the user was deleted a moment ago.
-    :raises ValidationError: when the e-mail is to change without the password.
+    :raises ValidationError: when a new e-mail is no address, or comes without the password.
     :raises WrongPassword: when the password is wrong.
-    :raises Conflict: when somebody else has the e-mail.
+    :raises EmailTaken: when somebody else has the e-mail.
     """
     current_password = changes.pop("current_password", None)
     moves = changes.get("email", user.email) != user.email
+    if moves:
+        _check_email(changes["email"])
     if moves and current_password is None:
-        raise ValidationError("Must be given to change the e-mail.", "currentPassword")
+        raise Invalid("required", "must be given to change the e-mail.", "currentPassword")
     user = confirmed(user, current_password) if moves else locked(user)
     check(user)
     if moves:
@@ -77,11 +80,18 @@ def change_profile(user: User, changes: dict[str, Any], check: Check) -> User:
         db.session.commit()
     except IntegrityError as error:
         if violates(error, "User_email_key"):
-            raise Conflict(EMAIL_TAKEN) from error
+            raise EmailTaken from error
         raise
     if moves:
         events.record("email_changed", userId=user.id)
     return user
+
+
+def _check_email(email: str) -> None:
+    try:
+        email_address(email)
+    except ValidationError as error:
+        raise ValidationError(error.messages, "email") from None
 
 
 def change_password(user: User, session_id: UUID, current: str, new: str) -> None:
@@ -92,7 +102,8 @@ def change_password(user: User, session_id: UUID, current: str, new: str) -> Non
     """
     if problem := weakness(new, name=user.name, email=user.email):
         raise ValidationError(problem, "newPassword")
-    # Hashed before the user is locked, for it takes long.
+    # Hashing takes long, and nobody else should lack a connection or wait for a lock meanwhile.
+    db.session.close()
     password_hash = hasher().hash(new)
     user = confirmed(user, current)
     set_password(user, password_hash, kept=session_id)

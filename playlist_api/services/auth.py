@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from playlist_api import events
 from playlist_api.database import db
-from playlist_api.errors import Conflict, Unauthorized, WrongPassword
+from playlist_api.errors import EmailTaken, Unauthorized, WrongPassword
 from playlist_api.models import User
 from playlist_api.security.passwords import hasher
 from playlist_api.services.queries import credentials, new_account, new_session
@@ -21,13 +21,11 @@ BESIDE_REFERENCES = {"key_share": True}
 """A lock of a user that does not keep others from adding what is theirs, nor waits for it: an
 import takes its time."""
 
-EMAIL_TAKEN = "This e-mail already has an account."
-
 
 def sign_up(name: str, email: str, password: str, user_agent: str) -> SignedIn:
     """Make an account and its first session.
 
-    :raises Conflict: when the e-mail has an account, be it made a moment ago.
+    :raises EmailTaken: when the e-mail has an account, be it made a moment ago.
     """
     account = {
         "user_id": str(uuid4()),
@@ -37,7 +35,7 @@ def sign_up(name: str, email: str, password: str, user_agent: str) -> SignedIn:
     }
     signed_in = start_session(new_account, user_agent, **account)
     if signed_in is None:
-        raise Conflict(EMAIL_TAKEN)
+        raise EmailTaken
     events.record("signed_up", userId=account["user_id"])
     return signed_in
 

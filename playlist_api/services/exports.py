@@ -1,13 +1,14 @@
 """Lists of movies as files, read while they are sent."""
 
-import csv
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from io import StringIO
 from itertools import chain, islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from playlist_api.bulkheads import Bulkhead
+from playlist_api.clients import client_keys
 from playlist_api.models import User
 from playlist_api.schemas.json import with_list
 from playlist_api.services.queries import as_movie, next_oldest
@@ -17,7 +18,24 @@ READ_AT_ONCE = 500
 """Movies that are read at a time, by a statement of its own: however slowly they are taken, no
 transaction stays open for them, and no connection waits."""
 
+bulkhead = Bulkhead(
+    "exports",
+    8,
+    concurrency_per_key=2,
+    # Nobody waits, for a slow reader may take an export for hours.
+    queue=0,
+    timeout=0,
+    busy="Too many lists are being exported. Please try again in a moment.",
+)
+
 BEGINNING = {"created_at": datetime.min.replace(tzinfo=UTC), "id": 0}
+
+QUOTE = '"'
+SPECIAL = re.compile('[,;"\t\r\n]')
+
+FORMULA_IN_URL = re.compile(r";(?=[=+\-@])")
+"""What spreadsheets that separate by semicolons would calculate: quotes help only the first cell of
+a row there."""
 
 Movie = dict[str, Any]
 Cells = tuple[str | None, ...]
@@ -48,9 +66,28 @@ def _read(next_after: Callable[..., list[tuple[Any, ...]]], owner_id: UUID) -> I
 
 
 def list_as_file(user: User, wanted: str) -> ListFile:
-    """Write the user's list in one of the `WRITERS`' formats."""
+    """Write the user's list in one of the `WRITERS`' formats.
+
+    :raises TooManyRequests, ServiceUnavailable: when too many exports are under way.
+    """
     suffix, media_type, write = WRITERS[wanted]
-    return ListFile(f"playlist-{suffix}", media_type, write(movies_of(user.id)))
+    return ListFile(f"playlist-{suffix}", media_type, within_share(write(movies_of(user.id))))
+
+
+def within_share(content: Iterator[bytes]) -> Iterator[bytes]:
+    """Hold a slot for an export now, and until its content is closed.
+
+    :raises TooManyRequests, ServiceUnavailable: when too many exports are under way.
+    """
+
+    def held() -> Iterator[bytes]:
+        with bulkhead.slot(*client_keys()):
+            yield b""
+            yield from content
+
+    holding = held()
+    next(holding)  # a generator that was never started holds nothing, and lets nothing go
+    return holding
 
 
 def _as_json(movies: Iterable[Movie]) -> Iterator[bytes]:
@@ -64,7 +101,12 @@ def _as_csv(movies: Iterable[Movie]) -> Iterator[bytes]:
 
 
 def _cells(*, title: str, year: str, imageUrl: str, createdAt: datetime, **_: Any) -> Cells:  # noqa: N803
-    return guarded(title), year, imageUrl, f"{createdAt.isoformat()}Z"
+    return (
+        guarded(title),
+        year,
+        FORMULA_IN_URL.sub("%3B", imageUrl or ""),
+        f"{createdAt.isoformat()}Z",
+    )
 
 
 def _for_letterboxd(movies: Iterable[Movie]) -> Iterator[bytes]:
@@ -75,9 +117,14 @@ def _for_letterboxd(movies: Iterable[Movie]) -> Iterator[bytes]:
 def _table(header: Cells, rows: Iterable[Cells]) -> Iterator[bytes]:
     remaining = chain([header], rows)
     while written := list(islice(remaining, READ_AT_ONCE)):
-        text = StringIO(newline="")
-        csv.writer(text).writerows(written)
-        yield text.getvalue().encode()
+        yield "".join(f"{','.join(map(_quoted, row))}\r\n" for row in written).encode()
+
+
+def _quoted(cell: str | None) -> str:
+    # RFC 4180, and semicolons as well, which separate cells in the spreadsheets of many countries:
+    # `a;=1+1` would be a formula there.
+    cell = cell or ""
+    return f'"{cell.replace(QUOTE, QUOTE * 2)}"' if SPECIAL.search(cell) else cell
 
 
 WRITERS: dict[str, tuple[str, str, Callable[[Iterable[Movie]], Iterator[bytes]]]] = {

@@ -7,16 +7,31 @@ however far the replica is behind.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from sqlalchemy import String, Text, bindparam, cast, func, literal_column, select
 
 from playlist_api import replica
+from playlist_api.bulkheads import Bulkhead
+from playlist_api.clients import client_keys
 from playlist_api.models import MovieCount
 from playlist_api.security.tokens import Caller
 from playlist_api.services.orders import Pages, Source, pages_of
 from playlist_api.services.queries import caller
 from playlist_api.statements import Query
+
+DEEP = 10_000
+"""Movies in front of a page from which on it is read like a search, as PostgreSQL counts them."""
+
+bulkhead = Bulkhead(
+    "searches",
+    4,  # half of the connections, so that short statements find one
+    concurrency_per_key=2,
+    queue=8,
+    timeout=3,  # as long as a search may take
+    busy="Too many people are searching. Please try again in a moment.",
+)
 
 Rows = list[tuple[Any, ...]]
 
@@ -47,8 +62,12 @@ of_version = pages_of(Source(_counted, _counted.c.ownerId, _counted.c.movies), "
 
 
 def numbered_page(caller: Caller, sort: str, **wanted: Any) -> Rows:
-    """Read a page that begins at an offset; no row says that the caller's session has ended."""
-    return _read(caller, lambda pages: pages.numbered[sort], wanted)
+    """Read a page that begins at an offset; no row says that the caller's session has ended.
+
+    :raises TooManyRequests, ServiceUnavailable: when it is deep, and too many like it are read.
+    """
+    with bulkhead.slot(*client_keys()) if wanted["offset"] >= DEEP else nullcontext():
+        return _read(caller, lambda pages: pages.numbered[sort], wanted)
 
 
 def page_onwards(caller: Caller, sort: str, **wanted: Any) -> Rows:
@@ -57,8 +76,12 @@ def page_onwards(caller: Caller, sort: str, **wanted: Any) -> Rows:
 
 
 def page_found(caller: Caller, sort: str, **wanted: Any) -> Rows:
-    """Read either of the movies that are searched for, in the same way."""
-    return _read(caller, lambda pages: pages.found[sort], wanted)
+    """Return one page of search results, in the same way.
+
+    :raises TooManyRequests, ServiceUnavailable: when too many searches are under way.
+    """
+    with bulkhead.slot(*client_keys()):
+        return _read(caller, lambda pages: pages.found[sort], wanted)
 
 
 def _read(caller: Caller, choose: Callable[[Pages], Query], wanted: dict[str, Any]) -> Rows:

@@ -1,5 +1,6 @@
 """Forgotten passwords: a link by mail, good once and for half an hour."""
 
+import logging
 import secrets
 from datetime import timedelta
 from email.message import EmailMessage
@@ -9,8 +10,10 @@ from marshmallow import ValidationError
 from sqlalchemy import delete, func, select
 
 from playlist_api import events
+from playlist_api.clients import client_keys
 from playlist_api.database import db
-from playlist_api.mail import mailer
+from playlist_api.errors import Problem
+from playlist_api.mail import mailer, recipient
 from playlist_api.models import PasswordReset, User
 from playlist_api.security.passwords import hasher, weakness
 from playlist_api.security.tokens import token_hash
@@ -30,7 +33,9 @@ and within half an hour:
 If it was not you, there is nothing to do: your password stays as it is.
 """
 
-INVALID = "Is not valid any more. Please ask for a new link."
+log = logging.getLogger(__name__)
+
+INVALID = Problem("expired", "is no longer valid. Please ask for a new link.")
 
 
 def request_reset(email: str, page: str) -> None:
@@ -38,27 +43,42 @@ def request_reset(email: str, page: str) -> None:
 
     All the work is done later and elsewhere, so that the time this takes tells nobody whether
     the e-mail has an account.
+
+    :raises TooManyRequests, ServiceUnavailable: when too many mails are waiting already.
     """
-    mailer().later(_send_link, email, page)
+    mailer().later(client_keys(), _send_link, email, page)
 
 
 def _send_link(email: str, page: str) -> None:
-    user = db.session.scalar(select(User).where(User.email == email))
-    if user is None:
+    known = db.session.execute(
+        select(User.id, User.password_hash).where(User.email == email)
+    ).one_or_none()
+    if known is None:
+        return
+    try:
+        to = recipient(email)
+    except ValueError:
+        log.warning("User %s has an e-mail address that no mail is sent to.", known.id)
+        return
+    # The user is locked before the link is made: a change of e-mail or password that is under way
+    # deletes all links, and must not miss this one.
+    unchanged = select(User.id).where(
+        User.id == known.id, User.email == email, User.password_hash == known.password_hash
+    )
+    if db.session.scalar(unchanged.with_for_update()) is None:
         return
     token = secrets.token_urlsafe()
     expires_at = func.now() + LIFETIME
     db.session.add(
-        PasswordReset(token_hash=token_hash(token), user_id=user.id, expires_at=expires_at)
+        PasswordReset(token_hash=token_hash(token), user_id=known.id, expires_at=expires_at)
     )
     db.session.commit()
-    events.record("password_reset_requested", userId=user.id)
+    events.record("password_reset_requested", userId=known.id)
     message = EmailMessage()
-    message["To"] = user.email
     message["Subject"] = "Your new password"
     # As it is: quoted-printable would break the link where somebody reads the mail raw.
     message.set_content(TEXT.format(link=f"{page}?{urlencode({'token': token})}"), cte="7bit")
-    mailer().send(message)
+    mailer().send(message, to)
 
 
 def reset_password(token: str, new_password: str) -> None:

@@ -13,16 +13,20 @@ from marshmallow import ValidationError
 from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from playlist_api.clients import client_keys
 from playlist_api.database import db
-from playlist_api.errors import NotFound, Unauthorized
+from playlist_api.errors import NotFound, Problem, Unauthorized
 from playlist_api.media import Media, media
 from playlist_api.models import StoredPicture, User
 from playlist_api.security.callers import live_user
-from playlist_api.security.pictures import Picture
+from playlist_api.security.pictures import Picture, bulkhead
 from playlist_api.security.tokens import Caller
 from playlist_api.services.sessions import SESSION_ENDED
 
-FULL = "Has no room: your pictures may have {} MiB together. Those that no movie shows go in a day."
+FULL = Problem(
+    "quota_exceeded",
+    "does not fit: your pictures may take {} MiB together. Those that no movie shows go in a day.",
+)
 
 
 def kept_for_caller(fields: Mapping[str, Any], caller: Caller) -> Mapping[str, Any]:
@@ -56,12 +60,14 @@ def kept_for_owner(changes: Mapping[str, Any], owner_id: UUID) -> Mapping[str, A
 def _kept(picture: Picture, owner: Select[Any], **parameters: Any) -> str | None:
     """Keep a picture for a user, and return its URL; None if there is no such user."""
     place = cast(Media, media())
-    # The user's pictures take turns; what only refers to the user need not wait.
-    user = db.session.scalar(owner.with_for_update(key_share=True, of=User), parameters)
-    if user is None:
-        return None
-    _note(picture, user.id, place.quota)
-    db.session.commit()
+    db.session.commit()  # so that no connection is held while waiting
+    with bulkhead.slot(*client_keys()):
+        # The user's pictures take turns; what only refers to the user need not wait.
+        user = db.session.scalar(owner.with_for_update(key_share=True, of=User), parameters)
+        if user is None:
+            return None
+        _note(picture, user.id, place.quota)
+        db.session.commit()
     place.keep(picture.files)
     return place.address(picture.name)
 

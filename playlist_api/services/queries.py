@@ -150,7 +150,7 @@ _fields = (
     bindparam("image_url", type_=String),
 )
 _FIELDS = ["title", "year", "imageUrl", "ownerId"]
-# A trigger holds the list's new length against it (see migration 0008).
+# A trigger holds the list's new length against it (see migration 0009).
 _limit = func.set_config(
     literal_column("'playlist_api.movies_per_user'"),
     bindparam("movies_per_user", type_=String),

@@ -117,10 +117,10 @@ def refresh(user: User, session_id: UUID, presented: str, user_agent: str) -> Si
 def end_presented_sessions(session_ids: Iterable[UUID]) -> None:
     """End these sessions; those that have ended already are no matter."""
     if ids := list(session_ids):
-        ended = db.session.scalars(_ending(Session.id.in_(ids)))
-        for session in ended.all():
-            events.record("logged_out", userId=session.user_id, sessionId=session.id)
+        ended = db.session.scalars(_ending(Session.id.in_(ids))).all()
         db.session.commit()
+        for session in ended:
+            events.record("logged_out", userId=session.user_id, sessionId=session.id)
 
 
 def end_session(user: User, session_id: UUID) -> None:

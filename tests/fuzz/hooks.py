@@ -33,12 +33,17 @@ EXAMPLE_IDS = {str(parameter["example"]) for parameter in PATH_PARAMETERS.values
 EXAMPLE_KEY = REQUEST_HEADERS["Idempotency-Key"][1]
 
 UNFORESEEABLE = {
-    ("currentPassword", "Is not your password."),
-    ("currentPassword", "Must be given to change the e-mail."),
-    ("token", "Is not valid any more. Please ask for a new link."),
-    *(("imageUrl", problem) for problem in (NO_PICTURE, NO_BASE64, BROKEN, MISNAMED, AND_MORE)),
-    ("cursor", "Must be a cursor that this list has given."),
-    ("year", "Must begin with the earlier year."),
+    ("currentPassword", "Current password is wrong."),
+    ("currentPassword", "Current password must be given to change the e-mail."),
+    ("token", "Token is no longer valid. Please ask for a new link."),
+    # Formats are looser than what mail servers take.
+    ("email", "E-mail must be an e-mail address."),
+    *(
+        ("imageUrl", problem.of("imageUrl")["message"])
+        for problem in (NO_PICTURE, NO_BASE64, BROKEN, MISNAMED, AND_MORE)
+    ),
+    ("cursor", "Cursor must be a cursor that this list has given."),
+    ("year", "Year must begin with the earlier year."),
 }
 """Problems of fields that are as the document asks: it cannot tell, or only the database knows."""
 

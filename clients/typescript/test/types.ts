@@ -13,6 +13,7 @@ export async function whatCompiles(): Promise<void> {
     const code:
       | "VALIDATION_ERROR"
       | "UNAUTHORIZED"
+      | "TOO_MANY_REQUESTS"
       | "INTERNAL_ERROR"
       | "BAD_GATEWAY"
       | "SERVICE_UNAVAILABLE" = error.error.code;

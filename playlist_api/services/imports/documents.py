@@ -7,15 +7,20 @@ from typing import Any, NoReturn
 
 from marshmallow import ValidationError
 
+from playlist_api.errors import Invalid, Problem
 from playlist_api.schemas.files import Outcome
-from playlist_api.services.imports.rows import Row, loaded, undone
+from playlist_api.services.imports.formats import may_be_movie
+from playlist_api.services.imports.rows import Row, loaded, skipped, undone
 
 LISTS = ("movies", "items")
 """What the list is called in an export, and in a page."""
 
 SPACE = re.compile(r"[ \t\n\r]*")
 
-UNRECOGNISED = 'Is no list of movies: it must be an array, or an object with one as "movies".'
+UNRECOGNISED = Problem(
+    "unsupported",
+    'is not a list of movies: an array, or an object with one as "movies".',
+)
 
 
 def document_in(content: bytes, encoding: str) -> tuple[str, Iterator[Row | None]]:
@@ -30,13 +35,18 @@ def _load(document: "Document") -> Iterator[Row]:
     try:
         for number, entry in enumerate(document.entries(), 1):
             yield _row(number, entry)
-    except (ValueError, RecursionError) as error:
-        raise ValidationError(f"Is no valid JSON: {error}.", "file") from error
+    except RecursionError as error:
+        raise Invalid("malformed", "is nested too deeply.", "file") from error
+    except ValueError as error:
+        raise Invalid("malformed", f"is not valid JSON: {error}.", "file") from error
 
 
 def _row(number: int, entry: Any) -> Row:
     if not isinstance(entry, dict):
         return undone(number, {}, Outcome.REFUSED, "Must be a JSON object.")
+    kind = entry.get("type")
+    if isinstance(kind, str) and not may_be_movie(kind):
+        return skipped(number, entry, kind)
     return loaded(number, entry)
 
 
@@ -50,7 +60,8 @@ class Document:
     As a whole, the objects would take twenty times as much memory as the text.
     """
 
-    _decoder = json.JSONDecoder(parse_constant=_refuse)
+    # No field is a number but a year, and Python's integers refuse more than 4,300 digits.
+    _decoder = json.JSONDecoder(parse_constant=_refuse, parse_int=float)
 
     def __init__(self, text: str) -> None:
         self._text, self._at = text, 0

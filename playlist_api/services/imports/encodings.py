@@ -7,6 +7,8 @@ from typing import Any
 from charset_normalizer import from_bytes
 from marshmallow import ValidationError
 
+from playlist_api.errors import Problem
+
 WESTERN = "cp1252"
 
 CANDIDATES = [
@@ -18,7 +20,9 @@ CANDIDATES = [
 SAMPLE = 16 * 1024
 """Bytes from which the encoding is guessed: charset-normalizer looks at five pieces of 512."""
 
-UNREADABLE = "Is no text in an encoding that can be recognised; UTF-8 always can."
+UNREADABLE = Problem(
+    "unsupported", "is not text in an encoding that can be recognised; UTF-8 always can."
+)
 
 
 def encoding_of(content: bytes) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from marshmallow import ValidationError
 
+from playlist_api.errors import Invalid, Problem
 from playlist_api.services.imports.documents import document_in
 from playlist_api.services.imports.encodings import encoding_of
 from playlist_api.services.imports.rows import Row
@@ -13,6 +14,8 @@ from playlist_api.services.imports.tables import table_in
 
 ZIP = b"PK\x03\x04"
 """What archives begin with, in which Letterboxd hands its files out, and Excel's own files."""
+
+ARCHIVE = Problem("unsupported", "is an archive: send one of the CSV files that are in it.")
 
 VALUES_OF_A_ROW = 10
 """On the average, at the most: a megabyte of nothing but brackets would take twenty in memory, and
@@ -32,7 +35,7 @@ def read_file(content: bytes, most: float = inf) -> File:
     :raises ValidationError: of "file", when it is no list of movies, is broken, or too long.
     """
     if content.startswith(ZIP):
-        raise ValidationError("Is an archive: send one of the CSV files that are in it.", "file")
+        raise ValidationError(ARCHIVE, "file")
     encoding = encoding_of(content)
     if _is_json(content, encoding):
         _check_values(content, most)
@@ -49,11 +52,11 @@ def _is_json(content: bytes, encoding: str) -> bool:
 
 def _check_values(content: bytes, most: float) -> None:
     if sum(map(content.count, (b",", b"[", b"{"))) > VALUES_OF_A_ROW * most:
-        raise ValidationError("Has too many values: divide it.", "file")
+        raise Invalid("too_large", "has too many values: divide it.", "file")
 
 
 def _at_most(most: float, rows: Iterator[Row | None]) -> Iterator[Row | None]:
     for number, row in enumerate(rows):
         if number >= most:
-            raise ValidationError(f"Has more than {most:,} rows: divide it.", "file")
+            raise Invalid("too_large", f"has more than {most:,} rows: divide it.", "file")
         yield row

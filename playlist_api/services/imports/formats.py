@@ -8,11 +8,14 @@ NOT_MOVIES = frozenset(
     {
         *("tvseries", "tvminiseries", "miniseries", "tvepisode", "tvpilot"),
         *("videogame", "musicvideo", "podcastseries", "podcastepisode"),
+        *("tv", "tvshow", "show", "series", "season", "episode", "anime", "manga"),
+        *("game", "book", "comic", "music", "album", "podcast", "person", "list"),
     }
 )
-"""IMDb's title types that are no movies, in the spellings of all years: `TV Mini Series` was
-`tvMiniSeries`, and `Mini-Series` before. Films made for television, specials and shorts are films
-to other services too. In accounts of other languages the types are translated."""
+"""Types of titles that are no movies: IMDb's, in the spellings of all years (`TV Mini Series` was
+`tvMiniSeries`, and `Mini-Series` before), and what other services call them. Films made for
+television, specials and shorts are films to other services too. In accounts of other languages the
+types are translated."""
 
 
 class Format(NamedTuple):
@@ -36,7 +39,8 @@ class Format(NamedTuple):
         return self.title, self.year, self.image, self.kind
 
 
-def _is_no_other_title(kind: str) -> bool:
+def may_be_movie(kind: str) -> bool:
+    """Tell whether a title of this type is a movie, or of a type that is not known."""
     return re.sub(r"[\W_]", "", kind).casefold() not in NOT_MOVIES
 
 
@@ -51,7 +55,7 @@ FORMATS = (
         "imdb",
         frozenset({"const", "title", "year"}),
         kind="title type",
-        is_movie=_is_no_other_title,
+        is_movie=may_be_movie,
     ),
     Format("movary", frozenset({"title", "year", "tmdbid", "imdbid"})),
     Format(
@@ -61,7 +65,7 @@ FORMATS = (
         kind="media_type",
         is_movie=_is_called_movie,
     ),
-    Format("csv", frozenset({"title"}), own=True),
+    Format("csv", frozenset({"title"}), kind="type", is_movie=may_be_movie, own=True),
 )
 """From the particular to the general; `csv` is our own, and whatever has a column `title`."""
 

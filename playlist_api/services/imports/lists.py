@@ -2,20 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from threading import BoundedSemaphore
 from time import monotonic
 from uuid import UUID
 
-from marshmallow import ValidationError
 from psycopg2.errors import LockNotAvailable
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from playlist_api.bulkheads import Bulkhead
+from playlist_api.clients import client_keys
 from playlist_api.database import db, movies_per_user, violates
-from playlist_api.errors import ListBusy, ServiceUnavailable, Unauthorized
+from playlist_api.errors import Invalid, ListBusy, Unauthorized
 from playlist_api.models import User
 from playlist_api.schemas.files import Outcome
 from playlist_api.security.callers import live_user
@@ -41,20 +40,19 @@ are the dearest to fold."""
 LONGEST_IMPORT = 25.0
 """Seconds in which a list has the rows, or none of them: nobody waits longer for the answer."""
 
-AT_ONCE = 2
-"""Files that a process reads at a time, so that memory is bounded, and small ones need not wait for
-a large one."""
+BUSY = "Others are importing. Please try again in a moment."
 
-LONGEST_WAIT = 10
-"""Seconds for which a file waits for its turn: a third of what nginx waits for an answer."""
+bulkhead = Bulkhead(
+    "imports",
+    2,  # so that memory is bounded, and small files need not wait for a large one
+    # A large file takes longer than others wait, and of one list the second waits for the first.
+    concurrency_per_key=1,
+    queue=6,
+    timeout=10,  # a third of what nginx waits for an answer
+    busy=BUSY,
+)
 
 FULL = "The list is full: it may hold {:,} movies."
-
-WAITING = 6
-"""Files that wait in a process; each has a thread, which other calls are not to lack."""
-
-_turns = BoundedSemaphore(AT_ONCE)
-_places = BoundedSemaphore(AT_ONCE + WAITING)
 
 
 @dataclass(frozen=True)
@@ -80,9 +78,9 @@ def import_file(caller: Caller, content: bytes, *, dry_run: bool) -> Report:
         wrong, or does not fit, the report tells.
     :raises ListBusy: while another import has the list.
     :raises Unauthorized: when the caller's session has ended, or ends before all is done.
-    :raises ServiceUnavailable: when this process has its hands full of files.
+    :raises TooManyRequests, ServiceUnavailable: when this process has its hands full of files.
     """
-    with _one_of(_places, 0), _one_of(_turns, LONGEST_WAIT):
+    with bulkhead.slot(*client_keys()):
         file = read_file(content, MOST_ROWS)
         user = _live_user(caller)
         try:
@@ -106,16 +104,6 @@ def import_rows(user: User, rows: Iterable[Row], *, dry_run: bool) -> None:
         db.session.commit()
 
 
-@contextmanager
-def _one_of(places: BoundedSemaphore, timeout: float) -> Iterator[None]:
-    if not places.acquire(timeout=timeout):
-        raise ServiceUnavailable("Others are importing. Please try again in a moment.")
-    try:
-        yield
-    finally:
-        places.release()
-
-
 def _live_user(caller: Caller) -> User:
     user = db.session.scalar(live_user, caller._asdict())
     if user is None:
@@ -127,7 +115,7 @@ def _in_time(rows: Iterable[Row]) -> Iterator[Row]:
     until = monotonic() + LONGEST_IMPORT
     for row in rows:
         if monotonic() > until:
-            raise ValidationError("Takes too long: divide it.", "file")
+            raise Invalid("too_large", "takes too long: divide it.", "file")
         yield row
 
 

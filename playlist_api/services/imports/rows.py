@@ -12,7 +12,7 @@ from playlist_api.schemas.bodies import imported_movie
 from playlist_api.schemas.fields import CONTROL_OR_SURROGATE, problems
 from playlist_api.schemas.files import Outcome
 
-NUMBER = re.compile(r"([0-9]+)\.0+")
+NUMBER = re.compile(r"([0-9]{1,4})\.0{1,16}")
 """A year as spreadsheets and floating-point numbers have it."""
 
 UNKNOWN_YEARS = frozenset({"", "0"})
@@ -52,8 +52,8 @@ def loaded(line: int, fields: Mapping[str, Any]) -> Row:
     try:
         return Row(line, **imported_movie.load(cleaned))
     except ValidationError as error:
-        reasons = [f"{problem['field']}: {problem['message']}" for problem in problems(error)]
-        return undone(line, fields, Outcome.REFUSED, " ".join(reasons))
+        reason = " ".join(problem["message"] for problem in problems(error))
+        return undone(line, fields, Outcome.REFUSED, reason)
 
 
 def undone(line: int, fields: Mapping[str, Any], outcome: Outcome, reason: str) -> Row:
@@ -62,12 +62,19 @@ def undone(line: int, fields: Mapping[str, Any], outcome: Outcome, reason: str) 
     return Row(line, title, year, outcome=outcome, reason=reason)
 
 
+def skipped(line: int, fields: Mapping[str, Any], kind: str) -> Row:
+    """Tell of a row that is about something else than a movie."""
+    return undone(line, fields, Outcome.SKIPPED, f"Is no movie, but: {_shown(kind)}.")
+
+
 def cleaned_year(year: Any) -> Any:
     """Read a year as other programs write it: 1999.0, or 0 where it is not known."""
     if isinstance(year, (int, float)) and not isinstance(year, bool):
         year = str(year)
     if isinstance(year, str):
-        year = NUMBER.sub(r"\1", year.strip())
+        year = year.strip()
+        number = NUMBER.fullmatch(year)
+        year = number[1] if number else year
         return None if year in UNKNOWN_YEARS else year
     return year
 

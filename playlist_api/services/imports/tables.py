@@ -9,11 +9,11 @@ from itertools import islice
 
 from marshmallow import ValidationError
 
+from playlist_api.errors import Invalid, Problem
 from playlist_api.models import URL_LENGTH
 from playlist_api.schemas.fields import SPACES, web_address
-from playlist_api.schemas.files import Outcome
 from playlist_api.services.imports.formats import Format, recognised
-from playlist_api.services.imports.rows import Row, loaded, undone
+from playlist_api.services.imports.rows import Row, loaded, skipped
 from playlist_api.services.spreadsheets import unguarded
 
 DELIMITERS = ",;\t"
@@ -23,11 +23,15 @@ FIRST_ROWS = 10
 """Among which the header must be. A list of Letterboxd's has it on line 5, behind what is said of
 the list, or a little further down if its description has several lines."""
 
-BREAK = re.compile(r"\s*[\t\r\n]\s*")
+BREAK = re.compile(r"[\t\r\n]+")
 
-UNRECOGNISED = (
-    "Is no list of movies that can be recognised: one of its first lines must name its columns,"
-    " a title among them."
+LONGEST_ROW = 100_000
+"""Characters of a row, reviews included, and so the most cells that it can have."""
+
+UNRECOGNISED = Problem(
+    "unsupported",
+    "is not a list of movies that can be recognised: one of its first lines must name its columns,"
+    " a title among them.",
 )
 
 Cells = tuple[int, list[str]]
@@ -52,13 +56,25 @@ def table_in(content: bytes, encoding: str) -> tuple[str, Iterator[Row | None]]:
 def _read(content: bytes, encoding: str, delimiter: str) -> Iterator[Cells]:
     # Line by line: the whole of a text may take four times as much memory as its bytes.
     text = TextIOWrapper(BytesIO(content), encoding, newline="")
-    reader, line = csv.reader(text, delimiter=delimiter, strict=True), 1
+    line = length = 1
+
+    def lines() -> Iterator[str]:
+        nonlocal length
+        while part := text.readline(LONGEST_ROW + 1):
+            length += len(part)
+            if length > LONGEST_ROW:
+                problem = f"has more than {LONGEST_ROW:,} characters in the row of line {line}."
+                raise Invalid("too_large", problem, "file")
+            yield part
+
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
             yield line, cells
-            line = reader.line_num + 1
+            line, length = reader.line_num + 1, 0
     except csv.Error as error:
-        raise ValidationError(f"Is no CSV from line {line} on: {error}.", "file") from error
+        problem = f"is not CSV from line {line} on: {error}."
+        raise Invalid("malformed", problem, "file") from error
 
 
 def _find_header(rows: Iterator[Cells]) -> tuple[Format, list[str]] | None:
@@ -83,12 +99,13 @@ def _row(known: Format, line: int, given: dict[str, str]) -> Row:
     kind = given.pop("kind", "")
     fields = {name: _cleaned(known, name, cell) for name, cell in given.items()}
     if kind and not known.is_movie(kind):
-        return undone(line, fields, Outcome.SKIPPED, f"Is no movie, but: {kind}.")
+        return skipped(line, fields, kind)
     return loaded(line, fields)
 
 
 def _cleaned(known: Format, name: str, cell: str) -> str | None:
-    cell = BREAK.sub(" ", cell)  # which somebody's spreadsheet has wrapped
+    if BREAK.search(cell):  # which somebody's spreadsheet has wrapped
+        cell = " ".join(filter(None, map(str.strip, BREAK.split(cell))))
     if known.own:
         return unguarded(cell)
     return _usable(cell) if name == "imageUrl" else cell
@@ -96,6 +113,7 @@ def _cleaned(known: Format, name: str, cell: str) -> str | None:
 
 def _usable(url: str) -> str | None:
     with suppress(ValidationError):
-        web_address(url)
-        return url if len(url) <= URL_LENGTH else None
+        if len(url) <= URL_LENGTH:
+            web_address(url)
+            return url
     return None

@@ -1,0 +1,1 @@
+"""What requests cost, however nasty: budgets, a generator of inputs, and what measures them."""

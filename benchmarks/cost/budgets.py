@@ -1,0 +1,79 @@
+"""What one request of each call may cost at the most: the table of docs/security.md."""
+
+from itertools import groupby
+from typing import NamedTuple
+
+KIB, MIB = 1024, 1024 * 1024
+
+LINE = 8190
+"""Bytes of an address with its query, and of each header: `limit_request_line` of gunicorn.conf.py
+and gunicorn's own `limit_request_field_size`."""
+
+
+class Budget(NamedTuple):
+    """The most that the largest and nastiest input of a call may take."""
+
+    bytes: int
+    """Of the body, or of the address where the call has no body."""
+    cpu: float
+    """Seconds of processor time, of the service and PostgreSQL together."""
+    memory: int
+    """MiB that a worker's peak is above what it took before."""
+
+
+READ = Budget(LINE, 0.25, 32)
+JSON = Budget(64 * KIB, 0.25, 32)
+MOVIE = Budget(4 * MIB, 0.25, 32)
+PICTURE = Budget(4 * MIB, 2.5, 192)
+"""Decoded, 12.5 megapixels take 50 MiB, and both sizes of them are written anew."""
+LIST = Budget(LINE, 5, 32)
+"""A search that matches all of the longest list that there may be."""
+EXPORT = Budget(LINE, 5, 32)
+FILE = Budget(10 * MIB, 30, 192)
+
+PICTURES = "a movie with a picture"
+OTHER = "any other address"
+
+BUDGETS = {
+    "GET /health": READ,
+    "GET /health/live": READ,
+    "GET /metrics": READ,
+    "GET /openapi.json": READ,
+    "GET /docs": READ,
+    "GET /docs/{name}": READ,
+    "GET /media/{name}": READ,
+    OTHER: READ,
+    "GET /me": READ,
+    "GET /auth/sessions": READ,
+    "GET /movies/{id}": READ,
+    "DELETE /movies/{id}": READ,
+    "DELETE /auth/sessions": READ,
+    "DELETE /auth/sessions/{id}": READ,
+    "POST /auth/refresh": READ,
+    "POST /auth/logout": READ,
+    "POST /auth/signup": JSON,
+    "POST /auth/login": JSON,
+    "POST /auth/password/forgot": JSON,
+    "POST /auth/password/reset": JSON,
+    "PUT /auth/password": JSON,
+    "PATCH /me": JSON,
+    "DELETE /me": JSON,
+    "POST /movies": MOVIE,
+    "PUT /movies/{id}": MOVIE,
+    "PATCH /movies/{id}": MOVIE,
+    PICTURES: PICTURE,
+    "GET /movies": LIST,
+    "GET /movies/export": EXPORT,
+    "GET /me/export": EXPORT,
+    "POST /movies/import": FILE,
+}
+"""By method and path, as the OpenAPI document spells it."""
+
+
+def table() -> str:
+    """Write the budgets as Markdown, a row for those that have the same."""
+    rows = ["| calls | bytes | CPU, s | memory, MiB more |", "| --- | --- | --- | --- |"]
+    for budget, calls in groupby(BUDGETS, BUDGETS.__getitem__):
+        named = ", ".join(f"`{call}`" if "/" in call else call for call in calls)
+        rows.append(f"| {named} | {budget.bytes:,} | {budget.cpu:g} | {budget.memory} |")
+    return "\n".join(rows)

@@ -1,0 +1,262 @@
+"""What one request costs, in a process that may be lost.
+
+The process has the application and calls it as gunicorn would, on a real PostgreSQL. It is ended by
+the kernel when a request takes far more processor time than it may, and a new one goes on.
+"""
+
+import ctypes
+import gc
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from importlib import import_module
+from io import BytesIO
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import process_time, sleep
+from types import TracebackType
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+import psycopg2
+from flask import Flask
+from sqlalchemy import make_url
+
+from benchmarks.cost.inputs import Request
+from playlist_api.app import create_app
+from tests.service import Actor, InProcess, environment, sign_up
+
+MIB = 1024 * 1024
+KEPT_BY_MALLOC = 128 * 1024
+"""Bytes: glibc's own first threshold, which it raises by itself. Fixed, so that what is freed goes
+back to the system, and the next request's peak can be seen."""
+
+READS = "GET", "HEAD", "OPTIONS"
+
+Make = Callable[[str], Flask]
+
+
+class Cost(NamedTuple):
+    """What a request took."""
+
+    status: int
+    """0 where the process was ended in the midst of it."""
+    cpu: float
+    """Seconds, of the service and PostgreSQL."""
+    memory: float
+    """MiB, of the peak above what there was."""
+
+
+def service(database_url: str) -> Flask:
+    """Make the application whose requests are measured, without limits on how many."""
+    return create_app(environment(database_url))
+
+
+class Meter:
+    """Measures requests, each in a process that is replaced when it is lost."""
+
+    def __init__(self, database_url: str, make: Make = service) -> None:
+        """Take the database, with its tables, and what makes the application, by name."""
+        self._arguments = database_url, f"{make.__module__}:{make.__qualname__}"
+        self._lost = False
+        self._start()
+
+    def __enter__(self) -> "Meter":
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._stop()
+
+    def measure(self, request: Request, most: float) -> Cost:
+        """Send a request that is ended after so many seconds of processor time."""
+        if self._lost:
+            self.replace()
+        try:
+            self._pipe.send((request, most))
+            cost: Cost = self._pipe.recv()
+        except (EOFError, ConnectionError):
+            self._lost = True
+            return Cost(0, most, 0)
+        return cost
+
+    def replace(self) -> None:
+        """Go on in a new process."""
+        self._stop()
+        self._start()
+
+    def kept(self, requests: Sequence[Request], warm_up: int) -> float:
+        """Return the MiB by which the process has grown after the requests behind the first few."""
+        sizes = []
+        for number, request in enumerate(requests, 1):
+            self.measure(request, 10)
+            if number in (warm_up, len(requests)):
+                self._pipe.send(None)
+                sizes.append(self._pipe.recv())
+        return float(sizes[-1] - sizes[0])
+
+    def _start(self) -> None:
+        context = get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, *self._arguments), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._lost = False
+
+    def _stop(self) -> None:
+        self._pipe.close()
+        self._process.kill()
+        self._process.join()
+
+
+def _serve(pipe: Connection, database_url: str, made_by: str) -> None:
+    libc = ctypes.CDLL(None)
+    libc.mallopt(-3, KEPT_BY_MALLOC)  # M_MMAP_THRESHOLD
+    libc.mallopt(-1, KEPT_BY_MALLOC)  # M_TRIM_THRESHOLD
+    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+    os.dup2(sys.stdout.fileno(), 2)
+    module, name = made_by.split(":")
+    app: Flask = getattr(import_module(module), name)(database_url)
+    caller, postgres = Caller(app), Postgres(database_url)
+    gc.collect()
+    gc.freeze()  # as gunicorn.conf.py does
+    with suppress(EOFError):
+        while True:
+            order = pipe.recv()
+            if order is None:
+                gc.collect()
+                libc.malloc_trim(0)
+                pipe.send(_memory()["VmRSS"])
+            else:
+                pipe.send(_measured(caller, postgres, *order))
+
+
+def _measured(caller: "Caller", postgres: "Postgres", request: Request, most: float) -> Cost:
+    environ = caller.environ(request)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before, started, asked = _memory()["VmRSS"], process_time(), postgres.cpu()
+    signal.setitimer(signal.ITIMER_PROF, most)  # its signal ends the process, also inside of C
+    status = caller.call(environ)
+    if status == 202:  # work goes on after the answer
+        _settle()
+    cpu = process_time() - started
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    caller.answered(request, status)
+    return Cost(status, cpu + postgres.cpu() - asked, _memory()["VmHWM"] - before)
+
+
+def _settle() -> None:
+    used = -1.0
+    while process_time() - used > 0.001:
+        used = process_time()
+        sleep(0.01)
+
+
+def _memory() -> dict[str, float]:
+    status = Path("/proc/self/status").read_text()
+    return {name: int(kib) / 1024 for name, kib in re.findall(r"(Vm\w+):\s+(\d+) kB", status)}
+
+
+class Postgres:
+    """The processor time of a PostgreSQL on this machine: 0 where it is on another."""
+
+    def __init__(self, database_url: str) -> None:
+        with psycopg2.connect(
+            make_url(database_url).render_as_string(False).replace("+psycopg2", "")
+        ) as connection:
+            pid = connection.info.backend_pid
+        status = Path(f"/proc/{pid}/status")
+        self._server = (
+            int(status.read_text().split("PPid:")[1].split()[0]) if status.exists() else 0
+        )
+
+    def cpu(self) -> float:
+        """Sum the seconds of all its processes, those that have ended included."""
+        if not self._server:
+            return 0
+        ended = Path(f"/proc/{self._server}/stat").read_text().rpartition(")")[2].split()
+        ticks = (int(ended[13]) + int(ended[14])) / os.sysconf("SC_CLK_TCK")
+        running = Path(f"/proc/{self._server}/task/{self._server}/children").read_text().split()
+        return ticks + sum(map(_nanoseconds, running)) / 1e9
+
+
+def _nanoseconds(pid: str) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+    return 0
+
+
+class Caller:
+    """Whoever calls: for reads somebody who stays, for changes somebody new after each of them."""
+
+    def __init__(self, app: Flask) -> None:
+        self._service = InProcess(app)
+        self._app = app
+        self._reader, self._writer = self._sign_up(), self._sign_up()
+
+    def _sign_up(self) -> tuple[Actor, dict[str, str]]:
+        actor = sign_up(self._service)
+        session = actor.get("/auth/sessions").json["items"][0]["id"]
+        return actor, {"movies": str(actor.add_movie()["id"]), "auth": session}
+
+    def answered(self, request: Request, status: int) -> None:
+        """Have somebody new make the next change, if this one was made."""
+        if request.security and request.method not in READS and status < 300:
+            actor, ids = self._writer
+            movie = actor.get(f"/movies/{ids['movies']}")
+            if movie.status != 200 or b"assword" in request.body:
+                self._writer = self._sign_up()
+
+    def environ(self, request: Request) -> dict[str, Any]:
+        """Make what gunicorn would make of the request."""
+        actor, ids = self._reader if request.method in READS else self._writer
+        path = request.path.replace("{id}", ids.get(request.path.split("/")[1], ""))
+        headers = {"Host": "localhost", **dict(tokens(actor, request)), **dict(request.headers)}
+        keys = {name: name.upper().replace("-", "_") for name in headers}
+        fields = {
+            key if key == "CONTENT_TYPE" else f"HTTP_{key}": headers[name]
+            for name, key in keys.items()
+        }
+        if request.body:
+            fields["CONTENT_LENGTH"] = str(len(request.body))
+        return {
+            "REQUEST_METHOD": request.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+            "RAW_URI": f"{path}?{request.query}",
+            "QUERY_STRING": request.query,
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "3001",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": BytesIO(request.body),
+            "wsgi.input_terminated": True,
+            "wsgi.errors": sys.stderr,
+            **fields,
+        }
+
+    def call(self, environ: dict[str, Any]) -> int:
+        """Call the application, read its answer and return the status."""
+        statuses: list[str] = []
+
+        def start(status: str, *_: Any) -> Any:
+            statuses.append(status)
+
+        answer = self._app(environ, start)
+        for _ in answer:
+            pass
+        if hasattr(answer, "close"):
+            answer.close()
+        return int(statuses[0][:3])
+
+
+def tokens(actor: Actor, request: Request) -> Iterator[tuple[str, str]]:
+    """Name the headers that prove who calls, where the call asks for this."""
+    if "accessToken" in request.security:
+        yield "Authorization", f"Bearer {actor.token}"
+    if "refreshToken" in request.security:
+        yield "Cookie", f"refreshToken={actor.cookie}"

@@ -1,0 +1,245 @@
+"""Bulkheads: who works, who waits, and who is refused."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Event, get_ident
+from typing import Any
+
+import pytest
+from prometheus_client import Gauge
+
+from playlist_api import bulkheads
+from playlist_api.bulkheads import OVER_SHARE, Bulkhead, ThreadBulkhead, Turn
+from playlist_api.errors import ServiceUnavailable, TooManyRequests
+from tests.waiting import eventually
+
+BUSY = "Too many people are here. Please try again in a moment."
+
+
+@pytest.fixture
+def gauge() -> Gauge:
+    return Gauge("places", "Requests that work or wait.", registry=None)
+
+
+def here(gauge: Gauge) -> float:
+    (metric,) = gauge.collect()
+    return metric.samples[0].value
+
+
+Make = Callable[..., Bulkhead]
+
+
+@pytest.fixture
+def make(gauge: Gauge) -> Make:
+    """Makes a bulkhead: for one request at work, with a queue of three, unless it is said."""
+
+    def make(concurrency: int = 1, queue: int = 3, timeout: float = 20, **options: Any) -> Bulkhead:
+        how = {"queue": queue, "timeout": timeout, "busy": BUSY, "gauge": gauge, **options}
+        return Bulkhead("places", concurrency, **how)
+
+    return make
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor() as threads:
+        yield threads
+
+
+def served(bulkhead: Bulkhead, turns: dict[str, Turn]) -> list[str]:
+    """Let each work in turn, and name them in the order in which they did."""
+    order = []
+    while ready := [name for name, turn in turns.items() if turn.done()]:
+        for name in ready:
+            order.append(name)
+            bulkhead.release(turns.pop(name))
+    assert turns == {}
+    return order
+
+
+def test_one_client_may_use_everything_while_nobody_else_comes(make: Make) -> None:
+    bulkhead = make(2)
+    turns = {str(number): bulkhead.enqueue("a") for number in range(5)}
+    assert [turn.done() for turn in turns.values()] == [True, True, False, False, False]
+    with pytest.raises(TooManyRequests):
+        bulkhead.enqueue("a")
+    assert served(bulkhead, turns) == ["0", "1", "2", "3", "4"]
+
+
+def test_a_newcomer_takes_the_place_of_the_newest_request_of_who_has_the_most(make: Make) -> None:
+    bulkhead = make(queue=4)
+    turns = {name: bulkhead.enqueue(name[0]) for name in ["a0", "b0", "b1", "b2", "a1", "c0"]}
+    displaced = turns.pop("b2")
+    assert not displaced.result(0)
+    assert served(bulkhead, turns) == ["a0", "b0", "a1", "c0", "b1"]
+
+
+def test_who_is_displaced_is_told_when_to_come_back(
+    make: Make, gauge: Gauge, threads: ThreadPoolExecutor
+) -> None:
+    bulkhead = make(queue=1)
+    bulkhead.enqueue("a")
+    displaced = threads.submit(bulkhead.acquire, "a")
+    eventually(lambda: here(gauge) == 2, "the second request waits")
+    bulkhead.enqueue("b")
+    with pytest.raises(TooManyRequests) as refused:
+        displaced.result()
+    assert refused.value.message == OVER_SHARE
+    assert refused.value.headers == {"Retry-After": "5"}
+
+
+def test_nobody_is_displaced_by_who_would_then_have_as_much(make: Make) -> None:
+    bulkhead = make(queue=2)
+    for key in "aab":
+        bulkhead.enqueue(key)
+    with pytest.raises(TooManyRequests):
+        bulkhead.enqueue("b")
+
+
+def test_only_where_each_request_is_of_another_client_a_newcomer_is_refused(make: Make) -> None:
+    bulkhead = make()
+    for key in "abcd":
+        bulkhead.enqueue(key)
+    with pytest.raises(ServiceUnavailable, match=BUSY):
+        bulkhead.enqueue("e")
+
+
+def test_without_a_queue_a_newcomer_is_refused_while_somebody_works(make: Make) -> None:
+    bulkhead = make(queue=0)
+    bulkhead.enqueue("a")
+    with pytest.raises(ServiceUnavailable):
+        bulkhead.enqueue("b")
+
+
+def test_clients_are_served_in_rounds(make: Make) -> None:
+    bulkhead = make(queue=9)
+    turns = {
+        name: bulkhead.enqueue(name[0]) for name in ["a0", "a1", "a2", "a3", "a4", "b1", "b2", "c1"]
+    }
+    assert served(bulkhead, turns) == ["a0", "a1", "b1", "c1", "a2", "b2", "a3", "a4"]
+
+
+def test_however_many_newcomers_there_are_everybody_is_served(make: Make) -> None:
+    bulkhead = make()
+    working, waiting = bulkhead.enqueue("a"), [bulkhead.enqueue("a"), bulkhead.enqueue("a")]
+    for number in range(4):
+        newcomer = bulkhead.enqueue(f"newcomer {number}")
+        bulkhead.release(working)
+        (working,) = (turn for turn in (*waiting, newcomer) if turn.done())
+        waiting = [turn for turn in (*waiting, newcomer) if turn is not working]
+    assert "a" not in {key for turn in waiting for key in turn.keys}
+
+
+def test_who_has_fewer_at_work_goes_first(make: Make) -> None:
+    bulkhead = make(2)
+    first, _, third, other = (bulkhead.enqueue(key) for key in "aaab")
+    bulkhead.release(first)
+    assert other.result(0)
+    assert not third.done()
+
+
+def test_of_one_client_only_so_many_work_at_a_time(make: Make) -> None:
+    bulkhead = make(3, concurrency_per_key=1)
+    first, second, other = (bulkhead.enqueue(key) for key in "aab")
+    assert [turn.done() for turn in (first, second, other)] == [True, False, True]
+    bulkhead.release(first)
+    assert second.result(0)
+
+
+def test_a_request_counts_for_its_address_and_for_its_user(make: Make) -> None:
+    by_address, by_user = make(), make()
+    for number in range(4):
+        by_address.enqueue("address", f"user {number}")
+        by_user.enqueue(f"address {number}", "user")
+    for bulkhead in (by_address, by_user):
+        with pytest.raises(TooManyRequests):
+            bulkhead.enqueue("address", "user")
+        assert not bulkhead.enqueue("another address", "another user").done()
+
+
+def test_a_request_that_frees_two_keys_lets_two_others_work(make: Make) -> None:
+    bulkhead = make(3, concurrency_per_key=1)
+    turn = bulkhead.enqueue("address", "user")
+    others = [bulkhead.enqueue("address", "another"), bulkhead.enqueue("elsewhere", "user")]
+    bulkhead.release(turn)
+    assert [other.done() for other in others] == [True, True]
+
+
+def test_who_waits_in_vain_because_of_others_hears_that(make: Make, gauge: Gauge) -> None:
+    bulkhead = make(timeout=0.01)
+    bulkhead.enqueue("a")
+    with pytest.raises(ServiceUnavailable, match=BUSY):
+        bulkhead.acquire("b")
+    assert here(gauge) == 1
+
+
+def test_who_waits_in_vain_because_of_their_own_requests_hears_that(make: Make) -> None:
+    bulkhead = make(timeout=0.01)
+    bulkhead.enqueue("a")
+    with pytest.raises(TooManyRequests):
+        bulkhead.acquire("a")
+
+
+def test_a_turn_that_comes_at_the_last_moment_counts(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bulkhead = make()
+    first = bulkhead.enqueue("a")
+
+    class Late(Turn):
+        def result(self, timeout: float | None = None) -> bool:
+            if not self.done():
+                bulkhead.release(first)
+                raise TimeoutError
+            return super().result(timeout)
+
+    monkeypatch.setattr(bulkheads, "Turn", Late)
+    bulkhead.release(bulkhead.acquire("b"))
+    assert bulkhead.enqueue("c").result(0)
+
+
+def test_who_waits_goes_on_when_a_slot_is_released(
+    make: Make, gauge: Gauge, threads: ThreadPoolExecutor
+) -> None:
+    bulkhead = make()
+    turn = bulkhead.acquire("a")
+    waiting = threads.submit(bulkhead.acquire, "b")
+    eventually(lambda: here(gauge) == 2, "somebody waits")
+    assert not waiting.done()
+    bulkhead.release(turn)
+    bulkhead.release(waiting.result())
+    assert here(gauge) == 0
+
+
+def test_a_slot_is_released_whatever_happens(make: Make, gauge: Gauge) -> None:
+    bulkhead = make()
+    for _ in range(2):
+        with suppress(ZeroDivisionError), bulkhead.slot("a"):
+            1 / 0  # noqa: B018
+    assert here(gauge) == 0
+
+
+def test_work_is_done_in_a_thread_of_the_bulkhead(gauge: Gauge) -> None:
+    how: dict[str, Any] = {"queue": 8, "timeout": 20, "busy": BUSY, "gauge": gauge}
+    bulkhead = ThreadBulkhead("work", 1, **how)
+    with ThreadPoolExecutor(8) as threads:
+        workers = set(threads.map(lambda _: bulkhead.run(("a",), get_ident), range(8)))
+        assert len(workers) == 1
+    with pytest.raises(ZeroDivisionError):
+        bulkhead.run(("a",), lambda: 1 / 0)
+    assert here(gauge) == 0
+
+
+def test_work_that_is_displaced_is_never_done() -> None:
+    bulkhead, go_on = ThreadBulkhead("work", 1, queue=1, timeout=20), Event()
+    done: list[str] = []
+    _, first = bulkhead.submit(("a",), go_on.wait, 20)
+    displaced, _ = bulkhead.submit(("a",), done.append, "a")
+    turn, result = bulkhead.submit(("b",), done.append, "b")
+    assert not displaced.result()
+    go_on.set()
+    assert first.result()
+    assert turn.result()
+    assert result.result() is None
+    assert done == ["b"]

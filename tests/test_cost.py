@@ -1,0 +1,158 @@
+"""No request is dear, whatever it holds: every field is filled with nasty inputs and measured."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import pytest
+from flask import Blueprint, Flask
+
+from benchmarks.cost.audit import Audit, reduced
+from benchmarks.cost.budgets import BUDGETS, MIB, OTHER, PICTURES, READ, table
+from benchmarks.cost.inputs import Place, places
+from benchmarks.cost.measure import Meter, service
+from playlist_api.blueprints.answering import answer
+from playlist_api.blueprints.loading import body
+from playlist_api.schemas.fields import CamelCase, Text
+from tests.document import document
+from tests.service import ROOT, InProcess, sign_up
+
+ADDED = "POST /added"
+
+
+@pytest.fixture(scope="module")
+def audit(database_url: str) -> Iterator[Audit]:
+    with Meter(database_url) as meter:
+        yield Audit(meter)
+
+
+def test_every_field_with_every_family_keeps_its_budget_and_grows_no_faster_than_its_size(
+    audit: Audit,
+) -> None:
+    for check in reduced(places(document())):
+        audit.check(*check)
+    assert not audit.findings, "\n".join(audit.findings)
+
+
+@pytest.mark.parametrize("call_", ["POST /movies", "POST /movies/import"])
+def test_nothing_large_that_was_sent_is_kept(audit: Audit, call_: str) -> None:
+    audit.findings.clear()
+    for place in places(document()):
+        if place.request.call == call_ and re.match("body\\.[a-z]|json|csv", place.field, re.I):
+            audit.check_kept(place, MIB)
+    assert not audit.findings, "\n".join(audit.findings)
+
+
+# What follows is a service with a call that is as it should not be.
+
+
+def _quadratic(text: str) -> None:
+    re.search(" +x", text)
+
+
+def _large(text: str) -> None:
+    len(text * 8192)
+
+
+def _endless(text: str) -> None:
+    while "/" * 9 in text:
+        pass
+
+
+@lru_cache(1000)
+def _kept(text: str) -> None:
+    pass
+
+
+class Added(CamelCase):
+    """Fields that cost too much."""
+
+    example = dict.fromkeys(("fine", "quadratic", "large", "endless", "kept"), "a")
+
+    fine = Text()
+    quadratic = Text(_quadratic)
+    large = Text(_large)
+    endless = Text(_endless)
+    kept = Text(_kept)
+
+
+def dear_service(database_url: str) -> Flask:
+    """Make the application with a call more."""
+    app = service(database_url)
+    blueprint = Blueprint("added", __name__)
+
+    @blueprint.post("/added")
+    @body(Added())
+    @answer(None)
+    def added(_: dict[str, Any]) -> None:
+        """Load the fields."""
+
+    app.register_blueprint(blueprint)
+    return app
+
+
+@pytest.fixture(scope="module")
+def added(database_url: str) -> dict[str, Place]:
+    """The places that a schema's fields make by being there."""
+    made = places(dear_service(database_url).extensions["openapi"]())
+    return {place.field: place for place in made if place.request.call == ADDED}
+
+
+@pytest.fixture(scope="module")
+def findings(database_url: str, added: dict[str, Place]) -> list[str]:
+    with Meter(database_url, dear_service) as meter:
+        audit = Audit(meter, {ADDED: READ})
+        fields = [place for name, place in added.items() if name.startswith("body.")]
+        for check in reduced(fields):
+            audit.check(*check)
+        for name in ("fine", "kept"):
+            audit.check_kept(added[f"body.{name}"], MIB // 8)
+    return audit.findings
+
+
+def test_a_field_that_is_added_to_a_schema_is_measured(added: dict[str, Place]) -> None:
+    assert {f"body.{name}" for name in Added.example} <= added.keys()
+
+
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [
+        ("quadratic", "spaces .* ms of CPU at a quarter, half and whole"),
+        ("large", "MiB of memory, and 32 are allowed"),
+        ("endless", "slashes .* ended after"),
+        ("kept", "MiB are kept"),
+    ],
+)
+def test_a_field_that_is_dear_is_named(findings: list[str], field: str, told: str) -> None:
+    assert [each for each in findings if re.search(f"^{ADDED} body.{field}: .*{told}", each)]
+
+
+def test_a_field_that_is_not_dear_is_not_named(findings: list[str]) -> None:
+    assert not [each for each in findings if "body.fine" in each]
+
+
+def test_the_document_of_security_has_the_budgets() -> None:
+    assert table() in (ROOT / "docs" / "security.md").read_text()
+
+
+def test_every_route_has_a_budget(app: Flask) -> None:
+    calls = {
+        f"{method} " + re.sub(r"<(?:.*:)?(?:\w+_)?(\w+)>", r"{\1}", rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert calls == BUDGETS.keys() - {OTHER, PICTURES}
+
+
+WITH_BODIES = [name for name, budget in BUDGETS.items() if budget.bytes > READ.bytes]
+
+
+@pytest.mark.parametrize("call_", [name for name in WITH_BODIES if name != PICTURES])
+def test_a_larger_body_than_the_budget_allows_is_refused(app: Flask, call_: str) -> None:
+    method, path = call_.split()
+    ada = sign_up(InProcess(app))
+    path = path.replace("{id}", str(ada.add_movie()["id"]))
+    for size, refused in ((BUDGETS[call_].bytes, False), (BUDGETS[call_].bytes + 1, True)):
+        sent = b'{"a":"' + b"a" * (size - 8) + b'"}'
+        assert (ada.call(method, path, sent).status == 413) is refused, size
