@@ -60,7 +60,7 @@ def patterns() -> dict[str, Case]:
             *_written(tree, modules[path], uses),
             *_of_schemas(modules[path]),
         ):
-            for use in used or {"match"}:
+            for use in sorted(used or {"match"}):
                 found[f"{name_of(path)}:{label}.{use}"] = pattern, use
     for name, converter in create_app(SETTINGS).url_map.converters.items():
         found[f"<{name}>"] = re.compile(converter.regex), "fullmatch"
@@ -91,7 +91,7 @@ def _of_schemas(module: ModuleType) -> Iterator[tuple[str, re.Pattern[Any], set[
                         yield f"{type(schema).__name__}.{name}.{key}", value, {"match"}
 
 
-@pytest.mark.parametrize("where", patterns())
+@pytest.mark.parametrize("where", sorted(patterns()))
 def test_patterns_are_linear(where: str) -> None:
     pattern, use = patterns()[where]
     assert not superlinear(pattern, use), pattern.pattern
