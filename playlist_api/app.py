@@ -10,7 +10,7 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 from flask.sessions import NullSession, SessionInterface
 
-from playlist_api import cli, database, mail, media, middleware, replica, sentry
+from playlist_api import cli, database, mail, media, middleware, sentry
 from playlist_api.blueprints import (
     account,
     auth,
@@ -25,7 +25,7 @@ from playlist_api.blueprints import (
 )
 from playlist_api.config.settings import load_settings
 from playlist_api.security import passwords as hashing
-from playlist_api.security import throttling, tokens
+from playlist_api.security import tokens
 
 NO_SESSION = NullSession()
 
@@ -73,11 +73,9 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
 
     sentry.init_app(settings)
     database.init_app(app, settings.database_url)
-    replica.init_app(app, settings.database_replica_url)
     tokens.init_app(app, secure_cookie=settings.production)
     hashing.init_app(app, settings)
     media.init_app(app, settings)
-    throttling.init_app(app, settings)
     mail.init_app(app, settings)
     for module in (auth, sessions, passwords, account, movies, lists, health, metrics):
         app.register_blueprint(module.blueprint)

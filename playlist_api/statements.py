@@ -68,8 +68,6 @@ class Query:
 
     begin = undo = ""
     paramstyle = "numeric_dollar"
-    is_quick = True
-    """Whether a server that does not answer in a moment must be away."""
 
     def __init__(self, name: str, statement: ClauseElement) -> None:
         dialect = PGDialect(paramstyle=self.paramstyle)  # type: ignore[no-untyped-call]
@@ -98,15 +96,14 @@ class Query:
 
         :raises DBAPIError: as SQLAlchemy does, when the database refuses or is away.
         """
-        return self.on(current_app.extensions["connections"], parameters)
+        return self._run(current_app.extensions["connections"], parameters)
 
     def afterwards(self) -> Callable[..., list[tuple[Any, ...]]]:
         """Return what sends it when the request is over, while its answer is being sent."""
         connections = current_app.extensions["connections"]
-        return lambda **parameters: self.on(connections, parameters)
+        return lambda **parameters: self._run(connections, parameters)
 
-    def on(self, connections: Connections, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        """Do the same on connections to another server."""
+    def _run(self, connections: Connections, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         parameters = parameters | self._constants
         try:
             connection = connections.take()
@@ -157,7 +154,6 @@ class Search(Query):
     """
 
     paramstyle = "format"
-    is_quick = False
 
     def __init__(self, name: str, statement: ClauseElement) -> None:
         super().__init__(name, statement)
@@ -173,17 +169,15 @@ class Change(Query):
 
     Sent on its own, it would be done by a server that was frozen or cut off when that comes back,
     long after it was refused. Of a commit that is under way nobody can say, and so it is told.
+
+    :raises TooManyRequests: when too many changes of the caller's are under way.
     """
 
     begin, undo = "BEGIN; ", "ROLLBACK; "
 
-    def on(self, connections: Connections, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        """Do the same on connections to another server.
-
-        :raises TooManyRequests: when too many changes of the caller's are under way.
-        """
+    def _run(self, connections: Connections, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         with changes.slot(*user_key()):
-            return super().on(connections, parameters)
+            return super()._run(connections, parameters)
 
     def _answer(self, cursor: Any, arguments: list[Any]) -> list[tuple[Any, ...]]:
         try:

@@ -40,7 +40,7 @@ WAYS = [URL] if URL else ["in process", "gunicorn"]
 # Settings of the developer's own must not reach the tests.
 for _name in (
     *("CORS_ORIGINS", "FLASK_DEBUG", "PASSWORD_BLOCKLIST"),
-    *("REDIS_URL", "SMTP_HOST", "TRUSTED_PROXIES"),
+    *("SMTP_HOST", "TRUSTED_PROXIES"),
 ):
     os.environ.pop(_name, None)
 

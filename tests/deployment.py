@@ -16,7 +16,7 @@ SYSTEMD = ROOT / "deploy/systemd"
 
 SETTINGS = {field.name.upper() for field in dataclasses.fields(Settings)}
 
-SECRET = re.compile("PASSWORD|SECRET|KEY|AUTH|_DSN|DATABASE_URL|REDIS_URL")
+SECRET = re.compile("PASSWORD|SECRET|KEY|AUTH|_DSN|DATABASE_URL")
 """Names of what nobody may know or guess."""
 
 

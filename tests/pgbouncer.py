@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -24,67 +23,38 @@ listen_addr = 127.0.0.1
 listen_port = {port}
 auth_type = any
 pool_mode = transaction
-default_pool_size = {size}
+default_pool_size = 2
 max_client_conn = 500
 server_login_retry = 1
 query_wait_timeout = 3
 """
 
 
-class PgBouncer:
-    """A PgBouncer, which may be killed and started again, or sent to another server."""
-
-    def __init__(self, folder: Path, size: int) -> None:
-        self.folder = folder
-        self.size = size
-        self.port = free_port()
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def lead_to(self, url: str) -> None:
-        """Have it lead to a PostgreSQL; one that runs does so from now on."""
-        sockets = make_url(url).query["host"]
-        settings = {"sockets": sockets, "postgres": PORT, "user": NAME, "port": self.port}
-        self.settings.write_text(SETTINGS.format(**settings, size=self.size))
-
-    @property
-    def settings(self) -> Path:
-        return self.folder / f"pgbouncer.{self.port}.ini"
-
-    def start(self) -> None:
-        # Like PostgreSQL, it does not run as root.
-        unroot = unprivileged(self.folder) if os.geteuid() == 0 else []
-        command = [*unroot, shutil.which("pgbouncer") or "", "-q", str(self.settings)]
-        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        eventually(self._listens, "PgBouncer is up")
-
-    def _listens(self) -> bool:
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def reload(self) -> None:
-        """Have it read its settings, which may lead to another server."""
-        if self.process:
-            self.process.send_signal(signal.SIGHUP)
-
-    def kill(self) -> None:
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-
-    @property
-    def url(self) -> str:
-        return f"postgresql+psycopg2://{NAME}@127.0.0.1:{self.port}/{NAME}"
-
-
 @contextmanager
-def pgbouncer(home: Path, url: str, size: int = 2) -> Iterator[PgBouncer]:
-    """Run one with so many connections to the PostgreSQL in a folder; skip where there is none."""
-    if not shutil.which("pgbouncer"):
+def pgbouncer(home: Path, url: str) -> Iterator[str]:
+    """Run one with two connections to the PostgreSQL in a folder, and yield its URL.
+
+    The test is skipped where there is none.
+    """
+    program = shutil.which("pgbouncer")
+    if not program:
         pytest.skip("pgbouncer is not on PATH (on Debian: apt install pgbouncer)")
-    pool = PgBouncer(home, size)
-    pool.lead_to(url)
-    pool.start()
+    port = free_port()
+    given = {"sockets": make_url(url).query["host"], "postgres": PORT, "user": NAME, "port": port}
+    settings = home / "pgbouncer.ini"
+    settings.write_text(SETTINGS.format(**given))
+    # Like PostgreSQL, it does not run as root.
+    unroot = unprivileged(home) if os.geteuid() == 0 else []
+    command = [*unroot, program, "-q", str(settings)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        yield pool
+        eventually(lambda: listens(port), "PgBouncer is up")
+        yield f"postgresql+psycopg2://{NAME}@127.0.0.1:{port}/{NAME}"
     finally:
-        pool.kill()
+        process.kill()
+        process.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0

@@ -20,7 +20,7 @@ FLOORS = [
     {"security"},
     {"models"},
     {"media"},
-    {"database", "mail", "replica", "storage"},
+    {"database", "mail", "storage"},
     {"statements"},
     {"pools"},
     {"bulkheads"},

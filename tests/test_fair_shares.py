@@ -19,8 +19,9 @@ from playlist_api.app import create_app
 from playlist_api.bulkheads import OVER_SHARE
 from playlist_api.database import db
 from playlist_api.mail import Mailer
+from playlist_api.schemas.cursors import NEWEST_FIRST
 from playlist_api.security import pictures
-from playlist_api.services import pages
+from playlist_api.services import page_queries
 from playlist_api.services.imports import lists
 from tests.pictures import POSTER
 from tests.service import (
@@ -128,8 +129,8 @@ def test_one_users_or_addresss_searches_leave_room_for_others(
     people = [sign_up(InProcess(app)) for _ in range(1 if shared == "user" else CROWD)]
     addresses = [f"192.0.2.{n}" for n in range(CROWD)] if shared == "user" else ["192.0.2.1"]
     everybody = zip(cycle(people), cycle(addresses), range(CROWD), strict=False)
-    read = pages._read
-    monkeypatch.setattr(pages, "_read", gate.before(read))
+    pages = page_queries.search_pages if "search" in query else page_queries.numbered_pages
+    monkeypatch.setitem(pages, NEWEST_FIRST, gate.before(pages[NEWEST_FIRST]))
     with ThreadPoolExecutor(CROWD) as threads:
         crowd = [
             threads.submit(partial(person.get, f"/movies?{query}", X_Forwarded_For=address))
@@ -137,7 +138,7 @@ def test_one_users_or_addresss_searches_leave_room_for_others(
         ]
         eventually(lambda: crowded(crowd, 2 + 8), "those who find no place are refused")
         eventually(lambda: gate.came == 2, "two of the others are at work")
-        monkeypatch.setattr(pages, "_read", read)
+        monkeypatch.undo()
         assert bob.get(f"/movies?{query}", **THERE).status == 200
         assert people[0].get("/movies", **HERE).status == 200
         gate.open()
@@ -153,7 +154,8 @@ WAITING_FOR_LOCKS = text("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT gra
 def test_one_users_changes_that_wait_for_a_lock_leave_connections_to_others(
     app: Flask, ada: Actor, bob: Actor, method: str, share: int
 ) -> None:
-    lock = text("""SELECT FROM "MovieCount" WHERE "ownerId" = :owner FOR UPDATE""")
+    table = "MovieCount" if method == "POST" else "Movie"
+    lock = text(f"""SELECT FROM "{table}" WHERE "ownerId" = :owner FOR UPDATE""")
     path, other = (
         "/movies" if method == "POST" else f"/movies/{actor.add_movie()['id']}"
         for actor in (ada, bob)

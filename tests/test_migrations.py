@@ -1,6 +1,7 @@
 """The tables, as the migrations make them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -12,7 +13,7 @@ from playlist_api.app import create_app
 from playlist_api.database import db
 from tests.conftest import Databases
 from tests.migrating import HELD, TURN, flask
-from tests.service import environment
+from tests.service import InProcess, environment, sign_up
 
 OWNER = "00000000-0000-0000-0000-000000000001"
 USER = 'INSERT INTO "User" (id, name, email, password) VALUES'
@@ -35,6 +36,49 @@ def test_upgrade_and_downgrade_undo_each_other() -> None:
         assert set(inspect(db.engine).get_table_names()) >= {"User", "Movie", "Session"}
         downgrade(revision="base")
         assert inspect(db.engine).get_table_names() == ["alembic_version"]
+
+
+def rows() -> dict[str, list[Any]]:
+    """All rows of all tables."""
+    tables = {*inspect(db.engine).get_table_names()} - {"alembic_version"}
+    return {table: asked(f'SELECT * FROM "{table}" ORDER BY 1') for table in tables}
+
+
+def asked(statement: str) -> list[Any]:
+    """The rows of a statement, in a transaction of its own."""
+    with db.engine.begin() as connection:
+        return list(connection.execute(text(statement)))
+
+
+def test_a_filled_database_of_the_version_before_keeps_everything(empty: Flask) -> None:
+    upgrade(revision="0009")
+    ada, bob = sign_up(InProcess(empty)), sign_up(InProcess(empty))
+    heat, ronin, alien = (ada.add_movie(title)["id"] for title in ("Heat", "Ronin", "Alien"))
+    ada.post("/movies", {"title": "Dune"}, Idempotency_Key="x")
+    ada.patch(f"/movies/{heat}", {"year": "1995"})
+    ada.delete(f"/movies/{ronin}")
+    ada.post("/auth/password/forgot", {"email": ada.email})
+    bob.post("/auth/login", {"email": bob.email, "password": bob.password})
+    before = rows()
+    upgrade()
+    assert rows() == before
+    assert {row[1] for row in before["MovieCount"]} == {3}
+    assert before["User"]
+    assert before["Session"]
+    # Changing a movie is no longer a change of the count too.
+    version = 'SELECT xmin::text, movies FROM "MovieCount"'
+    counted = asked(version)
+    assert ada.patch(f"/movies/{alien}", {"title": "Aliens"}).status == 200
+    assert asked(version) == counted
+    ada.add_movie("Tron")
+    ada.delete(f"/movies/{heat}")
+    assert ada.get("/movies").json["meta"]["total"] == 3
+    assert ada.hold(ada.refresh()).get("/me").status == 200
+    before = rows()
+    downgrade(revision="0009")
+    assert rows() == before
+    upgrade()
+    assert rows() == before
 
 
 @pytest.mark.usefixtures("empty")

@@ -10,7 +10,7 @@ from flask_migrate import upgrade
 
 from dev.postgres import running
 from playlist_api.app import create_app
-from tests.pgbouncer import PgBouncer, pgbouncer
+from tests.pgbouncer import pgbouncer
 from tests.service import InProcess, environment, log_in, sign_up
 from tests.test_isolation import MATRIX, ask
 
@@ -18,7 +18,7 @@ PEOPLE = 8
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[PgBouncer]:
+def pool() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="playlist-") as name:
         home = Path(name) / "postgres"
         Path(name).chmod(0o755)
@@ -30,13 +30,13 @@ def pool() -> Iterator[PgBouncer]:
 
 
 @pytest.fixture
-def one(pool: PgBouncer) -> InProcess:
-    return InProcess(create_app(environment(pool.url, RATELIMIT_ENABLED="true")))
+def one(pool: str) -> InProcess:
+    return InProcess(create_app(environment(pool, RATELIMIT_ENABLED="true")))
 
 
 @pytest.fixture
-def other(pool: PgBouncer) -> InProcess:
-    return InProcess(create_app(environment(pool.url, DATABASE_REPLICA_URL=pool.url)))
+def other(pool: str) -> InProcess:
+    return InProcess(create_app(environment(pool)))
 
 
 def test_every_call_works(one: InProcess, other: InProcess) -> None:

@@ -3,24 +3,30 @@
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg2
 import pytest
 from flask import Flask
+from flask_migrate import upgrade
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import (
     DBAPIError,
     TimeoutError,  # noqa: A004
 )
 
+from dev.cluster import NAME
+from dev.postgres import running
 from playlist_api import pools
 from playlist_api.app import create_app
 from playlist_api.database import POOL_SIZE, db
 from playlist_api.pools import ConnectionLimiter, Pool
 from playlist_api.statements import Change
 from tests.conftest import Databases
-from tests.service import environment
+from tests.service import InProcess, environment, sign_up
 from tests.waiting import eventually
 
 ADDED = Change("added", text("INSERT INTO list VALUES (1) RETURNING 1"))
@@ -170,3 +176,25 @@ def test_nobody_stays_on_a_server_that_only_reads(
     only_read(False)
     for _ in range(3):
         add()
+
+
+def test_of_two_servers_the_one_that_takes_writes_is_found() -> None:
+    with TemporaryDirectory(prefix="playlist-") as name, ExitStack() as stack:
+        Path(name).chmod(0o755)
+        only_reads, takes_writes = (
+            stack.enter_context(running(Path(name) / server, throwaway=True))
+            for server in ("standby", "primary")
+        )
+        with create_app(environment(takes_writes)).app_context():
+            upgrade()
+        with create_app(environment(only_reads)).app_context():
+            read_only = f"ALTER DATABASE {NAME} SET default_transaction_read_only = on"
+            db.session.execute(text(read_only))
+            db.session.commit()
+            db.engine.dispose()
+        sockets = [make_url(url).query["host"] for url in (only_reads, takes_writes)]
+        hosts = "&".join(f"host={socket}" for socket in sockets)
+        url = f"postgresql://{NAME}@/{NAME}?{hosts}&target_session_attrs=read-write"
+        ada = sign_up(InProcess(create_app(environment(url))))
+        ada.add_movie()
+        ada.hold(ada.refresh())

@@ -18,8 +18,8 @@ from sqlalchemy import Connection, create_engine, event, make_url, text
 from playlist_api.app import create_app
 from playlist_api.database import db
 from playlist_api.schemas.cursors import NEWEST_FIRST, SORTS
-from playlist_api.security import postgres_limits
-from playlist_api.services import pages, queries
+from playlist_api.security import throttling
+from playlist_api.services import page_queries, queries
 from playlist_api.services.imports import lists
 from playlist_api.services.imports import queries as imports
 from playlist_api.services.picture_pruning import BATCH
@@ -54,10 +54,8 @@ def pages_in(sort: str) -> dict[str, set[str]]:
     # A page of whole rows is looked up at its end, in any but the usual order.
     numbered = counted | ({"Movie_pkey"} if sort != NEWEST_FIRST else set())
     return {
-        name_of(pages.newest.numbered[sort]): CALLER | numbered,
-        name_of(pages.newest.onwards[sort]): CALLER | counted,
-        name_of(pages.of_version.numbered[sort]): numbered,
-        name_of(pages.of_version.onwards[sort]): counted,
+        name_of(page_queries.numbered_pages[sort]): CALLER | numbered,
+        name_of(page_queries.keyset_pages[sort]): CALLER | counted,
     }
 
 
@@ -65,7 +63,7 @@ def name_of(query: Query) -> str:
     return query.name.rpartition("_")[0]
 
 
-DEFAULT_PAGE, DEFAULT_PAGE_AFTER, *_ = pages_in(NEWEST_FIRST)
+DEFAULT_PAGE, DEFAULT_PAGE_AFTER = pages_in(NEWEST_FIRST)
 
 QUERIES = {
     "charged": {"RateLimit_pkey"},
@@ -78,7 +76,6 @@ QUERIES = {
     "account": CALLER,
     "one_movie": {*CALLER, "Movie_pkey"},
     "next_oldest": {ORDERS["createdAt"]},
-    "list_version": {*CALLER, "MovieCount_pkey"},
     "new_movie": CALLER,
     "new_movie_with_key": {*CALLER, "IdempotencyKey_pkey"},
     "movie_of_key": {*CALLER, "IdempotencyKey_pkey"},
@@ -107,7 +104,6 @@ PAGE_LENGTH = 21
 
 PARAMETERS = {
     "movie_id": 500_000,
-    "version": "1",
     "limit": PAGE_LENGTH,
     "movies_per_user": "100000",
     "offset": 0,
@@ -214,15 +210,14 @@ def faults(plan: Plan, sortable: int = 0) -> list[str]:
 
 
 def named_queries() -> dict[str, Query]:
-    named = {**vars(queries), **vars(pages), **vars(postgres_limits)}
+    named = {**vars(queries), **vars(throttling)}
     single = {name: query for name, query in named.items() if isinstance(query, Query)}
     of_orders = (
-        query
-        for each in (pages.newest, pages.of_version)
-        for kind in each
-        for query in kind.values()
+        page_queries.numbered_pages,
+        page_queries.keyset_pages,
+        page_queries.search_pages,
     )
-    return {**single, **{name_of(query): query for query in of_orders}}
+    return single | {name_of(query): query for kind in of_orders for query in kind.values()}
 
 
 def plan_of(name: str, owner: str = "42 movies", how: str = "", **parameters: Any) -> Plan:
@@ -324,11 +319,11 @@ def test_a_plan_made_for_deep_pages_serves_the_first_ones_too(analyzed: str) -> 
 
 def test_a_page_is_planned_once(analyzed: str) -> None:
     plans = text("""SELECT generic_plans, custom_plans FROM pg_prepared_statements
-                    WHERE name LIKE 'page_of_movies_by_createdat_desc%'""")
+                    WHERE name LIKE 'page_by_createdat_desc%'""")
     with planning(analyzed, "auto").app_context():
         for _ in range(7):
             caller = large.session_of(large.OWNERS["42 movies"])
-            pages.newest.numbered[NEWEST_FIRST](limit=20, offset=0, **caller)
+            page_queries.numbered_pages[NEWEST_FIRST](limit=20, offset=0, **caller)
         assert Query("plans", plans)() == [(7, 0)]
 
 
@@ -342,7 +337,7 @@ def test_a_page_by_cursor_reads_as_little_wherever_it_is(analyzed: str, sort: st
     }
 
     def blocks(key: Any) -> int:
-        name = name_of(pages.newest.onwards[sort])
+        name = name_of(page_queries.keyset_pages[sort])
         plan = plan_of(name, "1,000,000 movies", "ANALYZE, BUFFERS, ", key=key)
         assert plan["Actual Rows"] == PARAMETERS["limit"]
         read: int = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
@@ -357,7 +352,7 @@ def test_a_page_deep_in_a_list_looks_up_no_movies_in_front_of_it(analyzed: str, 
     if sort.endswith("createdAt"):
         return  # its movies are in this order in the table too
     with planning(analyzed, "force_generic_plan").app_context():
-        name = name_of(pages.newest.numbered[sort])
+        name = name_of(page_queries.numbered_pages[sort])
         plan = plan_of(name, "1,000,000 movies", "ANALYZE, BUFFERS, ", offset=100_000)
     # Looked up one by one, they would be 100,000; a few that vacuum has just missed are.
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 20_000
@@ -369,10 +364,9 @@ def found_plans(database_url: str, terms: str, owner: str) -> Iterator[tuple[str
     given: dict[str, Any] = {"search": None, "first": None, "last": None, **TERMS[terms]}
     with planning(database_url, "auto").app_context():
         for sort in SORTS:
-            for query in (pages.newest.found[sort], pages.of_version.found[sort]):
-                name = name_of(query)
-                for place in ({**key, "offset": 0}, {**key, "offset": 10_000}, {"offset": 0}):
-                    yield name, plan_of(name, owner, **{**given, **place})
+            name = name_of(page_queries.search_pages[sort])
+            for place in ({**key, "offset": 0}, {**key, "offset": 10_000}, {"offset": 0}):
+                yield name, plan_of(name, owner, **{**given, **place})
 
 
 @pytest.mark.parametrize("owner", large.OWNERS)
@@ -410,8 +404,8 @@ def test_a_search_folds_no_title_but_those_it_answers_with(
         for sort in SORTS:
             reported()
             for place in ({"key": None, "id": None, "offset": 5000}, {"offset": 0}):
-                at = {"key": key_of(pages.newest.found[sort].name), "id": 500_000, **place}
-                pages.newest.found[sort](limit=1, **given, **at, **caller)
+                at = {"key": key_of(page_queries.search_pages[sort].name), "id": 500_000, **place}
+                page_queries.search_pages[sort](limit=1, **given, **at, **caller)
             flushed()
             assert sum(count for (count,) in calls()) < 30, sort
 
@@ -421,7 +415,7 @@ def sent(analyzed: str, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     """What each call and command sends besides its queries: statements with their parameters."""
     media = str(tmp_path_factory.mktemp("media"))
     app = create_app(environment(analyzed, RATELIMIT_ENABLED="true", MEDIA_STORAGE=media))
-    app.extensions["mailer"].later = lambda job, *arguments: job(*arguments)
+    app.extensions["mailer"].later = lambda _, job, *arguments: job(*arguments)
     sent: Sent = defaultdict(list)
     doing = ""
 

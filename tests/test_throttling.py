@@ -1,7 +1,6 @@
 """Limits on tries, exact over workers, that leave the owner alone."""
 
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -9,14 +8,11 @@ from typing import Any
 
 import pytest
 from flask import Flask, request
-from redis import Redis
 from sqlalchemy import text
 
 from playlist_api.app import create_app
 from playlist_api.database import db
-from playlist_api.security import redis_limits
 from tests.conftest import Databases
-from tests.redis_server import redis_server
 from tests.service import (
     PASSWORD,
     Actor,
@@ -43,19 +39,8 @@ def address() -> str:
     return next(_addresses)
 
 
-@pytest.fixture(scope="module", params=["PostgreSQL", "Redis"])
-def store(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
-    """The settings for each store of limits."""
-    if request.param == "PostgreSQL":
-        yield {}
-    else:
-        with redis_server() as redis, pytest.MonkeyPatch.context() as patient:
-            patient.setattr(redis_limits, "TIMEOUT", 20)  # a busy machine is no loss of it
-            yield {"REDIS_URL": redis.url}
-
-
 @pytest.fixture(scope="module")
-def limited(database_url: str, store: dict[str, str]) -> Flask:
+def limited(database_url: str) -> Flask:
     """An application with low limits."""
     limits = {
         "RATELIMIT_LOGIN": "3/hour",
@@ -65,7 +50,7 @@ def limited(database_url: str, store: dict[str, str]) -> Flask:
         "RATELIMIT_FORGOT": "2/hour",
         "RATELIMIT_RESET": "2/hour",
     }
-    return create_app(environment(database_url, **ON, **limits, **store))
+    return create_app(environment(database_url, **ON, **limits))
 
 
 @pytest.fixture(scope="module")
@@ -200,11 +185,6 @@ def test_an_address_of_any_form_is_limited_alone(ada: Actor, address: str) -> No
 
 def pass_time(app: Flask, minutes: int) -> None:
     """Have what is used up be used up until so much sooner, or later if it is negative."""
-    if url := app.config["REDIS_URL"]:
-        with Redis.from_url(url) as redis:
-            for key in redis.scan_iter():
-                redis.decrby(key, minutes * 60_000_000)
-        return
     with app.app_context():
         sooner = (
             """UPDATE "RateLimit" SET "usedUntil" = "usedUntil" - :minutes * interval '1 min'"""
@@ -237,8 +217,8 @@ def test_a_clock_that_is_set_back_locks_nobody_out(
 def test_limits_outlive_the_process(limited: Flask, ada: Actor, address: str) -> None:
     for _ in range(3):
         log_in(ada, address, "wrong")
-    same = {"REDIS_URL": limited.config["REDIS_URL"], "RATELIMIT_LOGIN": "3/hour"}
-    ada.service = InProcess(create_app(environment(limited.config["DATABASE_URL"], **ON, **same)))
+    database_url = limited.config["DATABASE_URL"]
+    ada.service = InProcess(create_app(environment(database_url, **ON, RATELIMIT_LOGIN="3/hour")))
     assert refused(log_in(ada, address))
 
 
@@ -247,16 +227,13 @@ def test_limits_can_be_switched_off(app: Flask, address: str) -> None:
     assert {log_in(ada, address, "wrong").status for _ in range(15)} == {401}
 
 
-def test_limits_are_exact_over_workers_under_races(
-    database_url: str, store: dict[str, str], tmp_path: Path
-) -> None:
-    settings = environment(database_url, **ON, **store, RATELIMIT_LOGIN="5/hour")
+def test_limits_are_exact_over_workers_under_races(database_url: str, tmp_path: Path) -> None:
+    settings = environment(database_url, **ON, RATELIMIT_LOGIN="5/hour")
     with gunicorn(tmp_path / "log", settings) as served:
         ada = sign_up(served)
         guess = partial(log_in, ada, next(_addresses), "wrong")
         answers = at_once(*[guess] * 20)
         assert Counter(answer.status for answer in answers) == {401: 5, 429: 15}
-        assert "Redis" not in served.log.read_text() + served.errors()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Faults of what is beside: Redis, the mail server, PgBouncer, the replica, clocks."""
+"""Faults of what is beside: the mail server, PgBouncer, clocks."""
 
 import time
 from email.utils import parsedate_to_datetime
@@ -6,29 +6,9 @@ from email.utils import parsedate_to_datetime
 from benchmarks.chaos.clients import Caller, Load
 from benchmarks.chaos.fault import Fault
 from benchmarks.chaos.system import Scene, System
-from tests.replication import Replica
 from tests.service import Remote
-from tests.waiting import eventually
 
 MAILS = 20
-
-READING = """
-    SELECT count(*) FILTER (
-        WHERE query LIKE 'EXECUTE page_%' AND query_start > now() - interval '1 second'
-    ) > 0 FROM pg_stat_activity WHERE application_name = 'playlist_api'
-"""
-
-
-def redis_lost(system: System, _load: Load, seconds: float) -> None:
-    """Freeze Redis for half of the time, and kill it for the other."""
-    redis = system.redis
-    assert redis  # noqa: S101
-    redis.freeze()
-    time.sleep(seconds / 2)
-    redis.thaw()
-    redis.kill()
-    time.sleep(seconds / 2)
-    redis.start()
 
 
 def mail_silent(system: System, load: Load, seconds: float) -> None:
@@ -47,30 +27,6 @@ def bouncer_lost(system: System, _load: Load, seconds: float) -> None:
     system.bouncer.kill()
     time.sleep(seconds)
     system.bouncer.start()
-
-
-def replica_lost(system: System, _load: Load, seconds: float) -> None:
-    """Kill the replica, and start it after some time."""
-    replica = read(system)
-    replica.kill()
-    time.sleep(seconds)
-    replica.start()
-
-
-def replica_frozen(system: System, _load: Load, seconds: float) -> None:
-    """Have the replica keep its connections, and answer nobody."""
-    replica = read(system)
-    replica.freeze()
-    time.sleep(seconds)
-    replica.thaw()
-
-
-def read(system: System) -> Replica:
-    """Return the replica once the service reads from it, as it does some seconds after a loss."""
-    replica = system.replica
-    assert replica  # noqa: S101
-    eventually(lambda: replica.ask(READING)[0], "the replica is read", 20)
-    return replica
 
 
 def database_clock_off(system: System, _load: Load, seconds: float) -> None:
@@ -92,11 +48,9 @@ def is_off(now: float) -> bool:
     return 290 < abs(now - time.time()) < 310
 
 
-REPLICATED = Scene(replica=True)
 APART = {"5 minutes ahead": 300, "5 minutes behind": -300}
 
 FAULTS = {
-    "Redis lost": Fault(redis_lost, 8, scene=Scene(redis=True), flawless=True),
     "mail server silent": Fault(
         mail_silent,
         5,
@@ -105,8 +59,6 @@ FAULTS = {
         complaints="A mail could not be sent|Mail is dropped",  # no more than 100 wait
     ),
     "PgBouncer lost": Fault(bouncer_lost, 5, scene=Scene(bouncer=True)),
-    "replica lost": Fault(replica_lost, 5, scene=REPLICATED, flawless=True),
-    "replica frozen": Fault(replica_frozen, 5, scene=REPLICATED, flawless=True),
     **{
         f"PostgreSQL's clock {how}": Fault(
             database_clock_off, 5, scene=Scene(database_clock=by), flawless=True

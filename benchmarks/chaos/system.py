@@ -13,19 +13,12 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import make_url
 
 from benchmarks.chaos.clock import clock_off
-from benchmarks.chaos.database import ON_A_SMALL_DISK, OPTIONS, ROLE, Database, database
+from benchmarks.chaos.database import ON_A_SMALL_DISK, OPTIONS, Database, database
 from benchmarks.chaos.pgbouncer import Bouncer, pgbouncer
 from benchmarks.chaos.relay import Relay, relay
 from benchmarks.chaos.supervisor import Supervised, supervised
 from tests.nginx import Nginx, nginx
-from tests.redis_server import RedisServer, redis_server
-from tests.replication import Replica
 from tests.service import environment
-
-LIMITS = {
-    "RATELIMIT_ENABLED": "true",
-    **dict.fromkeys(("RATELIMIT_SIGNUP", "RATELIMIT_REFRESH", "RATELIMIT_FORGOT"), "9999/second"),
-}
 
 
 class LeftOut(Exception):
@@ -40,11 +33,9 @@ class Scene:
     held: bool = True
     network: bool = False
     bouncer: bool = False
-    redis: bool = False
     silent_mail: bool = False
     disk: int = 0
     """Megabytes of a file system that is PostgreSQL's own."""
-    replica: bool = False
     database_clock: int = 0
     """By how many seconds PostgreSQL's clock is ahead."""
     instance_clock: int = 0
@@ -59,8 +50,6 @@ class System:
     database: Database
     relay: Relay | None = None
     bouncer: Bouncer | None = None
-    redis: RedisServer | None = None
-    replica: Replica | None = None
     services: list[Supervised] = field(default_factory=list)
     front: Nginx = field(init=False)
 
@@ -109,15 +98,6 @@ def _beside(made: System, scene: Scene, stack: ExitStack) -> Mapping[str, str]:
             raise LeftOut("PgBouncer is not installed")
         made.bouncer = stack.enter_context(pgbouncer(made.database))
         url = url.set(port=made.bouncer.port)
-    if scene.redis:
-        made.redis = stack.enter_context(redis_server())
-        more = {**LIMITS, "REDIS_URL": made.redis.url}
-    if scene.replica:
-        made.replica = Replica(made.folder / "replica", stack, **OPTIONS)
-        made.replica.copy(made.database)
-        made.replica.start()
-        replica = make_url(made.replica.url).set(username=ROLE)
-        more = {"DATABASE_REPLICA_URL": replica.render_as_string(hide_password=False)}
     if scene.silent_mail:
         mail = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         port = str(mail.getsockname()[1])

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
-from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields
 from marshmallow.validate import OneOf, Range, Regexp
@@ -15,12 +14,6 @@ from sqlalchemy.exc import ArgumentError
 
 ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
 """How browsers write an origin: in lower case, with no path."""
-
-_LABEL = "[A-Za-z0-9_-]{1,63}"
-_AT = rf"([^/?#\s]*@)?({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?(/[0-9]*)?"
-REDIS_URL = re.compile(rf"redis://{_AT}|rediss://{_AT}(\?ssl_ca_certs=[^&#%\s]+)?")
-"""`redis[s]://user:password@host:port/database`, and for TLS whom to trust. redis-py would take any
-of its options from a URL, also those that verify no certificate and wait for ever."""
 
 PERIODS = {
     "second": timedelta(seconds=1),
@@ -55,26 +48,6 @@ class PostgresUrl(fields.String):
         if url.drivername not in {"postgres", "postgresql", "postgresql+psycopg2"}:
             raise ValidationError("must be a postgresql:// URL.")
         return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
-
-
-class RedisUrl(fields.String):
-    """A `redis://` URL, or with TLS `rediss://`."""
-
-    def _deserialize(self, *args: Any, **kwargs: Any) -> str:
-        text: str = super()._deserialize(*args, **kwargs)
-        if not REDIS_URL.fullmatch(text) or not _has_a_port(text):
-            raise ValidationError(
-                "must be redis://user:password@host:port/database, or rediss:// for TLS,"
-                " where ?ssl_ca_certs=/path may follow."
-            )
-        return text
-
-
-def _has_a_port(url: str) -> bool:
-    try:
-        return urlsplit(url).port != 0
-    except ValueError:
-        return False
 
 
 class SentryDsn(fields.String):

@@ -13,7 +13,6 @@ from playlist_api.config.fields import (
     Limit,
     Origins,
     PostgresUrl,
-    RedisUrl,
     Sender,
     SentryDsn,
     choice,
@@ -48,7 +47,6 @@ class Settings:
     argon2_parallelism: int
     backup_url: str
     cors_origins: frozenset[str]
-    database_replica_url: str
     database_url: str
     debug: bool
     docs_enabled: bool
@@ -68,7 +66,6 @@ class Settings:
     ratelimit_refresh: Limit
     ratelimit_reset: Limit
     ratelimit_signup: Limit
-    redis_url: str
     secret_key: str
     sentry_dsn: str
     smtp_host: str
@@ -98,7 +95,6 @@ class _SettingsSchema(Schema):
     cors_origins = Origins(
         data_key="CORS_ORIGINS", load_default=frozenset({"http://localhost:3000"})
     )
-    database_replica_url = PostgresUrl(data_key="DATABASE_REPLICA_URL", load_default="")
     database_url = PostgresUrl(
         data_key="DATABASE_URL",
         required=True,
@@ -124,7 +120,6 @@ class _SettingsSchema(Schema):
     ratelimit_refresh = limit("RATELIMIT_REFRESH", Limit(600, MINUTE))
     ratelimit_reset = limit("RATELIMIT_RESET", Limit(60, HOUR))
     ratelimit_signup = limit("RATELIMIT_SIGNUP", Limit(300, HOUR))
-    redis_url = RedisUrl(data_key="REDIS_URL", load_default="")
     secret_key = fields.String(
         data_key="SECRET_KEY",
         required=True,
@@ -162,19 +157,13 @@ class _SettingsSchema(Schema):
     def _no_plain_text_by_chance(
         self, data: dict[str, Any], given: dict[str, str], **_: Any
     ) -> None:
-        if data.get("app_env") != "production":
-            return
-        fault = (
-            "names another host and must say sslmode=verify-full&sslrootcert=… (or, on a"
-            " network that nobody else hears, sslmode=disable)."
-        )
-        names = ["DATABASE_URL", "DATABASE_REPLICA_URL"]
-        urls = {name: data.get(name.lower()) for name in names}
-        faults = {
-            name: [fault] for name, url in urls.items() if url and is_left_to_chance(url, given)
-        }
-        if faults:
-            raise ValidationError(faults)
+        url = data.get("database_url")
+        if data.get("app_env") == "production" and url and is_left_to_chance(url, given):
+            raise ValidationError(
+                "names another host and must say sslmode=verify-full&sslrootcert=… (or, on a"
+                " network that nobody else hears, sslmode=disable).",
+                "DATABASE_URL",
+            )
 
     @post_load
     def _settings(self, data: dict[str, Any], **_: Any) -> Settings:

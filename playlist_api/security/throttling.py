@@ -1,49 +1,72 @@
 """Limits on how often something may be tried, exact over all workers and hosts.
 
 The algorithm is GCRA (generic cell rate algorithm, ITU-T I.371): one time for each key says until
-when what was used is used up, and one step compares and moves it, so that of any number of racing
-tries exactly as many pass as should.
-
-The times are kept in Redis, if there is a `REDIS_URL`, and else in PostgreSQL, which also takes
-over at once when Redis is away: without PostgreSQL nobody could log in anyway, so that no loss of a
-store can fail a login or open the door. Each store counts on from what it knows itself, so that the
-loss of Redis gives whoever is trying the limit a second time, and a third if it comes back empty.
+when what was used is used up, and one statement compares and moves it, so that of any number of
+racing tries exactly as many pass as should. The times are in an unlogged table of PostgreSQL,
+without which nobody could log in anyway.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial, wraps
+from datetime import timedelta
+from functools import wraps
 from hashlib import sha256
+from math import ceil
 from typing import Any, TypeVar, cast
 
-from flask import Flask, current_app
+from flask import current_app
+from sqlalchemy import Interval, String, bindparam, case, func, select, update
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
 from playlist_api import events
 from playlist_api.clients import client_address
 from playlist_api.config.fields import Limit
-from playlist_api.config.settings import Settings
 from playlist_api.errors import TooManyRequests, Unauthorized, WrongPassword
+from playlist_api.models import RateLimit
 from playlist_api.operations import operation_of
-from playlist_api.security import postgres_limits
+from playlist_api.statements import Query
 
 log = logging.getLogger(__name__)
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-Refund = Callable[[], None]
-"""Gives a try back to the store that has counted it."""
+_cost = sql_cast(bindparam("cost"), Interval)
+_period = sql_cast(bindparam("period"), Interval)
+_of_key = RateLimit.key == bindparam("key_hash", type_=String)
+_used = case(
+    # No try moves it as far as that: the server's clock was set back, or the limit changed.
+    (RateLimit.used_until > func.now() + _period, func.now()),
+    else_=func.greatest(RateLimit.used_until, func.now()),
+)
+_moved = _used + _cost
 
+charged = Query(
+    "charged",
+    insert(RateLimit)
+    .values({RateLimit.key: _of_key.right, RateLimit.used_until: func.now() + _cost})
+    .on_conflict_do_update(
+        index_elements=[RateLimit.key],
+        set_={RateLimit.used_until: _moved},
+        where=_moved <= func.now() + _period,
+    )
+    .returning(RateLimit.key),
+)
+"""Counts a try; no row if it is one too many."""
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Have the application count in Redis, if it has one; nothing connects yet."""
-    app.extensions["redis_limits"] = None
-    if settings.redis_url:
-        # It takes memory and time that only a process which has a Redis should pay for.
-        from playlist_api.security.redis_limits import RedisLimits
+looked_up = Query("looked_up", select(RateLimit.used_until - func.now()).where(_of_key))
+"""Tells how far ahead of time a key is."""
 
-        app.extensions["redis_limits"] = RedisLimits(settings.redis_url)
+refunded = Query(
+    "refunded",
+    update(RateLimit)
+    .where(_of_key)
+    .values({RateLimit.used_until: RateLimit.used_until - _cost})
+    .returning(RateLimit.key),
+)
+"""Gives a try back."""
 
 
 def throttled(kind: str) -> Callable[[View], View]:
@@ -57,7 +80,7 @@ def throttled(kind: str) -> Callable[[View], View]:
 
         @wraps(view)
         def limited(*args: Any, **kwargs: Any) -> Any:
-            charge(kind)
+            charge(kind, client_address())
             return view(*args, **kwargs)
 
         return cast(View, limited)
@@ -65,12 +88,21 @@ def throttled(kind: str) -> Callable[[View], View]:
     return decorate
 
 
-def charge(kind: str, account: str = "") -> None:
-    """Count one try of the caller's address, or of anybody's for an `account`.
+def charge(kind: str, who: str) -> None:
+    """Count one try of an address, or of anybody's for an account.
 
     :raises TooManyRequests: when there were too many.
+    :raises DBAPIError: when the database is away.
     """
-    _charge(kind, account or client_address())
+    if not current_app.config["RATELIMIT_ENABLED"]:
+        return
+    limit, key = _limit(kind), _key(kind, who)
+    if not charged(key_hash=key, cost=limit.cost, period=limit.period):
+        [(ahead,)] = looked_up(key_hash=key)
+        wait: timedelta = ahead + limit.cost - limit.period
+        events.record("throttled", limit=kind)
+        message = "Too many tries. Please wait a little."
+        raise TooManyRequests(message, max(1, ceil(wait.total_seconds())))
 
 
 @contextmanager
@@ -83,15 +115,28 @@ def guess(account: str) -> Iterator[None]:
     :raises TooManyRequests: when there were too many wrong ones.
     """
     address = client_address()
-    refunds = [_charge("login", f"{account} {address}"), _charge("address", address)]
+    tries = {"login": f"{account} {address}", "address": address}
+    for kind, who in tries.items():
+        charge(kind, who)
     try:
         yield
     except (Unauthorized, WrongPassword):
         raise
     except Exception:
-        _give_back(refunds)
+        _refund(tries)
         raise
-    _give_back(refunds)
+    _refund(tries)
+
+
+def _refund(tries: dict[str, str]) -> None:
+    if not current_app.config["RATELIMIT_ENABLED"]:
+        return
+    try:
+        for kind, who in tries.items():
+            refunded(key_hash=_key(kind, who), cost=_limit(kind).cost)
+    except DBAPIError as error:
+        # What the guess was for has been done, and its answer must not say otherwise.
+        log.warning("A try is not given back: %s", error)
 
 
 def _limit(kind: str) -> Limit:
@@ -100,29 +145,3 @@ def _limit(kind: str) -> Limit:
 
 def _key(kind: str, who: str) -> str:
     return sha256(f"{kind} {who}".encode()).hexdigest()
-
-
-def _charge(kind: str, who: str) -> Refund:
-    if not current_app.config["RATELIMIT_ENABLED"]:
-        return lambda: None
-    wait, refund = _count(_key(kind, who), _limit(kind))
-    if wait:
-        events.record("throttled", limit=kind)
-        raise TooManyRequests("Too many tries. Please wait a little.", wait)
-    return refund
-
-
-def _count(key: str, limit: Limit) -> tuple[int, Refund]:
-    redis = current_app.extensions["redis_limits"]
-    if redis and (wait := redis.charge(key, limit)) is not None:
-        return wait, partial(redis.refund, key, limit)
-    return postgres_limits.charge(key, limit), partial(postgres_limits.refund, key, limit)
-
-
-def _give_back(refunds: Iterable[Refund]) -> None:
-    try:
-        for refund in refunds:
-            refund()
-    except DBAPIError as error:
-        # What the guess was for has been done, and its answer must not say otherwise.
-        log.warning("A try is not given back: %s", error)

@@ -1,21 +1,40 @@
 """A user's list of movies, page by page: in its order or another, whole or searched through."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
+from playlist_api.bulkheads import Bulkhead
+from playlist_api.clients import client_keys
 from playlist_api.errors import Unauthorized
 from playlist_api.models import LARGEST_ID
 from playlist_api.schemas.cursors import NEWEST_FIRST, Place, cursor_of
 from playlist_api.schemas.fields import SPACES
 from playlist_api.security.tokens import Caller
-from playlist_api.services.orders import turned
-from playlist_api.services.pages import numbered_page, page_found, page_onwards
+from playlist_api.services.page_queries import (
+    keyset_pages,
+    numbered_pages,
+    reversed_sort,
+    search_pages,
+)
 from playlist_api.services.queries import as_movie
 from playlist_api.services.sessions import SESSION_ENDED
 
 BESIDES_NUMBERS = {"search", "year", "sort", "cursor"}
 """Who asks for any of these finds the cursors in the page; others have them as they always had."""
+
+DEEP = 10_000
+"""Movies in front of a page from which on it is read like a search, as PostgreSQL counts them."""
+
+bulkhead = Bulkhead(
+    "searches",
+    4,  # half of the connections, so that short statements find one
+    concurrency_per_key=2,
+    queue=8,
+    timeout=3,  # as long as a search may take
+    busy="Too many people are searching. Please try again in a moment.",
+)
 
 FROM_THE_START = {"offset": 0, "key": None, "id": None}
 
@@ -32,6 +51,7 @@ def list_movies(caller: Caller, wanted: Mapping[str, Any]) -> tuple[dict[str, An
     A page past the end is empty. With a cursor it is what is beside that place, and has no number.
 
     :raises Unauthorized: when the caller's session has ended.
+    :raises TooManyRequests, ServiceUnavailable: when too many searches are under way.
     """
     place, limit = wanted.get("cursor"), wanted["limit"]
     total, items, following, preceding = (
@@ -55,7 +75,7 @@ def _numbered_page(caller: Caller, wanted: Mapping[str, Any]) -> Part:
 
 
 def _page_beside(place: Place, caller: Caller, wanted: Mapping[str, Any]) -> Part:
-    sort, limit = turned(place.sort) if place.before else place.sort, wanted["limit"]
+    sort, limit = reversed_sort(place.sort) if place.before else place.sort, wanted["limit"]
     # One more, for nothing else says whether there is.
     total, behind, items = _read(caller, wanted, sort, limit=limit + 1, key=place.key, id=place.id)
     ahead, items = len(items) > limit, items[:limit]
@@ -74,11 +94,12 @@ def _read(
     if search or years:
         first, _, last = years.partition("..")
         terms = {"search": search or None, "first": first or None, "last": last or first or None}
-        rows = page_found(caller, sort, **{**FROM_THE_START, **terms, **part})
-    elif "offset" in part:
-        rows = numbered_page(caller, sort, **part)
+        pages, part = search_pages, {**FROM_THE_START, **terms, **part}
     else:
-        rows = page_onwards(caller, sort, **part)
+        pages = numbered_pages if "offset" in part else keyset_pages
+    is_long = pages is search_pages or part.get("offset", 0) >= DEEP
+    with bulkhead.slot(*client_keys()) if is_long else nullcontext():
+        rows = pages[sort](**part, **caller._asdict())
     if not rows:
         raise Unauthorized(SESSION_ENDED)
     items = [as_movie(row) for _, _, *row in rows if row[0] is not None]

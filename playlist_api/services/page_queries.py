@@ -5,7 +5,7 @@ page is one row without a movie, and a list that may not be seen has no row.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -27,9 +27,10 @@ from sqlalchemy import (
     union_all,
 )
 
-from playlist_api.models import Movie, sort_title, sort_year
+from playlist_api.models import Movie, MovieCount, sort_title, sort_year
 from playlist_api.schemas.answers import movie_answer
 from playlist_api.schemas.cursors import NEWEST_FIRST, SORTS
+from playlist_api.services.queries import caller
 from playlist_api.statements import Query, Search, columns_of
 
 BYTES = "C"
@@ -53,49 +54,12 @@ _id = cast(bindparam("id"), BigInteger)
 _search, _first, _last = (cast(bindparam(name), String) for name in ("search", "first", "last"))
 _owner = bindparam("user_id", type_=Uuid)
 
-
-class Source(NamedTuple):
-    """Where a list is read, if the caller may see it."""
-
-    rows: FromClause
-    owner_id: ColumnElement[Any]
-    total: ColumnElement[int]
+_total = func.coalesce(MovieCount.movies, 0)
+# Joined before the page, the total is looked up once, and not for each of its rows.
+_callers = caller.outerjoin(MovieCount, MovieCount.owner_id == caller.c.id)
 
 
-class Pages(NamedTuple):
-    """The statements of one source, by orders."""
-
-    numbered: dict[str, Query]
-    """A page that begins at an offset."""
-    onwards: dict[str, Query]
-    """A page that begins at a place; in front of it is the place's own movie."""
-    found: dict[str, Query]
-    """Either, of the movies that are searched for."""
-
-
-def pages_of(source: Source, name: str) -> Pages:
-    """Make the statements of a source."""
-
-    def each(
-        kind: type[Query], prefix: str, statement: Callable[[Source, str], Select[Any]]
-    ) -> dict[str, Query]:
-        return {
-            sort: kind(f"{prefix}_{name}_by_{_identifier(sort)}", statement(source, sort))
-            for sort in SORTS
-        }
-
-    return Pages(
-        each(Query, "page", _numbered),
-        each(Query, "page_after", _onwards),
-        each(Search, "found", _found),
-    )
-
-
-def _identifier(sort: str) -> str:
-    return sort.lower().lstrip("-") + "_desc" * sort.startswith("-")
-
-
-def turned(sort: str) -> str:
+def reversed_sort(sort: str) -> str:
     """Return the same order, read from its end."""
     return sort.removeprefix("-") if sort.startswith("-") else f"-{sort}"
 
@@ -115,40 +79,40 @@ def _key(sort: str) -> tuple[Any, Any]:
     return KEYS[sort.removeprefix("-")][0], Movie.id
 
 
-def _own(source: Source, sort: str, *columns: Any) -> Select[Any]:
-    own = select(*columns).where(Movie.owner_id == source.owner_id)
+def _own(sort: str, *columns: Any) -> Select[Any]:
+    own = select(*columns).where(Movie.owner_id == caller.c.id)
     return _ordered(own, sort, *_key(sort)).limit(bindparam("limit"))
 
 
-def _numbered(source: Source, sort: str) -> Select[Any]:
+def _numbered(sort: str) -> Select[Any]:
     if sort == NEWEST_FIRST:
-        page = _own(source, sort, Movie).offset(_offset).lateral("page")
-        return _with_total(source, _offset > literal_column("0"), page)
+        page = _own(sort, Movie).offset(_offset).lateral("page")
+        return _with_total(_offset > literal_column("0"), page)
     # What is in front of the page is in the index; and of each movie in it, PostgreSQL would think
     # that it is one of many, and read all of them.
-    chosen = _own(source, sort, Movie.id).offset(_offset).lateral("chosen")
+    chosen = _own(sort, Movie.id).offset(_offset).lateral("chosen")
     whole = select(Movie).where(Movie.id == chosen.c.id).limit(literal_column("1")).lateral("page")
-    return _with_total(source, _offset > literal_column("0"), whole, chosen)
+    return _with_total(_offset > literal_column("0"), whole, chosen)
 
 
-def _onwards(source: Source, sort: str) -> Select[Any]:
-    page = _own(source, sort, Movie).where(_beyond(sort, *_key(sort))).lateral("page")
+def _keyset(sort: str) -> Select[Any]:
+    page = _own(sort, Movie).where(_beyond(sort, *_key(sort))).lateral("page")
     # Of the owner by their id as it is given, so that it is looked up once, and not for each row;
     # and the nearest one, for which there is nothing but the index.
     others = select(Movie.id).where(Movie.owner_id == _owner, ~_beyond(sort, *_key(sort)))
-    nearest = _ordered(others, turned(sort), *_key(sort)).limit(literal_column("1"))
-    return _with_total(source, nearest.scalar_subquery().is_not(None), page)
+    nearest = _ordered(others, reversed_sort(sort), *_key(sort)).limit(literal_column("1"))
+    return _with_total(nearest.scalar_subquery().is_not(None), page)
 
 
-def _with_total(source: Source, behind: ColumnElement[bool], *rows: FromClause) -> Select[Any]:
-    columns: list[Any] = [source.total, behind, *columns_of(rows[0], movie_answer.names)]
-    joined = source.rows
+def _with_total(behind: ColumnElement[bool], *rows: FromClause) -> Select[Any]:
+    columns: list[Any] = [_total, behind, *columns_of(rows[0], movie_answer.names)]
+    joined = _callers
     for each in reversed(rows):
         joined = joined.outerjoin(each, true())
     return select(*columns).select_from(joined)
 
 
-def _found(source: Source, sort: str) -> Select[Any]:
+def _search_page(sort: str) -> Select[Any]:
     matches = union_all(
         select(func.movies_found(_owner, _search, _first, _last).label("id")).where(
             _search.is_not(None)
@@ -170,5 +134,25 @@ def _found(source: Source, sort: str) -> Select[Any]:
     behind = or_(_offset > literal_column("0"), and_(_id.is_not(None), earlier))
     total = select(func.count()).select_from(matches).scalar_subquery()
     columns: list[Any] = [total, behind, *columns_of(Movie, movie_answer.names)]
-    rows = source.rows.outerjoin(page.join(Movie, Movie.id == page.c.id), true())
+    rows = caller.outerjoin(page.join(Movie, Movie.id == page.c.id), true())
     return _ordered(select(*columns).select_from(rows), sort, page.c.key, page.c.id)
+
+
+def _by_sort(
+    kind: type[Query], name: str, statement: Callable[[str], Select[Any]]
+) -> dict[str, Query]:
+    return {sort: kind(f"{name}_by_{_identifier(sort)}", statement(sort)) for sort in SORTS}
+
+
+def _identifier(sort: str) -> str:
+    return sort.lower().lstrip("-") + "_desc" * sort.startswith("-")
+
+
+numbered_pages = _by_sort(Query, "page", _numbered)
+"""For each order, a page that begins at an offset."""
+
+keyset_pages = _by_sort(Query, "page_after", _keyset)
+"""For each order, a page that begins at a place; in front of it is the place's own movie."""
+
+search_pages = _by_sort(Search, "search", _search_page)
+"""For each order, either kind of page, of the movies that are searched for."""
