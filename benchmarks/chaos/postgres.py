@@ -15,7 +15,7 @@ from benchmarks.chaos.database import ROLE, TERMINATE
 from benchmarks.chaos.fault import Fault
 from benchmarks.chaos.system import Scene, System
 
-CROWD = 368
+CROWD = 400
 """Requests at a time that need what is locked: more than both workers have threads."""
 
 ARRIVAL = 0.01
