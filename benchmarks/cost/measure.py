@@ -137,15 +137,18 @@ def _serve(pipe: Connection, database_url: str, made_by: str) -> None:
 def _measured(caller: "Caller", postgres: "Postgres", request: Request, most: float) -> Cost:
     environ = caller.environ(request)
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    before, started, asked = _memory()["VmRSS"], process_time(), postgres.cpu()
+    before, started = _memory()["VmRSS"], process_time()
     signal.setitimer(signal.ITIMER_PROF, most)  # its signal ends the process, also inside of C
     status = caller.call(environ)
     if status == 202:  # work goes on after the answer
         _settle()
     cpu = process_time() - started
     signal.setitimer(signal.ITIMER_PROF, 0)
-    caller.answered(request, status)
-    return Cost(status, cpu + postgres.cpu() - asked, _memory()["VmHWM"] - before)
+    cost = Cost(status, cpu + postgres.cpu(), _memory()["VmHWM"] - before)
+    if request.security and request.method not in READS and status < 300:
+        caller.changed(request)
+        postgres.cpu()  # which is not the request's
+    return cost
 
 
 def _settle() -> None:
@@ -169,18 +172,20 @@ class Postgres:
         ) as connection:
             pid = connection.info.backend_pid
         status = Path(f"/proc/{pid}/status")
-        self._server = (
-            int(status.read_text().split("PPid:")[1].split()[0]) if status.exists() else 0
-        )
+        self._server, self._seconds = 0, 0.0
+        if status.exists():
+            self._server = int(status.read_text().split("PPid:")[1].split()[0])
+        self.cpu()
 
     def cpu(self) -> float:
-        """Sum the seconds of all its processes, those that have ended included."""
+        """Return the seconds that all its processes took since this was asked before."""
         if not self._server:
             return 0
         ended = Path(f"/proc/{self._server}/stat").read_text().rpartition(")")[2].split()
         ticks = (int(ended[13]) + int(ended[14])) / os.sysconf("SC_CLK_TCK")
         running = Path(f"/proc/{self._server}/task/{self._server}/children").read_text().split()
-        return ticks + sum(map(_nanoseconds, running)) / 1e9
+        before, self._seconds = self._seconds, ticks + sum(map(_nanoseconds, running)) / 1e9
+        return self._seconds - before
 
 
 def _nanoseconds(pid: str) -> int:
@@ -202,13 +207,12 @@ class Caller:
         session = actor.get("/auth/sessions").json["items"][0]["id"]
         return actor, {"movies": str(actor.add_movie()["id"]), "auth": session}
 
-    def answered(self, request: Request, status: int) -> None:
-        """Have somebody new make the next change, if this one was made."""
-        if request.security and request.method not in READS and status < 300:
-            actor, ids = self._writer
-            movie = actor.get(f"/movies/{ids['movies']}")
-            if movie.status != 200 or b"assword" in request.body:
-                self._writer = self._sign_up()
+    def changed(self, request: Request) -> None:
+        """Have somebody new make the next change, if this one was of the account or the movie."""
+        actor, ids = self._writer
+        movie = actor.get(f"/movies/{ids['movies']}")
+        if movie.status != 200 or b"assword" in request.body:
+            self._writer = self._sign_up()
 
     def environ(self, request: Request) -> dict[str, Any]:
         """Make what gunicorn would make of the request."""
