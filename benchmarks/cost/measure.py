@@ -120,7 +120,8 @@ def _serve(pipe: Connection, database_url: str, made_by: str) -> None:
     os.dup2(sys.stdout.fileno(), 2)
     module, name = made_by.split(":")
     app: Flask = getattr(import_module(module), name)(database_url)
-    caller, postgres = Caller(app), Postgres(database_url)
+    postgres = Postgres(database_url)
+    caller = Caller(app)
     gc.collect()
     gc.freeze()  # as gunicorn.conf.py does
     with suppress(EOFError):
@@ -164,28 +165,34 @@ def _memory() -> dict[str, float]:
 
 
 class Postgres:
-    """The processor time of a PostgreSQL on this machine: 0 where it is on another."""
+    """The processor time that a PostgreSQL on this machine spends on connections made from now on.
+
+    It is 0 where the server is on another machine.
+    """
 
     def __init__(self, database_url: str) -> None:
-        with psycopg2.connect(
-            make_url(database_url).render_as_string(False).replace("+psycopg2", "")
-        ) as connection:
-            pid = connection.info.backend_pid
-        status = Path(f"/proc/{pid}/status")
-        self._server, self._seconds = 0, 0.0
-        if status.exists():
-            self._server = int(status.read_text().split("PPid:")[1].split()[0])
+        url = make_url(database_url).set(drivername="postgresql")
+        with psycopg2.connect(url.render_as_string(hide_password=False)) as connection:
+            status = Path(f"/proc/{connection.info.backend_pid}/status")
+            parent = status.read_text().split("PPid:")[1].split()[0] if status.exists() else "0"
+        self._server, self._seconds = Path("/proc", parent), 0.0
+        self._others = self._children()
         self.cpu()
 
     def cpu(self) -> float:
-        """Return the seconds that all its processes took since this was asked before."""
-        if not self._server:
-            return 0
-        ended = Path(f"/proc/{self._server}/stat").read_text().rpartition(")")[2].split()
-        ticks = (int(ended[13]) + int(ended[14])) / os.sysconf("SC_CLK_TCK")
-        running = Path(f"/proc/{self._server}/task/{self._server}/children").read_text().split()
-        before, self._seconds = self._seconds, ticks + sum(map(_nanoseconds, running)) / 1e9
-        return self._seconds - before
+        """Return the seconds that it took since this was asked before."""
+        with suppress(OSError):
+            ended = (self._server / "stat").read_text().rpartition(")")[2].split()
+            ticks = (int(ended[13]) + int(ended[14])) / os.sysconf("SC_CLK_TCK")
+            running = sum(map(_nanoseconds, self._children() - self._others)) / 1e9
+            before, self._seconds = self._seconds, ticks + running
+            return self._seconds - before
+        return 0
+
+    def _children(self) -> set[str]:
+        with suppress(OSError):
+            return set((self._server / "task" / self._server.name / "children").read_text().split())
+        return set()
 
 
 def _nanoseconds(pid: str) -> int:
