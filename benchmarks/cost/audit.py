@@ -13,7 +13,7 @@ from benchmarks.cost.inputs import TEXTS, Family, Place
 from benchmarks.cost.measure import Cost, Meter
 from tests.pictures import data_url, file_of, written
 
-SMALL = 32 * 1024
+SMALL = 16 * 1024
 """Bytes at which work that is quadratic shows, and ends soon."""
 
 WORTH_A_LOOK = 0.005
