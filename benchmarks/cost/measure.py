@@ -28,7 +28,7 @@ from sqlalchemy import make_url
 
 from benchmarks.cost.inputs import Request
 from playlist_api.app import create_app
-from tests.service import Actor, InProcess, environment, sign_up
+from tests.service import Actor, InProcess, environment, log_in, sign_up
 
 MIB = 1024 * 1024
 KEPT_BY_MALLOC = 1024 * 1024
@@ -59,9 +59,12 @@ def service(database_url: str) -> Flask:
 class Meter:
     """Measures requests, each in a process that is replaced when it is lost."""
 
-    def __init__(self, database_url: str, make: Make = service) -> None:
-        """Take the database, with its tables, and what makes the application, by name."""
-        self._arguments = database_url, f"{make.__module__}:{make.__qualname__}"
+    def __init__(self, database_url: str, make: Make = service, reader: str = "") -> None:
+        """Take the database with its tables, what makes the application, and an e-mail.
+
+        Who has that e-mail makes the reads, or somebody new with one movie.
+        """
+        self._arguments = database_url, f"{make.__module__}:{make.__qualname__}", reader
         self._lost = False
         self._start()
 
@@ -112,7 +115,7 @@ class Meter:
         self._process.join()
 
 
-def _serve(pipe: Connection, database_url: str, made_by: str) -> None:
+def _serve(pipe: Connection, database_url: str, made_by: str, reader: str) -> None:
     libc = ctypes.CDLL(None)
     libc.mallopt(-3, KEPT_BY_MALLOC)  # M_MMAP_THRESHOLD
     libc.mallopt(-1, KEPT_BY_MALLOC)  # M_TRIM_THRESHOLD
@@ -121,7 +124,7 @@ def _serve(pipe: Connection, database_url: str, made_by: str) -> None:
     module, name = made_by.split(":")
     app: Flask = getattr(import_module(module), name)(database_url)
     postgres = Postgres(database_url)
-    caller = Caller(app)
+    caller = Caller(app, reader)
     gc.collect()
     gc.freeze()  # as gunicorn.conf.py does
     with suppress(EOFError):
@@ -164,6 +167,12 @@ def _memory() -> dict[str, float]:
     return {name: int(kib) / 1024 for name, kib in re.findall(r"(Vm\w+):\s+(\d+) kB", status)}
 
 
+def connect(database_url: str) -> Any:
+    """Connect to PostgreSQL without the service's time-outs."""
+    url = make_url(database_url).set(drivername="postgresql")
+    return psycopg2.connect(url.render_as_string(hide_password=False))
+
+
 class Postgres:
     """The processor time that a PostgreSQL on this machine spends on connections made from now on.
 
@@ -171,8 +180,7 @@ class Postgres:
     """
 
     def __init__(self, database_url: str) -> None:
-        url = make_url(database_url).set(drivername="postgresql")
-        with psycopg2.connect(url.render_as_string(hide_password=False)) as connection:
+        with connect(database_url) as connection:
             status = Path(f"/proc/{connection.info.backend_pid}/status")
             parent = status.read_text().split("PPid:")[1].split()[0] if status.exists() else "0"
         self._server, self._seconds = Path("/proc", parent), 0.0
@@ -204,22 +212,17 @@ def _nanoseconds(pid: str) -> int:
 class Caller:
     """Whoever calls: for reads somebody who stays, for changes somebody new after each of them."""
 
-    def __init__(self, app: Flask) -> None:
-        self._service = InProcess(app)
-        self._app = app
-        self._reader, self._writer = self._sign_up(), self._sign_up()
-
-    def _sign_up(self) -> tuple[Actor, dict[str, str]]:
-        actor = sign_up(self._service)
-        session = actor.get("/auth/sessions").json["items"][0]["id"]
-        return actor, {"movies": str(actor.add_movie()["id"]), "auth": session}
+    def __init__(self, app: Flask, reader: str) -> None:
+        self._app, self._service = app, InProcess(app)
+        known = log_in(Actor(self._service, reader)) if reader else sign_up(self._service)
+        self._reader, self._writer = _with_ids(known), _with_ids(sign_up(self._service))
 
     def changed(self, request: Request) -> None:
         """Have somebody new make the next change, if this one was of the account or the movie."""
         actor, ids = self._writer
         movie = actor.get(f"/movies/{ids['movies']}")
         if movie.status != 200 or b"assword" in request.body:
-            self._writer = self._sign_up()
+            self._writer = _with_ids(sign_up(self._service))
 
     def environ(self, request: Request) -> dict[str, Any]:
         """Make what gunicorn would make of the request."""
@@ -263,6 +266,12 @@ class Caller:
         if hasattr(answer, "close"):
             answer.close()
         return int(statuses[0][:3])
+
+
+def _with_ids(actor: Actor) -> tuple[Actor, dict[str, str]]:
+    session = actor.get("/auth/sessions").json["items"][0]["id"]
+    movie = actor.get("/movies").json["items"] or [actor.add_movie()]
+    return actor, {"movies": str(movie[0]["id"]), "auth": session}
 
 
 def tokens(actor: Actor, request: Request) -> Iterator[tuple[str, str]]:
