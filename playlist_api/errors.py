@@ -64,7 +64,7 @@ class Problem(str):
 
     def of(self, field: str) -> dict[str, str]:
         """Describe the problem of this field, in a sentence that makes sense alone."""
-        words = re.sub("(?<=[a-z])[A-Z]", lambda letter: f" {letter[0].lower()}", field)
+        words = re.sub("([a-z])([A-Z])", lambda two: f"{two[1]} {two[2].lower()}", field)
         label = LABELS.get(field) or words[0].upper() + words[1:]
         return {"field": field, "code": self.code, "message": f"{label} {self}"}
 

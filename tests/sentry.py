@@ -2,12 +2,20 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+
+import brotli  # type: ignore[import-untyped]
+
+DECOMPRESSORS: dict[str | None, Callable[[bytes], bytes]] = {
+    None: bytes,
+    "gzip": gzip.decompress,
+    "br": brotli.decompress,  # which the SDK prefers where it finds the library
+}
 
 
 @dataclass
@@ -30,9 +38,8 @@ def sentry() -> Iterator[Sentry]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.headers["Content-Encoding"] == "gzip":
-                body = gzip.decompress(body)
-            listener.received.append(body)
+            decompress = DECOMPRESSORS[self.headers["Content-Encoding"]]
+            listener.received.append(decompress(body))
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()

@@ -23,6 +23,7 @@ from playlist_api.schemas.cursors import NEWEST_FIRST
 from playlist_api.security import pictures
 from playlist_api.services import page_queries
 from playlist_api.services.imports import lists
+from playlist_api.services.imports.files import read_file
 from tests.pictures import POSTER
 from tests.service import (
     PASSWORD,
@@ -175,10 +176,27 @@ def test_one_users_changes_that_wait_for_a_lock_leave_connections_to_others(
     assert_are_told_to_come_back(refused)
 
 
-def bring(actor: Actor, address: dict[str, str]) -> Answer:
+def bring(actor: Actor, address: dict[str, str], file: bytes = b"title\nHeat\n") -> Answer:
     how = {"Content_Type": "text/csv", **address}
-    answer: Answer = actor.post("/movies/import", b"title\nHeat\n", **how)
+    answer: Answer = actor.post("/movies/import", file, **how)
     return answer
+
+
+def test_one_clients_large_files_leave_room_for_others(
+    ada: Actor, bob: Actor, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "read_file", gate.before(read_file))
+    large = b"title\nHeat\n" + (b" " * 9_999 + b"\n") * 7
+    with ThreadPoolExecutor(CROWD) as threads:
+        crowd = [threads.submit(bring, ada, HERE, large) for _ in range(CROWD)]
+        eventually(lambda: crowded(crowd, 2 + 8), "those whose file cannot be held are refused")
+        eventually(lambda: gate.came == 1, "one of the others is at work")
+        monkeypatch.setattr(lists, "read_file", read_file)
+        assert bring(bob, THERE, large).status == 200
+        gate.open()
+        answers = [future.result() for future in crowd]
+    assert {answer.status for answer in answers} == {200, 429}
+    assert_are_told_to_come_back(answers)
 
 
 def test_one_users_imports_leave_room_for_others(

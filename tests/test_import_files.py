@@ -124,7 +124,8 @@ YAMTRACK = """\
 "1920","tmdb","season","Twin Peaks","","1","",""
 "21","mal","anime","One Piece","","","",""
 "348","tmdb","movie","Alien","/static/none.svg","","",""
-"""
+"8195","tmdb","movie","Ronin","https://example.com/%s","","",""
+""" % ("x" * 2048)
 
 OURS = """\
 imageUrl,createdAt,Title,rating,YEAR
@@ -194,7 +195,7 @@ FILES: dict[str, tuple[str, str, list[Movie], list[Told]]] = {
     "Yamtrack's": (
         YAMTRACK,
         "yamtrack",
-        [("Heat", None), ("Alien", None)],
+        [("Heat", None), ("Alien", None), ("Ronin", None)],
         [
             (3, "skipped", "Is no movie, but: tv."),
             (4, "skipped", "Is no movie, but: season."),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from playlist_api import metrics
 from playlist_api.database import db
@@ -101,6 +102,11 @@ def test_all_else_goes_on(
     assert meanwhile(bob.post, "/movies", {"title": "Alien"}).status == 201
     assert meanwhile(bring, bob, "title\nHeat\n").status == 200
     assert meanwhile(bob.delete, "/me", LEAVING).status == 204
+
+
+def test_a_bug_is_not_told_as_a_busy_list(ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "one_at_a_time", text("SELECT 1 / 0"))
+    assert bring(ada, "title\nHeat\n").status == 500
 
 
 def test_a_list_can_be_changed_when_its_import_is_done(ada: Actor, movie: str) -> None:

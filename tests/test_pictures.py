@@ -222,6 +222,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "JPEG": _jpeg_bomb,
     "WebP": lambda: resized(file_of("WEBP", lossless=True), 21, b"\xff\xff\xff\x0f"),
     "just too many": lambda: written(Image.new("1", (4000, 3126)), "PNG"),
+    "too many of WebP": lambda: written(Image.new("L", (3000, 2001)), "WEBP"),
     "too long": lambda: written(Image.new("1", (1, 10_001)), "PNG"),
 }
 

@@ -415,7 +415,7 @@ def sent(analyzed: str, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     """What each call and command sends besides its queries: statements with their parameters."""
     media = str(tmp_path_factory.mktemp("media"))
     app = create_app(environment(analyzed, RATELIMIT_ENABLED="true", MEDIA_STORAGE=media))
-    app.extensions["mailer"].later = lambda _, job, *arguments: job(*arguments)
+    app.extensions["mailer"].later = lambda _keys, job, *arguments: job(*arguments)
     sent: Sent = defaultdict(list)
     doing = ""
 

@@ -11,7 +11,6 @@ from statistics import median
 import pytest
 
 from tests.service import (
-    PASSWORD,
     Actor,
     Gunicorn,
     Service,
@@ -104,12 +103,19 @@ def test_a_call_that_needs_no_body_does_not_wait_for_one(
     assert b"\r\nConnection: close\r\n" in answer
 
 
+IMPORT = (
+    "POST /movies/import?dryRun=true HTTP/1.1\r\nHost: localhost\r\n"
+    "Authorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n"
+)
+
+
 def test_time_is_for_the_whole_of_a_request_but_a_slow_line_will_do(
     served: Gunicorn, ada: Actor
 ) -> None:
-    body = json.dumps({"email": ada.email, "password": PASSWORD}).ljust(5 * 65536).encode()
+    body = (b"title\nHeat\n" + (b" " * 9_999 + b"\n") * 33)[: 5 * 65536]
+    head = IMPORT.format(token=ada.token, length=len(body)).encode()
     with (
-        connected(served.port, 1, log_in_of(len(body))) as (steady,),
+        connected(served.port, 1, head) as (steady,),
         connected(served.port, 1, HEAD) as (with_half_a_head,),
         connected(served.port, 1, HALVES["half a body"]) as (with_half_a_body,),
         connected(served.port, 1, b"") as (idle,),

@@ -24,12 +24,12 @@ class Budget(NamedTuple):
 READ = Budget(LINE, 0.25, 32)
 JSON = Budget(64 * KIB, 0.25, 32)
 MOVIE = Budget(4 * MIB, 0.25, 32)
-PICTURE = Budget(4 * MIB, 2.5, 192)
+PICTURE = Budget(4 * MIB, 1, 192)
 """Decoded, 12.5 megapixels take 50 MiB, and both sizes of them are written anew."""
-LIST = Budget(LINE, 5, 32)
+LIST = Budget(LINE, 1, 32)
 """A search that matches all of the longest list that there may be."""
-EXPORT = Budget(LINE, 5, 32)
-FILE = Budget(10 * MIB, 30, 192)
+EXPORT = Budget(LINE, 1, 32)
+FILE = Budget(10 * MIB, 15, 192)
 
 PICTURES = "a movie with a picture"
 OTHER = "any other address"

@@ -285,9 +285,13 @@ def places(document: Any) -> Iterator[Place]:
             security = tuple(name for scheme in operation.get("security", ()) for name in scheme)
             request = Request(f"{method.upper()} {path}", method.upper(), path, security=security)
             contents = operation.get("requestBody", {}).get("content", {})
-            yield from _places(document, request, operation, contents)
-            # Calls of one kind share what reads the headers that any call may have.
-            kind = security, "multipart/form-data" in contents
+            for place in _places(document, request, operation, contents):
+                # What reads a header is shared by all reads, and by all changes.
+                kind = place.field, method == "get"
+                if not place.field.startswith("header") or kind not in kinds:
+                    kinds.add(kind)
+                    yield place
+            kind = str(security), "multipart/form-data" in contents
             if kind not in kinds:
                 kinds.add(kind)
                 if {} in operation.get("security", ()):  # or the first would end the session
@@ -295,16 +299,19 @@ def places(document: Any) -> Iterator[Place]:
                 yield from (_header(request, name, example) for name, example in HEADERS.items())
     other = Request(OTHER, "GET", f"/{MARK}")
     yield Place("path", other, LINE, address_text, "media/" + "a" * 64, families=tuple(PATHS))
+    yield _query(replace(other, path="/"))
 
 
 def _places(document: Any, request: Request, operation: Any, contents: Any) -> Iterator[Place]:
     if "multipart/form-data" in contents:
-        request = replace(request, query="dryRun=true")
-        yield from _file_places(request, contents["application/json"]["example"])
+        yield from _file_places(
+            replace(request, query="dryRun=true"), contents["application/json"]["example"]
+        )
     elif "application/json" in contents:
         request = _json(request, contents["application/json"]["example"])
         yield from _json_places(document, request, contents["application/json"]["schema"])
-    for parameter in (_resolved(document, each) for each in operation["parameters"]):
+    parameters = [_resolved(document, each) for each in operation["parameters"]]
+    for parameter in parameters:
         name, schema, where = parameter["name"], parameter["schema"], parameter["in"]
         example = str([*schema.get("examples", ()), parameter.get("example", "")][0])
         if where == "path":
@@ -316,8 +323,13 @@ def _places(document: Any, request: Request, operation: Any, contents: Any) -> I
             yield Place(f"{where}.{name}", sent, LINE, address_text, example, longest)
         elif name not in HEADERS:
             yield _header(request, name, example)
-    query = replace(request, query=MARK)
-    yield Place("query", query, LINE, raw_text, families=tuple(QUERIES), texts=False)
+    if any(parameter["in"] == "query" for parameter in parameters):
+        yield _query(request)
+
+
+def _query(request: Request) -> Place:
+    sent = replace(request, query=MARK)
+    return Place("query", sent, LINE, raw_text, families=tuple(QUERIES), texts=False)
 
 
 def _header(request: Request, name: str, example: str) -> Place:

@@ -28,12 +28,12 @@ from sqlalchemy import make_url
 
 from benchmarks.cost.inputs import Request
 from playlist_api.app import create_app
-from tests.service import Actor, InProcess, environment, sign_up
+from tests.service import Actor, InProcess, environment, log_in, sign_up
 
 MIB = 1024 * 1024
-KEPT_BY_MALLOC = 128 * 1024
-"""Bytes: glibc's own first threshold, which it raises by itself. Fixed, so that what is freed goes
-back to the system, and the next request's peak can be seen."""
+KEPT_BY_MALLOC = 1024 * 1024
+"""Bytes. Left alone, glibc raises its threshold to 32 MiB, and a peak hides in what was kept of the
+one before."""
 
 READS = "GET", "HEAD", "OPTIONS"
 
@@ -59,9 +59,12 @@ def service(database_url: str) -> Flask:
 class Meter:
     """Measures requests, each in a process that is replaced when it is lost."""
 
-    def __init__(self, database_url: str, make: Make = service) -> None:
-        """Take the database, with its tables, and what makes the application, by name."""
-        self._arguments = database_url, f"{make.__module__}:{make.__qualname__}"
+    def __init__(self, database_url: str, make: Make = service, reader: str = "") -> None:
+        """Take the database with its tables, what makes the application, and an e-mail.
+
+        Who has that e-mail makes the reads, or somebody new with one movie.
+        """
+        self._arguments = database_url, f"{make.__module__}:{make.__qualname__}", reader
         self._lost = False
         self._start()
 
@@ -112,7 +115,7 @@ class Meter:
         self._process.join()
 
 
-def _serve(pipe: Connection, database_url: str, made_by: str) -> None:
+def _serve(pipe: Connection, database_url: str, made_by: str, reader: str) -> None:
     libc = ctypes.CDLL(None)
     libc.mallopt(-3, KEPT_BY_MALLOC)  # M_MMAP_THRESHOLD
     libc.mallopt(-1, KEPT_BY_MALLOC)  # M_TRIM_THRESHOLD
@@ -120,7 +123,8 @@ def _serve(pipe: Connection, database_url: str, made_by: str) -> None:
     os.dup2(sys.stdout.fileno(), 2)
     module, name = made_by.split(":")
     app: Flask = getattr(import_module(module), name)(database_url)
-    caller, postgres = Caller(app), Postgres(database_url)
+    postgres = Postgres(database_url)
+    caller = Caller(app, reader)
     gc.collect()
     gc.freeze()  # as gunicorn.conf.py does
     with suppress(EOFError):
@@ -137,15 +141,18 @@ def _serve(pipe: Connection, database_url: str, made_by: str) -> None:
 def _measured(caller: "Caller", postgres: "Postgres", request: Request, most: float) -> Cost:
     environ = caller.environ(request)
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    before, started, asked = _memory()["VmRSS"], process_time(), postgres.cpu()
+    before, started = _memory()["VmRSS"], process_time()
     signal.setitimer(signal.ITIMER_PROF, most)  # its signal ends the process, also inside of C
     status = caller.call(environ)
     if status == 202:  # work goes on after the answer
         _settle()
     cpu = process_time() - started
     signal.setitimer(signal.ITIMER_PROF, 0)
-    caller.answered(request, status)
-    return Cost(status, cpu + postgres.cpu() - asked, _memory()["VmHWM"] - before)
+    cost = Cost(status, cpu + postgres.cpu(), _memory()["VmHWM"] - before)
+    if request.security and request.method not in READS and status < 300:
+        caller.changed(request)
+        postgres.cpu()  # which is not the request's
+    return cost
 
 
 def _settle() -> None:
@@ -160,27 +167,40 @@ def _memory() -> dict[str, float]:
     return {name: int(kib) / 1024 for name, kib in re.findall(r"(Vm\w+):\s+(\d+) kB", status)}
 
 
+def connect(database_url: str) -> Any:
+    """Connect to PostgreSQL without the service's time-outs."""
+    url = make_url(database_url).set(drivername="postgresql")
+    return psycopg2.connect(url.render_as_string(hide_password=False))
+
+
 class Postgres:
-    """The processor time of a PostgreSQL on this machine: 0 where it is on another."""
+    """The processor time that a PostgreSQL on this machine spends on connections made from now on.
+
+    It is 0 where the server is on another machine.
+    """
 
     def __init__(self, database_url: str) -> None:
-        with psycopg2.connect(
-            make_url(database_url).render_as_string(False).replace("+psycopg2", "")
-        ) as connection:
-            pid = connection.info.backend_pid
-        status = Path(f"/proc/{pid}/status")
-        self._server = (
-            int(status.read_text().split("PPid:")[1].split()[0]) if status.exists() else 0
-        )
+        with connect(database_url) as connection:
+            status = Path(f"/proc/{connection.info.backend_pid}/status")
+            parent = status.read_text().split("PPid:")[1].split()[0] if status.exists() else "0"
+        self._server, self._seconds = Path("/proc", parent), 0.0
+        self._others = self._children()
+        self.cpu()
 
     def cpu(self) -> float:
-        """Sum the seconds of all its processes, those that have ended included."""
-        if not self._server:
-            return 0
-        ended = Path(f"/proc/{self._server}/stat").read_text().rpartition(")")[2].split()
-        ticks = (int(ended[13]) + int(ended[14])) / os.sysconf("SC_CLK_TCK")
-        running = Path(f"/proc/{self._server}/task/{self._server}/children").read_text().split()
-        return ticks + sum(map(_nanoseconds, running)) / 1e9
+        """Return the seconds that it took since this was asked before."""
+        with suppress(OSError):
+            ended = (self._server / "stat").read_text().rpartition(")")[2].split()
+            ticks = (int(ended[13]) + int(ended[14])) / os.sysconf("SC_CLK_TCK")
+            running = sum(map(_nanoseconds, self._children() - self._others)) / 1e9
+            before, self._seconds = self._seconds, ticks + running
+            return self._seconds - before
+        return 0
+
+    def _children(self) -> set[str]:
+        with suppress(OSError):
+            return set((self._server / "task" / self._server.name / "children").read_text().split())
+        return set()
 
 
 def _nanoseconds(pid: str) -> int:
@@ -192,23 +212,17 @@ def _nanoseconds(pid: str) -> int:
 class Caller:
     """Whoever calls: for reads somebody who stays, for changes somebody new after each of them."""
 
-    def __init__(self, app: Flask) -> None:
-        self._service = InProcess(app)
-        self._app = app
-        self._reader, self._writer = self._sign_up(), self._sign_up()
+    def __init__(self, app: Flask, reader: str) -> None:
+        self._app, self._service = app, InProcess(app)
+        known = log_in(Actor(self._service, reader)) if reader else sign_up(self._service)
+        self._reader, self._writer = _with_ids(known), _with_ids(sign_up(self._service))
 
-    def _sign_up(self) -> tuple[Actor, dict[str, str]]:
-        actor = sign_up(self._service)
-        session = actor.get("/auth/sessions").json["items"][0]["id"]
-        return actor, {"movies": str(actor.add_movie()["id"]), "auth": session}
-
-    def answered(self, request: Request, status: int) -> None:
-        """Have somebody new make the next change, if this one was made."""
-        if request.security and request.method not in READS and status < 300:
-            actor, ids = self._writer
-            movie = actor.get(f"/movies/{ids['movies']}")
-            if movie.status != 200 or b"assword" in request.body:
-                self._writer = self._sign_up()
+    def changed(self, request: Request) -> None:
+        """Have somebody new make the next change, if this one was of the account or the movie."""
+        actor, ids = self._writer
+        movie = actor.get(f"/movies/{ids['movies']}")
+        if movie.status != 200 or b"assword" in request.body:
+            self._writer = _with_ids(sign_up(self._service))
 
     def environ(self, request: Request) -> dict[str, Any]:
         """Make what gunicorn would make of the request."""
@@ -252,6 +266,12 @@ class Caller:
         if hasattr(answer, "close"):
             answer.close()
         return int(statuses[0][:3])
+
+
+def _with_ids(actor: Actor) -> tuple[Actor, dict[str, str]]:
+    session = actor.get("/auth/sessions").json["items"][0]["id"]
+    movie = actor.get("/movies").json["items"] or [actor.add_movie()]
+    return actor, {"movies": str(movie[0]["id"]), "auth": session}
 
 
 def tokens(actor: Actor, request: Request) -> Iterator[tuple[str, str]]:

@@ -6,11 +6,11 @@ The decorators hand it to the view, in front of what the route's path holds, and
 import json
 import re
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import parse_qs
 
-from flask import request
+from flask import Response, after_this_request, current_app, request
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import (
     ClientDisconnected,
@@ -18,6 +18,8 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
+from playlist_api.bulkheads import Bulkhead, Turn
+from playlist_api.clients import client_keys
 from playlist_api.errors import Invalid, Problem
 from playlist_api.models import USER_AGENT_LENGTH
 from playlist_api.operations import operation_of
@@ -30,6 +32,15 @@ NOT_JSON = Problem("malformed", "must be JSON (RFC 8259): an object in UTF-8.")
 MAX_VALUES = 32 * 1024
 """Brackets and commas in a body of JSON: as many as fit into 64 KiB, for bodies with a picture may
 be longer. 4 MiB of `[],[],` would take 100 MB."""
+
+large_bodies = Bulkhead(
+    "large_bodies",
+    8,  # of up to 10 MiB, which stay in memory until they are answered
+    concurrency_per_key=2,
+    queue=8,
+    timeout=5,
+    busy="Too many files are being sent. Please try again in a moment.",
+)
 
 IDEMPOTENCY_KEY = re.compile(r"[!-+\--~]{1,255}")
 """Visible ASCII characters, as in UUIDs and in the quoted strings of the IETF's draft (RFC 8941,
@@ -134,9 +145,13 @@ def read_body() -> bytes:
     """Read the whole of the request's body.
 
     :raises RequestEntityTooLarge: when it is longer than `request.max_content_length`.
+    :raises TooManyRequests, ServiceUnavailable: when too many large ones are held already.
     :raises ValidationError: when it breaks off.
     """
     environ = request.environ
+    if _may_be_large():
+        turn = large_bodies.acquire(*client_keys())
+        after_this_request(partial(_release, turn))
     try:
         content = request.get_data(cache=False)
         # Werkzeug cuts a chunked body off at the limit and leaves the rest unread.
@@ -148,6 +163,18 @@ def read_body() -> bytes:
     if request.content_length not in (None, len(content)):
         raise ValidationError(CUT)
     return content
+
+
+def _may_be_large() -> bool:
+    usual: int = current_app.config["MAX_CONTENT_LENGTH"]
+    most, length = request.max_content_length or 0, request.content_length
+    is_of_unknown_length = bool(request.environ.get("wsgi.input_terminated"))
+    return most > usual and (is_of_unknown_length if length is None else usual < length <= most)
+
+
+def _release(turn: Turn, response: Response) -> Response:
+    large_bodies.release(turn)
+    return response
 
 
 def _parse_json(content: bytes) -> Any:

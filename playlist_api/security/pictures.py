@@ -32,6 +32,7 @@ PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 """What Pillow would look for, with forty others, when it meets the first picture."""
 
 MOST_PIXELS, LONGEST_SIDE = 12_500_000, 10_000
+MOST_PIXELS_OF_WEBP = 6_000_000
 """A telephone's photograph of 12 megapixels is 4032 by 3024. Each pixel takes 4 bytes while it is
 in memory, two or three times."""
 
@@ -52,7 +53,7 @@ MISNAMED = Problem("unsupported", "must be of the type that it is said to be.")
 BROKEN = Problem("malformed", "must be whole and well-formed.")
 AND_MORE = Problem("unsupported", "must be a picture and nothing else.")
 TOO_MANY_PIXELS = Problem(
-    "too_large", "must have at most 12.5 megapixels, and 10,000 pixels on each side."
+    "too_large", "must have at most 12.5 megapixels, a WebP 6, and 10,000 pixels on each side."
 )
 TOO_LARGE = Problem("too_large", "must be compressed better: written anew, it has more than 4 MiB.")
 
@@ -138,7 +139,8 @@ def redrawn(content: bytes, picture_format: str) -> Picture:
 def _drawn(content: bytes, picture_format: str) -> Picture:
     sent = Image.open(BytesIO(content), formats=[picture_format])
     # Nothing but the head has been read so far.
-    if sent.width * sent.height > MOST_PIXELS or max(sent.size) > LONGEST_SIDE:
+    most = MOST_PIXELS_OF_WEBP if picture_format == "WEBP" else MOST_PIXELS
+    if sent.width * sent.height > most or max(sent.size) > LONGEST_SIDE:
         raise Unusable(TOO_MANY_PIXELS)
     sent.load()
     how = HOW[picture_format] | _quality(sent, content)

@@ -33,7 +33,7 @@ BEGINNING = {"created_at": datetime.min.replace(tzinfo=UTC), "id": 0}
 QUOTE = '"'
 SPECIAL = re.compile('[,;"\t\r\n]')
 
-FORMULA_IN_URL = re.compile(r";(?=[=+\-@])")
+FORMULA_IN_URL = re.compile(r";([=+\-@])")
 """What spreadsheets that separate by semicolons would calculate: quotes help only the first cell of
 a row there."""
 
@@ -104,7 +104,7 @@ def _cells(*, title: str, year: str, imageUrl: str, createdAt: datetime, **_: An
     return (
         guarded(title),
         year,
-        FORMULA_IN_URL.sub("%3B", imageUrl or ""),
+        FORMULA_IN_URL.sub(r"%3B\1", imageUrl or ""),
         f"{createdAt.isoformat()}Z",
     )
 
