@@ -26,7 +26,6 @@ from playlist_api.bulkheads import ThreadBulkhead
 from playlist_api.clients import client_keys
 from playlist_api.errors import Problem
 from playlist_api.media import SMALL_WIDTH, SUFFIXES, small_of
-from playlist_api.security.containers import format_of, is_more_than
 
 PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 """What Pillow would look for, with forty others, when it meets the first picture."""
@@ -35,6 +34,10 @@ MOST_PIXELS, LONGEST_SIDE = 12_500_000, 10_000
 MOST_PIXELS_OF_WEBP = 6_000_000
 """A telephone's photograph of 12 megapixels is 4032 by 3024. Each pixel takes 4 bytes while it is
 in memory, two or three times."""
+
+SCAN, MAX_SCANS = b"\xff\xda", 32
+"""The marker of a JPEG's scans, each of which costs a decoder as much as the whole picture. libjpeg
+writes 10 at the most, and 0xFF is never followed by this within one."""
 
 MOST_BYTES = 4 * 1024 * 1024
 """What a picture may take when it is written anew: twice what may be sent."""
@@ -51,7 +54,6 @@ bulkhead = ThreadBulkhead(
 NO_PICTURE = Problem("unsupported", "must be a PNG, JPEG, WebP or GIF.")
 MISNAMED = Problem("unsupported", "must be of the type that it is said to be.")
 BROKEN = Problem("malformed", "must be whole and well-formed.")
-AND_MORE = Problem("unsupported", "must be a picture and nothing else.")
 TOO_MANY_PIXELS = Problem(
     "too_large", "must have at most 12.5 megapixels, a WebP 6, and 10,000 pixels on each side."
 )
@@ -104,10 +106,21 @@ class Picture:
         return len(self.content) + len(self.small)
 
 
+def format_of(content: bytes) -> str | None:
+    """Tell a picture's format, by its first bytes, as Pillow calls it."""
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if content.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if content.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    return "WEBP" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else None
+
+
 def checked(content: bytes, named: str) -> Picture:
     """Look at what is said to be a picture of the named format, and write it anew.
 
-    :raises Unusable: when it is none, another one, more than one, or too large.
+    :raises Unusable: when it is none, another one, or too large.
     :raises TooManyRequests, ServiceUnavailable: when too many are being looked at already.
     """
     found = format_of(content)
@@ -124,8 +137,8 @@ def redrawn(content: bytes, picture_format: str) -> Picture:
     :raises Unusable: when that cannot be done, or is not to be.
     """
     try:
-        if is_more_than(picture_format, content):
-            raise Unusable(AND_MORE)
+        if picture_format == "JPEG" and content.count(SCAN) > MAX_SCANS:
+            raise Unusable(BROKEN)
         return _drawn(content, picture_format)
     except Unusable:
         raise
