@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Event, Thread
 from typing import Any
 
 from alembic import context
@@ -36,24 +35,12 @@ NOT_ALLOWED = "42501"
 TURN = "hashtext('alembic_version')"
 """The number of the advisory lock that whoever changes the tables holds."""
 
-HOLDER = text(f"""
-    SELECT pid FROM pg_locks
-    WHERE locktype = 'advisory' AND granted AND objsubid = 1
-    AND (classid::bigint << 32 | objid::bigint) = {TURN}
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-""")  # noqa: S608, a constant
-BLOCKERS = text("""
-    SELECT format('process %s of %s (%s, %s)', pid, usename,
-        coalesce(nullif(application_name, ''), 'unnamed'),
-        coalesce(state || ', since ' || date_trunc('second', xact_start), 'hidden from this role'))
-    FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(:pid)) ORDER BY xact_start
-""")
-
 STUCK = """\
 The migration was undone: it got no lock on a table within {patience:g} seconds, {tries} times.
-Who holds it: {who}.
-What one of them does:  SELECT * FROM pg_stat_activity WHERE pid = …;
-To end it:              SELECT pg_terminate_backend(…);
+To see who may hold it, the oldest first:
+  SELECT * FROM pg_stat_activity WHERE xact_start < now() ORDER BY xact_start;
+To end one of them:
+  SELECT pg_terminate_backend(…);
 Then, or when they are done, run this again."""
 
 logging.basicConfig(format="%(message)s")
@@ -95,17 +82,16 @@ def run(connection: Connection) -> None:
 def change(connection: Connection) -> None:
     """Do it when nobody else does, and again when a lock was not to be had."""
     event.listen(connection, "begin", bound_waits)
-    with turn(connection), watched(connection) as blockers:
+    with turn(connection):
         for _ in range(tries - 1):
             with suppress(LockedOutError):
                 return attempt(connection)
-            log.info("No lock on a table yet, because of %s; trying again.", named(blockers))
+            log.info("No lock on a table yet; trying again.")
             time.sleep(2 * patience)
         try:
             return attempt(connection)
         except LockedOutError as error:
-            fault = STUCK.format(patience=patience, tries=tries, who=named(blockers))
-            raise CommandError(fault) from error
+            raise CommandError(STUCK.format(patience=patience, tries=tries)) from error
 
 
 def attempt(connection: Connection) -> None:
@@ -116,10 +102,6 @@ def attempt(connection: Connection) -> None:
         if code_of(error) in LOCKED_OUT:
             raise LockedOutError from error
         raise
-
-
-def named(blockers: list[str]) -> str:
-    return "; ".join(blockers) or "somebody who cannot be seen (a row of pg_prepared_xacts?)"
 
 
 def code_of(error: DBAPIError) -> str | None:
@@ -142,12 +124,11 @@ def turn(connection: Connection) -> Iterator[None]:
     asked for again and again: to wait for it would take a snapshot, and whoever holds it and
     creates an index concurrently would wait for the end of that.
     """
-    told = None
-    while not ask(connection, text(f"SELECT pg_try_advisory_lock({TURN})")):
-        if (holder := ask(connection, HOLDER)) not in {None, told}:
-            log.info("Waiting for another migration, the server's process %s ...", holder)
-            told = holder
-        time.sleep(0.2)
+    asking = text(f"SELECT pg_try_advisory_lock({TURN})")
+    if not ask(connection, asking):
+        log.info("Waiting for another migration ...")
+        while not ask(connection, asking):
+            time.sleep(0.2)
     try:
         yield
     finally:
@@ -160,28 +141,6 @@ def ask(connection: Connection, question: Any) -> Any:
     """Return one value, in a transaction of its own."""
     with connection.begin():
         return connection.scalar(question)
-
-
-@contextmanager
-def watched(connection: Connection) -> Iterator[list[str]]:
-    """Yield a list that tells, from another connection, for whom this one waited last."""
-    pid = ask(connection, text("SELECT pg_backend_pid()"))
-    blockers: list[str] = []
-    over = Event()
-
-    def watch() -> None:
-        with suppress(DBAPIError), engine.connect() as watcher:
-            watcher = watcher.execution_options(isolation_level="AUTOCOMMIT")
-            while not over.wait(patience / 10):
-                blockers[:] = watcher.scalars(BLOCKERS, {"pid": pid}).all() or blockers
-
-    watching = Thread(target=watch)
-    watching.start()
-    try:
-        yield blockers
-    finally:
-        over.set()
-        watching.join()
 
 
 def changes_tables() -> bool:

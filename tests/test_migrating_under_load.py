@@ -42,14 +42,14 @@ def observer(url: str) -> Iterator[Connection]:
 
 @pytest.fixture
 def blocker(url: str) -> Iterator[Connection]:
-    with connected(url, application_name="somebody") as connection:
+    with connected(url) as connection:
         yield connection
 
 
 @contextmanager
-def connected(url: str, **arguments: str) -> Iterator[Connection]:
+def connected(url: str) -> Iterator[Connection]:
     """Connect, for statements that are transactions of their own unless they say otherwise."""
-    arguments = {"options": "-c statement_timeout=20s", **arguments}
+    arguments = {"options": "-c statement_timeout=20s"}
     engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         yield connection
@@ -74,14 +74,13 @@ def test_several_that_upgrade_at_once_make_one_history(
         assert count(observer, "SELECT count(*) FROM alembic_version") == 1
     assert [process.returncode for process in started] == [0] * processes, said
     assert len([text for text in said if "Running upgrade" in text]) == 1
-    assert any("Waiting for another migration, the server's process " in text for text in said)
+    assert any("Waiting for another migration" in text for text in said)
 
 
-def test_a_migration_that_cannot_have_its_lock_lets_others_read_and_tells_who_is_in_its_way(
+def test_a_migration_that_cannot_have_its_lock_lets_others_read_and_is_undone(
     url: str, observer: Connection, blocker: Connection, tmp_path: Path
 ) -> None:
     blocker.execute(text('BEGIN; SELECT FROM "Movie"'))
-    process = count(blocker, "SELECT pg_backend_pid()")
     folder = with_one_more(tmp_path, ADD_A_COLUMN)
     with flask(url, "db", "upgrade", "-d", folder, *QUICK) as migration:
         eventually(lambda: count(observer, WAITING), "the migration waits", 60)
@@ -90,9 +89,6 @@ def test_a_migration_that_cannot_have_its_lock_lets_others_read_and_tells_who_is
     assert migration.returncode == 1
     assert said.count("trying again") == 1
     assert "got no lock on a table within 0.3 seconds, 2 times" in said
-    role = observer.engine.url.username
-    who = f"process {process} of {role} (somebody, idle in transaction, since 20"
-    assert f"Who holds it: {who}" in said
     assert "Traceback" not in said
     assert count(observer, RATINGS) == 0
 
