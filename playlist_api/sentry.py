@@ -1,7 +1,6 @@
 """Errors told to Sentry: what happened where in the code, for whom, and never with what data."""
 
 import logging
-from time import monotonic
 from typing import Any
 
 import sentry_sdk
@@ -14,9 +13,6 @@ from sentry_sdk.types import Event, Hint
 from playlist_api import __version__
 from playlist_api.config.settings import Settings
 
-REPEATED = 60
-"""Seconds in which a process tells of the same error once: an outage would use up any quota."""
-
 KEPT = (
     *("event_id", "timestamp", "level", "platform", "sdk", "logger", "exception"),
     *("release", "environment", "server_name"),
@@ -24,43 +20,19 @@ KEPT = (
 """What is sent of an event: https://develop.sentry.dev/sdk/data-model/event-payloads/"""
 
 
-class Reporter:
-    """Decides what is sent, from whatever thread."""
-
-    def __init__(self) -> None:
-        self._told: dict[str, float] = {}
-
-    def __call__(self, event: Event, _: Hint) -> Event | None:
-        """Return what may be sent of an event; None if it was sent a moment ago."""
-        kind, now = str(_kind(event)), monotonic()
-        if now - self._told.get(kind, -REPEATED) < REPEATED:
-            return None
-        self._told[kind] = now
-        kept: Any = {name: value for name, value in event.items() if name in KEPT}
-        _drop_messages(kept)
-        if "exception" not in event:
-            # Its template, as the arguments can quote what a client sent.
-            kept["logentry"] = {"message": _template(event)}
-        if has_request_context():
-            rule = request.url_rule
-            kept["transaction"] = f"{request.method} {rule.rule if rule else 'none'}"
-            kept["tags"] = {"request_id": request.headers["X-Request-ID"]}
-            kept["user"] = {"id": request.environ.get("REMOTE_USER")}
-        return kept  # type: ignore[no-any-return]
-
-
-def _kind(event: Any) -> Any:
-    errors = event.get("exception", {}).get("values", [])
-    return _template(event) if not errors else [(error["type"], _place(error)) for error in errors]
-
-
-def _template(event: Any) -> Any:
-    return event.get("logentry", {}).get("message")
-
-
-def _place(error: Any) -> Any:
-    frames = (error.get("stacktrace") or {}).get("frames") or [{}]
-    return frames[-1].get("abs_path"), frames[-1].get("lineno")
+def scrub(event: Event, _: Hint) -> Event:
+    """Return what may be sent of an event, from whatever thread."""
+    kept: Any = {name: value for name, value in event.items() if name in KEPT}
+    _drop_messages(kept)
+    if "exception" not in event:
+        # Its template, as the arguments can quote what a client sent.
+        kept["logentry"] = {"message": event.get("logentry", {}).get("message")}
+    if has_request_context():
+        rule = request.url_rule
+        kept["transaction"] = f"{request.method} {rule.rule if rule else 'none'}"
+        kept["tags"] = {"request_id": request.headers["X-Request-ID"]}
+        kept["user"] = {"id": request.environ.get("REMOTE_USER")}
+    return kept  # type: ignore[no-any-return]
 
 
 def _drop_messages(event: Any) -> None:
@@ -92,5 +64,5 @@ def init_app(settings: Settings) -> None:
         max_request_body_size="never",
         max_breadcrumbs=0,
         send_client_reports=False,
-        before_send=Reporter(),
+        before_send=scrub,
     )
