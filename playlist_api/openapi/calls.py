@@ -1,7 +1,7 @@
 """From a route and what its view notes to OpenAPI's operation."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import cleandoc
@@ -16,7 +16,6 @@ from playlist_api.models import LARGEST_ID
 from playlist_api.openapi.components import ALWAYS
 from playlist_api.openapi.json_schema import UUID_LENGTH, example_of
 from playlist_api.operations import Answer, Operation, operation_of
-from playlist_api.schemas.answers import MovieAnswer, SessionListAnswer
 from playlist_api.schemas.files import list_answer
 
 PATH_PARAMETERS: dict[str, dict[str, Any]] = {
@@ -31,12 +30,6 @@ PATH_PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 CSV = "title,year\r\nHeat,1995\r\n"
-
-LINKED: dict[type, tuple[str, str]] = {
-    MovieAnswer: ("movie_id", "$response.body#/id"),
-    SessionListAnswer: ("session_id", "$response.body#/items/0/id"),
-}
-"""For an answer's schema, the path parameter that it has a value for, and where."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +79,8 @@ def calls(app: Flask) -> Iterator[Call]:
                 yield Call(rule, method, view)
 
 
-def describe(call: Call, others: Iterable[Call]) -> dict[str, Any]:
-    """Describe a call, with links to those others that what it answers leads to."""
+def describe(call: Call) -> dict[str, Any]:
+    """Describe a call."""
     summary, _, description = cleandoc(call.view.__doc__ or "").partition("\n\n")
     operation = call.operation
     described: dict[str, Any] = {
@@ -95,7 +88,7 @@ def describe(call: Call, others: Iterable[Call]) -> dict[str, Any]:
         "tags": [call.tag],
         "summary": summary.removesuffix("."),
         "parameters": list(_parameters(call)),
-        "responses": _responses(call, others),
+        "responses": _responses(call),
     }
     if description:
         described["description"] = description
@@ -135,7 +128,7 @@ def _parameters(call: Call) -> Iterator[Any]:
     yield "X-Request-ID"
 
 
-def _responses(call: Call, others: Iterable[Call]) -> dict[str, Any]:
+def _responses(call: Call) -> dict[str, Any]:
     responses: dict[int, Any] = {status: code_of(status) for status in call.operation.failures}
     if call.is_conditional_read:
         headers = {name: name for name in (*ALWAYS, "ETag")}
@@ -143,8 +136,6 @@ def _responses(call: Call, others: Iterable[Call]) -> dict[str, Any]:
         responses[412] = code_of(412)
     for status, answer in call.operation.answers.items():
         responses[status] = _success(answer)
-        if links := _links(call, answer, others):
-            responses[status]["links"] = links
     return {str(status): responses[status] for status in sorted(responses)}
 
 
@@ -158,18 +149,6 @@ def _success(answer: Answer) -> dict[str, Any]:
         "description": cleandoc(type(answer.schema).__doc__ or ""),
         "headers": headers,
         "content": {"application/json": content, **others},
-    }
-
-
-def _links(call: Call, answer: Answer, others: Iterable[Call]) -> dict[str, Any]:
-    argument, value = LINKED.get(type(answer.schema), ("", ""))
-    if argument in call.rule.arguments:
-        return {}
-    parameters = {_public(argument): value}
-    return {
-        other.id: {"operationId": other.id, "parameters": parameters}
-        for other in others
-        if argument in other.rule.arguments
     }
 
 

@@ -56,7 +56,7 @@ def build_document(app: Flask) -> dict[str, Any]:
         module = sys.modules[app.blueprints[tag].import_name]
         spec.tag({"name": tag, "description": module.__doc__})
     for call in all_calls:
-        spec.path(call.path, operations={call.method.lower(): describe(call, all_calls)})
+        spec.path(call.path, operations={call.method.lower(): describe(call)})
     return spec.to_dict()
 
 

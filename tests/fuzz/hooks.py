@@ -127,7 +127,7 @@ def after_call(_context: HookContext, case: Case[Any], response: Response) -> No
 
 @schemathesis.check
 def deletion_is_final(_ctx: CheckContext, response: Response, case: Case[Any]) -> None:
-    """Ask again for each deleted movie: `use_after_free` does so where links happen to lead."""
+    """Ask again for each deleted movie: `use_after_free` does so for some."""
     if _sent(case, response) == ("deleteMovie", 204):
         service = Remote(str(case.operation.base_url))
         again = call(service, "GET", case.formatted_path, Authorization=_caller(case))
