@@ -107,6 +107,14 @@ def test_right_passwords_are_not_counted(ada: Actor, address: str) -> None:
     assert log_in(ada, address, "wrong").status == 401
 
 
+def test_a_right_password_is_not_counted_if_what_it_is_for_is_refused(
+    app: Flask, ada: Actor, address: str
+) -> None:
+    taken = {"email": sign_up(InProcess(app)).email, "currentPassword": PASSWORD}
+    answers = [ada.patch("/me", taken, X_Forwarded_For=address) for _ in range(5)]
+    assert {answer.status for answer in answers} == {409}
+
+
 def test_one_password_cannot_be_tried_on_all_accounts(service: Service, address: str) -> None:
     strangers = [Actor(service, new_email()) for _ in range(8)]
     statuses = [log_in(stranger, address).status for stranger in strangers]
