@@ -206,9 +206,10 @@ class ThreadBulkhead(Bulkhead):
         """
         turn, done = self.enqueue(*keys), Future[T]()
 
-        def begin(_: object) -> None:
-            if turn.result():
-                self._threads.submit(self._do, turn, done, partial(work, *arguments))
+        # Which must not refer to the turn by itself: both would be kept, with the arguments.
+        def begin(begun: Any) -> None:
+            if begun.result():
+                self._threads.submit(self._do, begun, done, partial(work, *arguments))
 
         turn.add_done_callback(begin)
         return turn, done

@@ -1,6 +1,7 @@
 """Mail by SMTP, sent outside of any request: no answer waits for it or depends on it."""
 
 import logging
+import re
 from collections.abc import Callable
 from concurrent.futures import Future
 from email.headerregistry import Address
@@ -29,6 +30,12 @@ ENCODED_WORD = "=?"
 """How a text begins that mail programs and libraries, Python's too, read as what it decodes to:
 RFC 2047, section 2."""
 
+INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
+"""Letters and marks that show nothing: Unicode's Default_Ignorable_Code_Point, as far as
+email-validator takes them, and the blank of Braille."""
+
 log = logging.getLogger(__name__)
 
 # Private networks have mail at .local, and developers at .test: whether a domain takes mail is for
@@ -42,7 +49,7 @@ def recipient(address: str) -> ValidatedEmail:
     :raises ValueError: when it is no address of RFC 5321 or RFC 6531, has more than 254 bytes, a
         quoted local part or an IP address for a domain, or can be read as something else.
     """
-    if ENCODED_WORD in address:
+    if ENCODED_WORD in address or INVISIBLE.search(address):
         raise EmailNotValidError
     return validate_email(address, check_deliverability=False)
 

@@ -1,18 +1,24 @@
 """Every known way to make such a service stumble, each with the exact answer that it gets."""
 
+import gc
 import io
 import json
 import struct
+import weakref
 from base64 import urlsafe_b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from flask import Flask
+from marshmallow import ValidationError
 
 from playlist_api.app import LONGEST_BODY
 from playlist_api.blueprints.movies import LONGEST_MOVIE
+from playlist_api.schemas.bodies import movie_body
 from playlist_api.schemas.cursors import SORTS, Place, cursor_of
+from playlist_api.schemas.fields import load
 from tests.service import JSON, PASSWORD, Actor, Answer, call
 
 GOOD_SIGN_UP = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
@@ -124,6 +130,8 @@ NO_EMAILS = [
         "<ada@example.com>",
     ),
     *("Ada <ada@example.com>", "ada@example.com.", "a" * 250 + "@example.com", "a" * 60_000),
+    # Nothing of these can be seen.
+    *("ada\u034f@example.com", "\u3164@example.com", "a\u2800@example.com", "a\ufe0f@example.com"),
     *("mailto:ada@example.com", "ada@exam_ple.com", "ada\u00a0b@example.com"),
     *("=?utf-8?q?victim?=@example.com", "=?utf-8?q?=00?=@example.com", "a.=?x?b?YQ==?=@x.example"),
     *("ada,bob@example.com", "ada@example.com, bob@example.com", "ada;bob@example.com"),
@@ -661,3 +669,24 @@ def test_what_is_asked_comes_before_whose_it_is(ada: Actor, bob: Actor) -> None:
     path = f"/movies/{ada.add_movie()['id']}"
     assert bob.put(path, {"title": ""}).fields == {"title"}
     assert bob.put("/movies/99999999999999999999", {"title": ""}).fields == {"title"}
+
+
+def test_what_was_refused_is_not_kept_until_garbage_is_collected() -> None:
+    class Content(str):
+        """Something large."""
+
+    content = Content("x" * 300)
+    kept = weakref.ref(content)
+    gc.disable()
+    try:
+        with suppress(ValidationError):
+            load(movie_body, {"title": content})
+        del content
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+def test_a_large_body_with_a_token_of_an_ended_session_is_not_looked_at(ada: Actor) -> None:
+    ada.post("/auth/logout")
+    assert send(ada, MOVIE_ROUTES[0], b"{".ljust(LONGEST_BODY + 1)).status == 401

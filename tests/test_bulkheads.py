@@ -1,5 +1,7 @@
 """Bulkheads: who works, who waits, and who is refused."""
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -243,3 +245,18 @@ def test_work_that_is_displaced_is_never_done() -> None:
     assert turn.result()
     assert result.result() is None
     assert done == ["b"]
+
+
+def test_what_was_worked_on_is_not_kept() -> None:
+    class Content(str):
+        """Something large."""
+
+    content = Content("x")
+    kept = weakref.ref(content)
+    gc.disable()
+    try:
+        assert ThreadBulkhead("work", 1, queue=0, timeout=1).run((), len, content) == 1
+        del content
+        eventually(lambda: kept() is None, "it is let go")
+    finally:
+        gc.enable()

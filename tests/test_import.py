@@ -160,6 +160,13 @@ NO_FORMS: dict[str, tuple[str, bytes, str]] = {
     "another boundary": (FORM.replace("dd", "ee"), form((FILE, b"title\n")), "body"),
     "cut off": (FORM, form((FILE, b"title\nHeat\n"))[:-20], "body"),
     "too many parts": (FORM, form(*[('name="x"', b"y")] * 11, (FILE, b"title\n")), "body"),
+    "a part of many headers": (
+        FORM,
+        f"--{BOUNDARY}\r\n{'A: b' + chr(13) + chr(10)}".encode() * 1
+        + b"A: b\r\n" * 4000
+        + f"\r\nx\r\n--{BOUNDARY}--\r\n".encode(),
+        "body",
+    ),
     "a part without a disposition": (FORM, f"--{BOUNDARY}\r\n\r\nx\r\n".encode(), "body"),
 }
 

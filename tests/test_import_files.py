@@ -270,6 +270,18 @@ FILES: dict[str, tuple[str, str, list[Movie], list[Told]]] = {
         ],
     ),
     "an export": (json.dumps({"movies": [{"title": "Heat", "year": "1995"}]}), "json", [HEAT], []),
+    "an export with a long list of something else": (
+        json.dumps({"keys": [{"key": "x" * 64}] * 2000, "movies": [{"title": "Heat"}]}),
+        "json",
+        [("Heat", None)],
+        [],
+    ),
+    "an entry of many characters": (
+        json.dumps([{"title": "Heat", "notes": "x" * 60_000}, {"title": "Alien"}]),
+        "json",
+        [("Heat", None), ("Alien", None)],
+        [],
+    ),
     "a page": (
         json.dumps({"meta": {"movies": 1}, "items": [{"title": "Heat", "year": "1995"}], "x": []}),
         "json",
@@ -366,6 +378,14 @@ NO_FILES: dict[str, tuple[bytes, str]] = {
     "too many brackets": (b"[" + b"[]," * 99 + b"[]]", "The file has too many values: divide it."),
     "JSON cut off": (b'[{"title": "Heat"}', "The file is not valid JSON"),
     "JSON with a comma at its end": (b'[{"title": "Heat"},]', "The file is not valid JSON"),
+    "JSON with an entry without end": (
+        b'[{"title": "' + b"x" * 70_000 + b'"}]',
+        "The file is not valid JSON: an entry has more than 65,536 characters",
+    ),
+    "JSON with a number without end": (
+        b'{"a": ' + b"1" * 70_000 + b', "movies": []}',
+        "The file is not valid JSON: an entry has more than 65,536 characters",
+    ),
     "JSON twice": (b'[{"title": "Heat"}] []', "The file is not valid JSON"),
     "NaN": (b'[{"title": "Heat", "rating": NaN}]', "The file is not valid JSON"),
     "names that are no strings": (b"{7: []}", "The file is not valid JSON"),

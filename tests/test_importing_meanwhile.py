@@ -1,6 +1,7 @@
 """While a list is imported its owner can do all but change it, and others notice nothing."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,6 +16,7 @@ from playlist_api.services.imports import lists
 from playlist_api.services.imports.files import read_file
 from tests.service import PASSWORD, Actor, Answer, InProcess, log_in, new_email, sign_up
 from tests.test_import import bring
+from tests.waiting import eventually
 
 LEAVING = {"currentPassword": PASSWORD}
 ANOTHER = {"currentPassword": PASSWORD, "newPassword": "another horse battery"}
@@ -102,6 +104,18 @@ def test_all_else_goes_on(
     assert meanwhile(bob.post, "/movies", {"title": "Alien"}).status == 201
     assert meanwhile(bring, bob, "title\nHeat\n").status == 200
     assert meanwhile(bob.delete, "/me", LEAVING).status == 204
+
+
+def test_a_forgotten_password_can_be_set_anew(
+    ada: Actor, meanwhile: Callable[..., Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    def mailed() -> str:
+        return "".join(re.findall(r"token=([\w-]+)", capfd.readouterr().err))
+
+    assert meanwhile(ada.post, "/auth/password/forgot", {"email": ada.email}).status == 202
+    token = eventually(mailed, "the link is mailed")
+    reset = {"token": token, "newPassword": "a staple of another kind"}
+    assert meanwhile(ada.post, "/auth/password/reset", reset).status == 204
 
 
 def test_a_bug_is_not_told_as_a_busy_list(ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """What is taken for a picture, and what is left of it."""
 
+import gc
 import re
 import struct
 import zipfile
@@ -13,6 +14,7 @@ import pytest
 from flask import Flask
 from PIL import Image, ImageChops, ImageCms, ImageFile, PngImagePlugin
 
+from playlist_api.errors import Problem
 from playlist_api.security import pictures
 from playlist_api.security.pictures import (
     BROKEN,
@@ -27,6 +29,7 @@ from playlist_api.security.pictures import (
     redrawn,
 )
 from tests.pictures import FORMATS, commented, file_of, image, opened, padded, written
+from tests.waiting import eventually
 
 GPS, CAMERA, ORIENTATION = 0x8825, 0x010F, 0x0112
 HIDDEN = b"canary of 52 degrees north"
@@ -221,7 +224,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "JPEG": _jpeg_bomb,
     "WebP": lambda: resized(file_of("WEBP", lossless=True), 21, b"\xff\xff\xff\x0f"),
     "just too many": lambda: written(Image.new("1", (4000, 3126)), "PNG"),
-    "too many of WebP": lambda: written(Image.new("L", (3000, 2001)), "WEBP"),
+    "too many of WebP": lambda: written(Image.new("L", (2000, 2001)), "WEBP"),
     "too long": lambda: written(Image.new("1", (1, 10_001)), "PNG"),
 }
 
@@ -238,6 +241,40 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(
 def test_a_picture_of_just_so_many_pixels_is_taken() -> None:
     content = written(Image.new("1", (4000, 3125)), "PNG")
     assert opened(drawn(content).content).size == (4000, 3125)
+
+
+def test_a_profile_that_chains_transformations_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    monkeypatch.setattr(ImageCms, "profileToProfile", None)
+    image = Image.new("RGB", (9, 9), "red")
+    assert drawn(written(image, "PNG", icc_profile=profile + b"mpet")).content
+    assert refusal(written(image, "PNG", icc_profile=profile)) == BROKEN
+
+
+def test_the_pixels_of_a_refused_picture_are_not_kept() -> None:
+    def alive() -> int:
+        return sum(isinstance(each, Image.Image) for each in gc.get_objects())
+
+    content = written(Image.effect_noise((99, 99), 9), "PNG")[:2000]
+    before = alive()
+    gc.disable()
+    try:
+        for _ in range(3):
+            assert refusal_by_thread(content) == BROKEN
+        eventually(lambda: alive() <= before, "they are let go")
+    finally:
+        gc.enable()
+
+
+def refusal_by_thread(content: bytes) -> Problem | None:
+    try:
+        checked(content, "PNG")
+    except Unusable as error:
+        problem: Problem = error.args[0]
+        return problem
+    return None
 
 
 def test_a_jpeg_of_too_many_scans_is_refused() -> None:

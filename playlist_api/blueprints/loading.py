@@ -20,10 +20,13 @@ from werkzeug.exceptions import (
 
 from playlist_api.bulkheads import Bulkhead, Turn
 from playlist_api.clients import client_keys
-from playlist_api.errors import Invalid, Problem
+from playlist_api.errors import Invalid, Problem, Unauthorized
 from playlist_api.models import USER_AGENT_LENGTH
 from playlist_api.operations import operation_of
-from playlist_api.schemas.fields import CONTROL_OR_SURROGATE
+from playlist_api.schemas.fields import CONTROL_OR_SURROGATE, load
+from playlist_api.security.callers import caller
+from playlist_api.services.queries import account
+from playlist_api.services.sessions import SESSION_ENDED
 
 CUT = Problem("malformed", "must arrive whole and well-formed.")
 NOT_JSON = Problem("malformed", "must be JSON (RFC 8259): an object in UTF-8.")
@@ -68,7 +71,7 @@ def body(
         operation = operation_of(view)
         operation.body = schema
         operation.failures |= {400, 413, 415, 429, 503}
-        return handing(lambda: schema.load(_load_json(longest)), view)
+        return handing(lambda: load(schema, _load_json(longest)), view)
 
     return decorate
 
@@ -83,7 +86,7 @@ def query(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
         operation = operation_of(view)
         operation.query = schema
         operation.failures.add(400)
-        return handing(lambda: schema.load(_parameters()), view)
+        return handing(lambda: load(schema, _parameters()), view)
 
     return decorate
 
@@ -145,11 +148,15 @@ def read_body() -> bytes:
     """Read the whole of the request's body.
 
     :raises RequestEntityTooLarge: when it is longer than `request.max_content_length`.
+    :raises Unauthorized: when it is large and the caller's session has ended.
     :raises TooManyRequests, ServiceUnavailable: when too many large ones are held already.
     :raises ValidationError: when it breaks off.
     """
     environ = request.environ
     if _may_be_large():
+        # Before the work, and so before the rest finds out: a token outlives its session.
+        if not account(**caller()._asdict()):
+            raise Unauthorized(SESSION_ENDED)
         turn = large_bodies.acquire(*client_keys())
         after_this_request(partial(_release, turn))
     try:

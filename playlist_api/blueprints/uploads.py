@@ -19,6 +19,9 @@ LONGEST_FILE = 10 * 1024 * 1024
 LONGEST_FRAME = 64 * 1024
 """Bytes of a form around its file, and of its other parts."""
 
+LONGEST_HEAD = 16 * 1024
+"""Bytes of a part's headers."""
+
 MOST_PARTS = 10
 
 T = TypeVar("T")
@@ -55,6 +58,7 @@ def _load_file() -> bytes:
 
 
 def _part(form: bytes) -> bytes:
+    _check_heads(form)
     # In memory, where the form is already, rather than in files on the disk.
     parser = FormDataParser(_in_memory, max_form_parts=MOST_PARTS, silent=False)
     try:
@@ -67,6 +71,18 @@ def _part(form: bytes) -> bytes:
         raise Invalid("required", "must be a part of the form, with a file name.", "file")
     content: bytes = files["file"].read()
     return content
+
+
+def _check_heads(form: bytes) -> None:
+    """Bound the headers of the parts, of which the parser takes any number."""
+    boundary = b"--" + request.mimetype_params.get("boundary", "").encode("latin-1", "replace")
+    start, parts = form.find(boundary), 0
+    while start >= 0 and parts <= MOST_PARTS:
+        start, parts = form.index(boundary, start) + len(boundary), parts + 1
+        is_last = form[start : start + 2] == b"--"
+        if not is_last and form.find(b"\r\n\r\n", start, start + LONGEST_HEAD) < 0:
+            raise Invalid("malformed", "must be a well-formed form with short headers.")
+        start = form.find(b"\r\n" + boundary, start)
 
 
 def _in_memory(*_: Any, **__: Any) -> BytesIO:

@@ -25,6 +25,9 @@ control characters, which are refused instead."""
 UNCLEAN = Problem("invalid_characters", "must not contain control characters.")
 NO_WEB_ADDRESS = Problem("invalid", "must be an http or https URL.")
 
+MAX_SPACED = 256
+"""How many times as long as it may be a text is looked at at all, for what it has of spaces."""
+
 LABEL = r"[^\W_]([\w-]{0,61}[^\W_])?"
 WEB_ADDRESS = re.compile(
     rf"https?://({LABEL}(\.{LABEL})*\.?|\[[0-9a-f:.]+\])(:[0-9]{{1,5}})?([/?#][^\s\\]*)?",
@@ -75,7 +78,10 @@ class Text(fields.String):
         self.max_length = max_length
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> Any:
-        text = self.prepared(super()._deserialize(*args, **kwargs))
+        text = super()._deserialize(*args, **kwargs)
+        if self.max_length is not None and len(text) > MAX_SPACED * self.max_length:
+            raise self.make_error("too_long", max_length=self.max_length)
+        text = self.prepared(text)
         self.check_length(text)
         return text
 
@@ -194,6 +200,18 @@ class Timestamp(fields.Field[datetime]):
     def _serialize(self, value: Any, *_: Any, **__: Any) -> datetime:
         moment: datetime = value.astimezone(UTC)
         return moment
+
+
+def load(schema: Schema, given: Any) -> Any:
+    """Load what was given by a schema.
+
+    :raises ValidationError: when it is not what the schema asks for; without marshmallow's frames,
+        which refer to the error and so would keep all that was given until garbage is collected.
+    """
+    try:
+        return schema.load(given)
+    except ValidationError as error:
+        raise error.with_traceback(None) from None
 
 
 def problems(error: ValidationError) -> list[dict[str, str]]:

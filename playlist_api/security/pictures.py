@@ -31,7 +31,7 @@ PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 """What Pillow would look for, with forty others, when it meets the first picture."""
 
 MOST_PIXELS, LONGEST_SIDE = 12_500_000, 10_000
-MOST_PIXELS_OF_WEBP = 6_000_000
+MOST_PIXELS_OF_WEBP = 4_000_000
 """A telephone's photograph of 12 megapixels is 4032 by 3024. Each pixel takes 4 bytes while it is
 in memory, two or three times."""
 
@@ -55,9 +55,13 @@ NO_PICTURE = Problem("unsupported", "must be a PNG, JPEG, WebP or GIF.")
 MISNAMED = Problem("unsupported", "must be of the type that it is said to be.")
 BROKEN = Problem("malformed", "must be whole and well-formed.")
 TOO_MANY_PIXELS = Problem(
-    "too_large", "must have at most 12.5 megapixels, a WebP 6, and 10,000 pixels on each side."
+    "too_large", "must have at most 12.5 megapixels, a WebP 4, and 10,000 pixels on each side."
 )
 TOO_LARGE = Problem("too_large", "must be compressed better: written anew, it has more than 4 MiB.")
+
+MULTI_PROCESS = b"mpet"
+"""The type of a profile's element that chains any number of transformations, each of which costs as
+much as a whole profile (ICC.1:2022, section 10.16). Browsers do without it, and so do cameras."""
 
 HOW: dict[str, dict[str, Any]] = {
     "PNG": {},
@@ -128,7 +132,20 @@ def checked(content: bytes, named: str) -> Picture:
         raise Unusable(NO_PICTURE)
     if found != named:
         raise Unusable(MISNAMED)
-    return bulkhead.run(client_keys(), redrawn, content, found)
+    result = bulkhead.run(client_keys(), _attempt, content, found)
+    if isinstance(result, Problem):
+        raise Unusable(result)
+    return result
+
+
+def _attempt(content: bytes, picture_format: str) -> Picture | Problem:
+    # An exception that leaves a thread refers to its frames, and they to it: the pixels would be
+    # kept until garbage is collected.
+    try:
+        return redrawn(content, picture_format)
+    except Unusable as error:
+        problem: Problem = error.args[0]
+        return problem
 
 
 def redrawn(content: bytes, picture_format: str) -> Picture:
@@ -184,7 +201,7 @@ def _plain(sent: Image.Image) -> Image.Image:
 
 def _in_srgb(image: Image.Image) -> Image.Image:
     profile, mode = image.info.get("icc_profile"), _mode_of_colours(image)
-    if not profile or image.mode in {"1", "L", "LA"}:
+    if not profile or MULTI_PROCESS in profile or image.mode in {"1", "L", "LA"}:
         return image.convert("RGB") if image.mode == "CMYK" else image
     image, result = image.convert(mode), "RGB" if mode == "CMYK" else mode
     target = ImageCms.createProfile("sRGB")

@@ -39,6 +39,10 @@ RECEIVED = 8 * 1024
 MAX_LINGER = 32 * 1024 * 1024
 """Bytes that a client may go on sending when it has been answered: more than any call takes."""
 
+MAX_OVERHEAD = 64 * 1024
+"""Bytes that come with a body in chunks, beyond as many again as the body has: each chunk is work,
+and its extension too, however little is in it."""
+
 BARE_LF = re.compile(rb"(?<!\r)\n")
 REQUEST_LINE = re.compile(rb"(\r\n)?[^\r\n]+ HTTP/1\.[0-9]\r\n")
 """What has the one, or does not begin with the other, gunicorn refuses without reading on."""
@@ -116,6 +120,7 @@ class ClientSocket(socket.socket):
         self.has_body, self.may_wait = False, True
         self.waiting_since = 0.0
         self._patience, self._moved, self._lingered = float(CLIENT_TIMEOUT), 0, 0
+        self._received, self._most = 0, 2 * MAX_OVERHEAD
         self._head, self._searched = bytearray(), 0
         self._has_head = self._has_line = self._is_head_too_large = False
 
@@ -166,9 +171,14 @@ class ClientSocket(socket.socket):
         self._has_head = self._has_line = False
         self._searched = 0
         self._patience, self._moved, self.waiting_since = CLIENT_TIMEOUT, 0, 0.0
+        self._received, self._most = 0, 2 * MAX_OVERHEAD
         taken = bytes(self._head[:size])
         del self._head[:size]
         return taken
+
+    def expect_body(self, size: int) -> None:
+        """Take no more than what belongs to a body of so many bytes."""
+        self._most = 2 * size + MAX_OVERHEAD
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return bytes of the request, at once or when they come.
@@ -176,6 +186,7 @@ class ClientSocket(socket.socket):
         :raises RequestTimeout: when they do not come in time.
         :raises TooManyRequests, ServiceUnavailable: when too many threads wait for clients.
         :raises BlockingIOError: when there are none, and `may_wait` is false.
+        :raises OSError: when they are far more than what is in them.
         """
         if self._head:
             return self.take_head(size)
@@ -189,6 +200,10 @@ class ClientSocket(socket.socket):
                     raise
             else:
                 self._advance(len(received))
+                # gunicorn asks for more where it knows that a body or chunk goes on.
+                self._received += len(received) if size <= RECEIVED else 0
+                if self._received > self._most:
+                    raise OSError(errno.EMSGSIZE, "The body comes in too many parts.")
                 return received
             self._wait(select.POLLIN)
             if self._patience <= 0:

@@ -36,8 +36,8 @@ Connection = Any
 class RequestBody(io.RawIOBase):
     """A body whose faults are errors of input, as of any other stream, and not of gunicorn."""
 
-    def __init__(self, body: Body) -> None:
-        self._body = body
+    def __init__(self, body: Body, client: ClientSocket) -> None:
+        self._body, self._client, self._read = body, client, 0
 
     def readable(self) -> bool:
         """Return true."""
@@ -49,10 +49,12 @@ class RequestBody(io.RawIOBase):
         :raises OSError: when the body is malformed or breaks off.
         :raises RequestTimeout, TooManyRequests, ServiceUnavailable: as of `ClientSocket.recv`.
         """
+        self._client.expect_body(self._read + len(buffer))
         try:
             content = self._body.read(len(buffer))
         except ParseException as error:
             raise OSError("The body is malformed.") from error
+        self._read += len(content)
         buffer[: len(content)] = content
         return len(content)
 
@@ -188,7 +190,7 @@ def _serve(
     client.environ = environ
     client.has_body = "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ
     if client.has_body:
-        environ["wsgi.input"] = RequestBody(environ["wsgi.input"])
+        environ["wsgi.input"] = RequestBody(environ["wsgi.input"], client)
     try:
         return app(environ, start_response)
     finally:

@@ -18,6 +18,7 @@ from playlist_api.models import PasswordReset, User
 from playlist_api.security.passwords import hasher, weakness
 from playlist_api.security.tokens import token_hash
 from playlist_api.services.accounts import set_password
+from playlist_api.services.auth import BESIDE_REFERENCES
 
 LIFETIME = timedelta(minutes=30)
 """OWASP's Forgot Password Cheat Sheet asks for an appropriate period; NIST SP 800-63B for at most
@@ -65,7 +66,7 @@ def _send_link(email: str, page: str) -> None:
     unchanged = select(User.id).where(
         User.id == known.id, User.email == email, User.password_hash == known.password_hash
     )
-    if db.session.scalar(unchanged.with_for_update()) is None:
+    if db.session.scalar(unchanged.with_for_update(key_share=True)) is None:
         return
     token = secrets.token_urlsafe()
     expires_at = func.now() + LIFETIME
@@ -98,7 +99,7 @@ def reset_password(token: str, new_password: str) -> None:
     password_hash = hasher().hash(new_password)
     # The user is locked before their links, here as everywhere, so that racing calls take turns;
     # of those with one token, the one that deletes it wins.
-    user = db.session.get(User, user_id, with_for_update=True, populate_existing=True)
+    user = db.session.get(User, user_id, with_for_update=BESIDE_REFERENCES, populate_existing=True)
     used = delete(PasswordReset).where(*usable).returning(PasswordReset.user_id)
     if user is None or db.session.scalar(used) is None:
         raise ValidationError(INVALID, "token")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -14,6 +15,9 @@ from playlist_api.services.imports.rows import Row, loaded, skipped, undone
 
 LISTS = ("movies", "items")
 """What the list is called in an export, and in a page."""
+
+USUAL_ENTRY, LONGEST_ENTRY = 1024, 64 * 1024
+"""Characters of an entry, which is read as a whole: first it is looked for among the fewer."""
 
 SPACE = re.compile(r"[ \t\n\r]*")
 
@@ -87,11 +91,13 @@ class Document:
                 self._fail("expecting a name")
             name = self._value()
             self._take(":")
-            if name in LISTS and self._next() == "[":
+            if self._next() != "[":
+                self._value()
+            elif name in LISTS:
                 found = True
                 yield from self._array()
             else:
-                self._value()
+                deque(self._array(), 0)  # entry by entry, without keeping them
         if not found:
             raise ValidationError(UNRECOGNISED, "file")
 
@@ -106,8 +112,21 @@ class Document:
 
     def _value(self) -> Any:
         self._next()
-        value, self._at = self._decoder.raw_decode(self._text, self._at)
-        return value
+        for longest in (USUAL_ENTRY, LONGEST_ENTRY):
+            part = self._text[self._at : self._at + longest]
+            is_rest = self._at + len(part) == len(self._text)
+            try:
+                value, end = self._decoder.raw_decode(part)
+            except json.JSONDecodeError as error:
+                if is_rest:
+                    raise json.JSONDecodeError(
+                        error.msg, self._text, self._at + error.pos
+                    ) from None
+            else:
+                if is_rest or end < len(part):
+                    self._at += end
+                    return value
+        return self._fail(f"an entry has more than {LONGEST_ENTRY:,} characters")
 
     def _next(self) -> str:
         space = SPACE.match(self._text, self._at)

@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 
 from playlist_api.models import TITLE_LENGTH
 from playlist_api.schemas.bodies import imported_movie
-from playlist_api.schemas.fields import CONTROL_OR_SURROGATE, problems
+from playlist_api.schemas.fields import CONTROL_OR_SURROGATE, load, problems
 from playlist_api.schemas.files import Outcome
 
 NUMBER = re.compile(r"([0-9]{1,4})\.0{1,16}")
@@ -50,7 +50,7 @@ def loaded(line: int, fields: Mapping[str, Any]) -> Row:
     """Load a movie as a client's would be; what no client could have sent is refused."""
     cleaned = {**fields, "year": cleaned_year(fields.get("year"))}
     try:
-        return Row(line, **imported_movie.load(cleaned))
+        return Row(line, **load(imported_movie, cleaned))
     except ValidationError as error:
         reason = " ".join(problem["message"] for problem in problems(error))
         return undone(line, fields, Outcome.REFUSED, reason)
