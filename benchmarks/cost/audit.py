@@ -156,13 +156,13 @@ def _all(place: Place, texts: Iterable[Family]) -> Iterable[Family]:
 
 @cache
 def largest_pictures() -> list[Family]:
-    """Draw the largest pictures that are taken, in every format: 12.5 megapixels, of a WebP 6."""
+    """Draw the largest pictures that are taken, in every format: 12.5 megapixels, of a WebP 4."""
     width, height = 4330, 2886
     noise = Image.effect_noise((width, height), 40)
     files = {
         "PNG": written(Image.new("RGB", (width, height)), "PNG"),
         "GIF": written(Image.new("P", (width, height)), "GIF"),
-        "WebP": file_of("WEBP", 3000, 2000),
+        "WebP": file_of("WEBP", 2000, 2000),
         "JPEG": file_of("JPEG", width, height, progressive=True),
         "JPEG of noise": written(noise, "JPEG", quality=5),
     }

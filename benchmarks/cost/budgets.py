@@ -23,13 +23,14 @@ class Budget(NamedTuple):
 
 READ = Budget(LINE, 0.25, 32)
 JSON = Budget(64 * KIB, 0.25, 32)
-MOVIE = Budget(4 * MIB, 0.25, 32)
-PICTURE = Budget(4 * MIB, 1, 192)
+MOVIE = Budget(4 * MIB, 0.25, 48)
+"""Letters that take four bytes each in memory are what takes most."""
+PICTURE = Budget(4 * MIB, 2, 192)
 """Decoded, 12.5 megapixels take 50 MiB, and both sizes of them are written anew."""
 LIST = Budget(LINE, 1, 32)
 """A search that matches all of the longest list that there may be."""
 EXPORT = Budget(LINE, 1, 32)
-FILE = Budget(10 * MIB, 15, 192)
+FILE = Budget(10 * MIB, 30, 192)
 
 PICTURES = "a movie with a picture"
 OTHER = "any other address"
