@@ -44,7 +44,9 @@ COPY --from=build /venv /venv
 COPY --from=build /app /app
 
 WORKDIR /app
-ENV PATH=/venv/bin:/usr/lib/postgresql/18/bin:$PATH \
+# Else the C library keeps memory for each thread that ever held a large body.
+ENV MALLOC_ARENA_MAX=2 \
+    PATH=/venv/bin:/usr/lib/postgresql/18/bin:$PATH \
     FLASK_APP=wsgi HOST=0.0.0.0 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 EXPOSE 3001

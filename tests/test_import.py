@@ -162,7 +162,7 @@ NO_FORMS: dict[str, tuple[str, bytes, str]] = {
     "too many parts": (FORM, form(*[('name="x"', b"y")] * 11, (FILE, b"title\n")), "body"),
     "a part of many headers": (
         FORM,
-        f"--{BOUNDARY}\r\n{'A: b' + chr(13) + chr(10)}".encode() * 1
+        f"--{BOUNDARY}x\r\n\r\n\n--{BOUNDARY}\r\n".encode()
         + b"A: b\r\n" * 4000
         + f"\r\nx\r\n--{BOUNDARY}--\r\n".encode(),
         "body",

@@ -77,12 +77,15 @@ def _check_heads(form: bytes) -> None:
     """Bound the headers of the parts, of which the parser takes any number."""
     boundary = b"--" + request.mimetype_params.get("boundary", "").encode("latin-1", "replace")
     start, parts = form.find(boundary), 0
-    while start >= 0 and parts <= MOST_PARTS:
-        start, parts = form.index(boundary, start) + len(boundary), parts + 1
+    # Wherever it stands: the parser takes it for one after some characters that are no line break.
+    while start >= 0 and parts <= MOST_PARTS + 1:
+        start, parts = start + len(boundary), parts + 1
         is_last = form[start : start + 2] == b"--"
         if not is_last and form.find(b"\r\n\r\n", start, start + LONGEST_HEAD) < 0:
             raise Invalid("malformed", "must be a well-formed form with short headers.")
-        start = form.find(b"\r\n" + boundary, start)
+        start = form.find(boundary, start)
+    if parts > MOST_PARTS + 1:
+        raise Invalid("malformed", "must be a well-formed form with few parts.")
 
 
 def _in_memory(*_: Any, **__: Any) -> BytesIO:

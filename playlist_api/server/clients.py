@@ -40,8 +40,8 @@ MAX_LINGER = 32 * 1024 * 1024
 """Bytes that a client may go on sending when it has been answered: more than any call takes."""
 
 MAX_OVERHEAD = 64 * 1024
-"""Bytes that come with a body in chunks, beyond as many again as the body has: each chunk is work,
-and its extension too, however little is in it."""
+"""Bytes that come with a body in chunks, besides an eighth of the body: each chunk is work, and its
+extension too, however little is in it."""
 
 BARE_LF = re.compile(rb"(?<!\r)\n")
 REQUEST_LINE = re.compile(rb"(\r\n)?[^\r\n]+ HTTP/1\.[0-9]\r\n")
@@ -178,7 +178,7 @@ class ClientSocket(socket.socket):
 
     def expect_body(self, size: int) -> None:
         """Take no more than what belongs to a body of so many bytes."""
-        self._most = 2 * size + MAX_OVERHEAD
+        self._most = size + size // 8 + MAX_OVERHEAD
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return bytes of the request, at once or when they come.
@@ -200,9 +200,9 @@ class ClientSocket(socket.socket):
                     raise
             else:
                 self._advance(len(received))
-                # gunicorn asks for more where it knows that a body or chunk goes on.
-                self._received += len(received) if size <= RECEIVED else 0
-                if self._received > self._most:
+                self._received += len(received)
+                # gunicorn asks for more ahead where it knows that a body or chunk goes on.
+                if self._received > self._most + (size if size > RECEIVED else 0):
                     raise OSError(errno.EMSGSIZE, "The body comes in too many parts.")
                 return received
             self._wait(select.POLLIN)
