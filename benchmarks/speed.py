@@ -35,6 +35,7 @@ LISTS = SMALL, MIDDLE, LARGE
 PLOT = ROOT / "instance" / "speed.png"
 
 HELLO = (
+    *("--config", "benchmarks/hello.py"),  # and not the one of the service
     *("--worker-class", "gthread", "--workers", "2", "--threads", "4"),
     *("--no-control-socket", "--log-level", "error"),
 )
