@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.http.unreader import Unreader
 
+from playlist_api import bulkheads
 from playlist_api.clients import customer
 from playlist_api.errors import ApiError, RequestTimeout, ServiceUnavailable, TooManyRequests
 
@@ -50,11 +51,6 @@ REQUEST_LINE = re.compile(rb"(\r\n)?[^\r\n]+ HTTP/1\.[0-9]\r\n")
 OVER_SHARE, ALONE = b"o", b"a"
 """What a thread that must give way is told of its address."""
 
-RETRY_AFTER = 5
-"""Seconds, as of a service that is busy."""
-
-BUSY = "The service is busy. Please try again in a moment."
-TOO_MANY = "You have too many requests under way. Please try again in a moment."
 TOO_SLOW = "The request took too long to arrive."
 
 
@@ -89,9 +85,9 @@ class SlowClients:
             if (interrupted, select.POLLIN) in poll.poll(max(0.0, seconds) * 1000):
                 is_over_share = os.read(interrupted, 1) == OVER_SHARE
                 raise (
-                    TooManyRequests(TOO_MANY, RETRY_AFTER)
+                    TooManyRequests(bulkheads.OVER_SHARE, bulkheads.RETRY_AFTER)
                     if is_over_share
-                    else ServiceUnavailable(BUSY)
+                    else ServiceUnavailable(bulkheads.BUSY)
                 )
         finally:
             with self._lock:
