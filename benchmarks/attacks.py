@@ -34,7 +34,7 @@ from werkzeug.datastructures import Headers
 
 from dev.postgres import running
 from playlist_api.app import create_app
-from playlist_api.database import db
+from playlist_api.db.engine import db
 from tests.pictures import POSTER
 from tests.service import (
     JSON,

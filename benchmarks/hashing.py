@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from argon2 import PasswordHasher
 
 from benchmarks.servers import WORKERS
+from playlist_api.auth.passwords import CONCURRENCY
 from playlist_api.config.settings import load_settings
-from playlist_api.security.passwords import CONCURRENCY
 from tests.service import PASSWORD, ROOT, environment
 
 

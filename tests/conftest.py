@@ -14,9 +14,9 @@ from flask_migrate import upgrade
 from sqlalchemy import create_engine, make_url, text
 
 from dev.postgres import running
+from playlist_api.api import request_log
 from playlist_api.app import create_app
-from playlist_api.logs import Formatter
-from playlist_api.middleware import request_log
+from playlist_api.ops.logs import Formatter
 from tests.backups import Place, bucket_of, folder_of
 from tests.mail_server import Inbox
 from tests.s3 import S3, s3

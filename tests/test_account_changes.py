@@ -9,9 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api.app import create_app
-from playlist_api.database import db
-from playlist_api.models import User
-from playlist_api.services import accounts
+from playlist_api.auth import accounts
+from playlist_api.db.engine import db
+from playlist_api.db.models import User
 from tests.service import (
     PASSWORD,
     Actor,

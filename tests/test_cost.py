@@ -12,9 +12,9 @@ from benchmarks.cost.audit import Audit, reduced
 from benchmarks.cost.budgets import BUDGETS, MIB, OTHER, PICTURES, READ, table
 from benchmarks.cost.inputs import Place, places
 from benchmarks.cost.measure import Meter, service
-from playlist_api.blueprints.answering import answer
-from playlist_api.blueprints.loading import body
-from playlist_api.schemas.fields import CamelCase, Text
+from playlist_api.api.arguments import body
+from playlist_api.api.fields import CamelCase, Text
+from playlist_api.api.responses import response
 from tests.document import document
 from tests.service import ROOT, InProcess, sign_up
 
@@ -84,7 +84,7 @@ def dear_service(database_url: str) -> Flask:
 
     @blueprint.post("/added")
     @body(Added())
-    @answer(None)
+    @response(None)
     def added(_: dict[str, Any]) -> None:
         """Load the fields."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from playlist_api.services.imports import lists
+from playlist_api.transfer import imports as lists
 from tests.service import Actor, Answer, InProcess, sign_up
 
 Movie = tuple[str, str | None]
@@ -402,7 +402,7 @@ NO_FILES: dict[str, tuple[bytes, str]] = {
 def test_a_file_that_is_no_list_is_refused_whole(
     ada: Actor, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "MOST_ROWS", 10)
+    monkeypatch.setattr(lists, "MAX_ROWS", 10)
     content, reason = NO_FILES[name]
     answer = look_at(ada, content)
     assert answer.fields == {"file"}

@@ -10,9 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from playlist_api.app import LONGEST_BODY, create_app
-from playlist_api.blueprints.movies import LONGEST_MOVIE
-from playlist_api.blueprints.uploads import LONGEST_FILE, LONGEST_FRAME
+from playlist_api.app import MAX_BODY, create_app
+from playlist_api.movies.routes import MAX_MOVIE_BODY
+from playlist_api.transfer.uploads import MAX_FILE, MAX_FORM_OVERHEAD
 from tests.nginx import SHIPPED, Nginx, certify, command, install, nginx
 from tests.pictures import POSTER, data_url, padded
 from tests.service import (
@@ -199,7 +199,7 @@ def test_the_service_sees_the_clients_address(front: Nginx, behind: Gunicorn) ->
 
 def test_a_body_may_be_as_long_as_the_service_takes(front: Nginx, behind: Gunicorn) -> None:
     body = b'{"email": "%s", "password": "%s"}' % (new_email().encode(), PASSWORD.encode())
-    longest = body.ljust(LONGEST_BODY)
+    longest = body.ljust(MAX_BODY)
     assert call(front, "POST", "/auth/login", longest).status == 401
     assert call(front, "POST", "/auth/login", longest + b" ", X_Request_ID="long").status == 413
     assert line_of(front.lines, "long")["upstream"] == ""
@@ -207,7 +207,7 @@ def test_a_body_may_be_as_long_as_the_service_takes(front: Nginx, behind: Gunico
 
 
 def test_a_file_may_be_longer_than_other_bodies(front: Nginx, behind: Gunicorn) -> None:
-    longest = b" " * (LONGEST_FILE + LONGEST_FRAME)
+    longest = b" " * (MAX_FILE + MAX_FORM_OVERHEAD)
     assert call(front, "POST", "/movies/import", longest, X_Request_ID="file").status == 401
     assert line_of(behind.lines, "file")["statusCode"] == 401
     assert call(front, "POST", "/movies/import", longest + b" ").status == 413
@@ -219,7 +219,7 @@ def test_a_movie_may_come_with_a_picture_which_nginx_serves(front: Nginx) -> Non
     movie = ada.add_movie(imageUrl=data_url(padded(2 * 1024 * 1024)))
     path = urlsplit(movie["imageUrl"]).path
     for method, target in (("PUT", f"/movies/{movie['id']}"), ("POST", "/movies")):
-        longest = b'{"title": "Heat"}'.ljust(LONGEST_MOVIE)
+        longest = b'{"title": "Heat"}'.ljust(MAX_MOVIE_BODY)
         assert ada.call(method, target, longest).status in {200, 201}
         assert ada.call(method, target, longest + b" ").status == 413
     media = front.folder / "media"

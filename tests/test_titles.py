@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from playlist_api.database import db
+from playlist_api.db.engine import db
 
 SORTED = {
     "The Matrix": "the matrix",

@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 from dev.cluster import NAME, Cluster
 from dev.postgres import prepare
 from playlist_api.app import create_app
-from playlist_api.database import db
+from playlist_api.db.engine import db
 from tests.service import environment
 from tests.waiting import eventually
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from benchmarks.cost.budgets import BUDGETS, LINE, OTHER, READ
-from playlist_api.services.imports.formats import FORMATS
+from playlist_api.transfer.formats import FORMATS
 
 MARK = "<value>"
 """Stands where the nasty value goes."""
