@@ -76,6 +76,8 @@ QUERIES = {
     "account": CALLER,
     "one_movie": {*CALLER, "Movie_pkey"},
     "next_oldest": {ORDERS["createdAt"]},
+    "next_idempotency_keys": {"IdempotencyKey_userId_movieId_idx"},
+    "next_pictures": {"Picture_pkey"},
     "new_movie": CALLER,
     "new_movie_with_key": {*CALLER, "IdempotencyKey_pkey"},
     "movie_of_key": {*CALLER, "IdempotencyKey_pkey"},
@@ -150,10 +152,7 @@ CALLS: dict[str, set[str]] = {
     "PATCH /me": CALLER,
     "DELETE /me": CALLER,
     "GET /media/{id}": {*CALLER, "Picture_pkey"},  # having sent one
-    "GET /me/export": {
-        *(*CALLER, "Session_userId_idx", "PasswordReset_userId_idx"),
-        *("IdempotencyKey_userId_idx", "Picture_pkey"),
-    },
+    "GET /me/export": {*CALLER, "Session_userId_idx", "PasswordReset_userId_idx"},
     "POST /movies/import": {*CALLER, SAME, "MovieCount_pkey"},
     "GET /movies/export": CALLER,
     "PUT /movies/{id}": {*CALLER, "Movie_pkey"},

@@ -11,7 +11,7 @@ from playlist_api.blueprints.loading import body
 from playlist_api.errors import Conflict
 from playlist_api.schemas.answers import export_answer, export_head, user_answer
 from playlist_api.schemas.bodies import confirmation, profile_changes
-from playlist_api.schemas.json import with_list
+from playlist_api.schemas.json import with_lists
 from playlist_api.security.callers import (
     access_token_required,
     caller,
@@ -76,5 +76,5 @@ def export_me() -> Response:
     The movies are sent while they are read, oldest first.
     """
     exported = accounts.export(current_user(), current_session())
-    content = with_list(export_head.dump(exported), "movies", exported.movies)
+    content = with_lists(export_head.dump(exported), exported.lists)
     return attachment("playlist-export.json", "application/json", exports.within_share(content))

@@ -14,7 +14,7 @@ from playlist_api.schemas.files import (
     list_answer,
     movie_file,
 )
-from playlist_api.schemas.json import with_list
+from playlist_api.schemas.json import with_lists
 from playlist_api.security.callers import access_token_required, caller, current_user
 from playlist_api.services import exports
 from playlist_api.services.imports import lists
@@ -40,7 +40,7 @@ def import_movies(wanted: dict[str, bool], content: bytes) -> Response:
     import has the list, this is a 409.
     """
     report = lists.import_file(caller(), content, dry_run=wanted["dry_run"])
-    rows = with_list(import_report_head.dump(report), "rows", map(as_row, report.rows))
+    rows = with_lists(import_report_head.dump(report), {"rows": map(as_row, report.rows)})
     return Response(rows, mimetype="application/json")
 
 

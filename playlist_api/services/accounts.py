@@ -1,6 +1,6 @@
 """What people do with their own account: change it, take their data, and leave."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,12 +14,12 @@ from playlist_api import events
 from playlist_api.database import db, violates
 from playlist_api.deadline import extend, patience
 from playlist_api.errors import EmailTaken, Invalid, ListBusy, Unauthorized
-from playlist_api.models import IdempotencyKey, PasswordReset, Session, StoredPicture, User
+from playlist_api.models import PasswordReset, Session, User
 from playlist_api.schemas.fields import email_address
 from playlist_api.security.passwords import hasher, weakness
 from playlist_api.security.tokens import Caller
 from playlist_api.services.auth import confirmed, locked
-from playlist_api.services.exports import movies_of
+from playlist_api.services.exports import idempotency_keys_of, movies_of, pictures_of
 from playlist_api.services.queries import account, as_account, can_change
 from playlist_api.services.sessions import SESSION_ENDED, ListedSession, list_sessions
 
@@ -32,15 +32,14 @@ Check = Callable[[User], None]
 
 @dataclass(frozen=True)
 class Export:
-    """Everything that the service holds on a user; the movies come one by one."""
+    """Everything that the service holds on a user."""
 
     exported_at: datetime
     user: User
     sessions: Iterable[ListedSession]
     password_resets: Iterable[PasswordReset]
-    idempotency_keys: Iterable[IdempotencyKey]
-    pictures: Iterable[StoredPicture]
-    movies: Iterable[dict[str, Any]]
+    lists: Mapping[str, Iterator[dict[str, Any]]]
+    """What there may be very many of, by its name in the answer: it is read while it is sent."""
 
 
 def find_account(caller: Caller) -> dict[str, Any]:
@@ -146,15 +145,15 @@ def delete_account(user: User, current_password: str, check: Check) -> None:
 def export(user: User, current: UUID) -> Export:
     """Gather everything that the service holds on the user, who asks in the current session."""
     resets = select(PasswordReset).where(PasswordReset.user_id == user.id)
-    keys = select(IdempotencyKey).where(IdempotencyKey.user_id == user.id)
-    pictures = select(StoredPicture).where(StoredPicture.owner_id == user.id)
     events.record("account_exported", userId=user.id)
     return Export(
         datetime.now(UTC),
         user,
         list_sessions(user, current).items,
         db.session.scalars(resets).all(),
-        db.session.scalars(keys).all(),
-        db.session.scalars(pictures).all(),
-        movies_of(user.id),
+        {
+            "idempotencyKeys": idempotency_keys_of(user.id),
+            "pictures": pictures_of(user.id),
+            "movies": movies_of(user.id),
+        },
     )

@@ -31,8 +31,13 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert
 
-from playlist_api.models import IdempotencyKey, Movie, Session, User
-from playlist_api.schemas.answers import movie_answer, user_answer
+from playlist_api.models import IdempotencyKey, Movie, Session, StoredPicture, User
+from playlist_api.schemas.answers import (
+    idempotency_key_answer,
+    movie_answer,
+    picture_answer,
+    user_answer,
+)
 from playlist_api.security.callers import live_user
 from playlist_api.statements import Change, Query, columns_of
 
@@ -128,6 +133,31 @@ next_oldest = Query(
     .limit(bindparam("limit")),
 )
 """Somebody's movies from a place in their list on, the oldest first."""
+
+next_idempotency_keys = Query(
+    "next_idempotency_keys",
+    select(*columns_of(IdempotencyKey, idempotency_key_answer.names))
+    .where(
+        IdempotencyKey.user_id == bindparam("user_id", type_=Uuid),
+        # Each key has a movie of its own.
+        IdempotencyKey.movie_id > bindparam("movie_id", type_=BigInteger),
+    )
+    .order_by(IdempotencyKey.movie_id)
+    .limit(bindparam("limit")),
+)
+"""Somebody's idempotency keys behind that of a movie, the oldest first."""
+
+next_pictures = Query(
+    "next_pictures",
+    select(*columns_of(StoredPicture, picture_answer.names))
+    .where(
+        StoredPicture.owner_id == bindparam("user_id", type_=Uuid),
+        StoredPicture.name > bindparam("name", type_=String),
+    )
+    .order_by(StoredPicture.name)
+    .limit(bindparam("limit")),
+)
+"""Somebody's pictures behind one of them, by name."""
 
 
 def can_change(owner_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
