@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain
+from math import inf
 from random import Random
 
 from PIL import Image
@@ -24,6 +25,9 @@ GROWTH = 2.5
 
 TRIES = 3
 """How often what grows is measured, of which the least counts: neighbours can only add to it."""
+
+MOST_TRIES = 12
+"""The same before it is a finding: busy neighbours double what any one measurement takes."""
 
 SENT = 8 * MIB
 """Bytes of different values that are sent to a place, to see what is kept of them."""
@@ -82,11 +86,17 @@ class Audit:
             return ""
         if cost.cpu < GROWTH * self._cost(place, family, times // 2).cpu:
             return ""
-        whole, half = (self._least(place, family, each) for each in (times, times // 2))
-        if whole < max(WORTH_A_LOOK, GROWTH * half):
-            return ""
-        steps = (self._least(place, family, times // 4), half, whole)
-        told = ", ".join(f"{seconds * 1000:.1f}" for seconds in steps)
+        least = [inf, inf, inf]
+        for tries in range(1, MOST_TRIES + 1):
+            # By turns, so that neighbours add to each of them; and of other sizes each time, for a
+            # cache may know what was sent before.
+            shorter = times - 4 * tries
+            for step, size in enumerate((shorter // 4, shorter // 2, shorter)):
+                least[step] = min(least[step], self._cost(place, family, size).cpu)
+            _, half, whole = least
+            if tries >= TRIES and whole < max(WORTH_A_LOOK, GROWTH * half):
+                return ""
+        told = ", ".join(f"{seconds * 1000:.1f}" for seconds in least)
         return f"{told} ms of CPU at a quarter, half and whole of it"
 
     def _fixed(self, place: Place, family: Family) -> float:
@@ -95,10 +105,6 @@ class Audit:
         if known not in self._fixed_costs:
             self._fixed_costs[known] = self._cost(place, family, 1).cpu
         return self._fixed_costs[known]
-
-    def _least(self, place: Place, family: Family, times: int) -> float:
-        # Of another size each time, for a cache may know what was sent before.
-        return min(self._cost(place, family, times - each).cpu for each in range(1, TRIES + 1))
 
     def _cost(self, place: Place, family: Family, times: int) -> Cost:
         self.requests += 1
