@@ -10,7 +10,7 @@ from random import Random
 from PIL import Image
 
 from benchmarks.cost.budgets import BUDGETS, MIB, PICTURES, READ, Budget
-from benchmarks.cost.inputs import TEXTS, Family, Place
+from benchmarks.cost.inputs import READ_ALIKE, TEXTS, Family, Place, csv_text
 from benchmarks.cost.measure import Cost, Meter
 from tests.pictures import data_url, file_of, written
 
@@ -126,10 +126,27 @@ def _excess(cost: Cost, budget: Budget) -> str:
 
 
 def reduced(places: Iterable[Place]) -> Iterator[Check]:
-    """Choose every place and every unit once, small, in shapes that take turns."""
-    for turn, place in enumerate(places):
+    """Choose every field and every unit once, small, in shapes that take turns.
+
+    A header that every call reads alike is one field, and so is a column that several formats of
+    files have: these places share the units.
+    """
+    sharing: dict[str, list[Place]] = {}
+    for place in places:
+        sharing.setdefault(_field(place), []).append(place)
+    for turn, group in enumerate(sharing.values()):
         texts = [shapes[(turn + n) % len(shapes)] for n, shapes in enumerate(TEXTS.values())]
-        yield from _small(place, texts, accepted=place.request.method == "GET")
+        for n, place in enumerate(group):
+            share = texts[n :: len(group)]
+            yield from _small(place, share, accepted=place.request.method == "GET")
+
+
+def _field(place: Place) -> str:
+    if place.field.removeprefix("header.") in READ_ALIKE:
+        return place.field
+    if place.write is csv_text:
+        return f"a file's column {place.field.partition('.')[2]}"
+    return f"{place.request.call} {place.field}"
 
 
 def whole(places: Iterable[Place], seed: int) -> Iterator[Check]:

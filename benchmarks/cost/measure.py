@@ -117,7 +117,8 @@ class Meter:
         return float(sizes[-1] - sizes[0])
 
     def _start(self) -> None:
-        context = get_context("spawn")
+        context = get_context("forkserver")  # which imports all this once
+        context.set_forkserver_preload([__name__])
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, *self._arguments), daemon=True)
         self._process.start()
