@@ -27,7 +27,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     parser = argparse.ArgumentParser(description="Look for requests that cost too much.")
     parser.add_argument("--minutes", type=float, default=1e6, help="by default, until all is done")
-    parser.add_argument("--seed", type=int, default=1, help="of the order of the largest inputs")
+    parser.add_argument("--seed", type=int, default=1, help="of the order of the inputs")
     parser.add_argument("--only", default="", help="a part of a call's name, like 'POST /movies'")
     parser.add_argument("--rows", type=int, default=100_000, help="of the list that is read")
     parser.add_argument("--reduced", action="store_true", help="what the tests measure")

@@ -150,20 +150,25 @@ def _field(place: Place) -> str:
 
 
 def whole(places: Iterable[Place], seed: int) -> Iterator[Check]:
-    """Choose every place and family, small, and then, in any order, as large as they may be."""
-    large = []
+    """Choose every place and family, first small, and then as large as they may be.
+
+    Both in any order, so that a run that ends early has met all calls.
+    """
+    small: list[Check] = []
+    large: list[Check] = []
     for place in places:
         texts = [*chain(*TEXTS.values())]
-        yield from _small(place, texts)
+        small += _small(place, texts)
         if place.takes_pictures:
             costly = replace(place, request=replace(place.request, call=PICTURES))
-            yield from ((costly, picture, 1) for picture in largest_pictures())
+            small += ((costly, picture, 1) for picture in largest_pictures())
         if place.limit > SMALL:
             large += [
                 (place, family, place.times(family, place.limit)) for family in _all(place, texts)
             ]
-    Random(seed).shuffle(large)  # noqa: S311
-    yield from large
+    for checks in (small, large):
+        Random(seed).shuffle(checks)  # noqa: S311
+        yield from checks
 
 
 def _small(place: Place, texts: Iterable[Family], *, accepted: bool = True) -> Iterator[Check]:
