@@ -50,7 +50,7 @@ def test_an_account_with_many_keys_and_pictures_is_exported_in_bounded_memory(
 ) -> None:
     export = Request("GET /me/export", "GET", "/me/export", security=("accessToken",))
     url = databases.make_with_tables()
-    owner = owner_of(service(url), movies=1, others=50_000)
+    owner = owner_of(service(url), movies=1, others=20_000)
     with Meter(url, reader=owner) as meter:
         cost = meter.measure(export, 10)
     assert cost.status == 200
