@@ -282,6 +282,21 @@ FILES: dict[str, tuple[str, str, list[Movie], list[Told]]] = {
         [("Heat", None), ("Alien", None)],
         [],
     ),
+    "entries that are first read in part, whatever is cut": (
+        json.dumps(
+            [
+                {
+                    "x": "x" * length,
+                    "y": [None, True, -15e9, "\U0001f469\\\n"],
+                    "title": f"{length}",
+                }
+                for length in range(920, 1020)
+            ]
+        ),
+        "json",
+        [(f"{length}", None) for length in range(920, 1020)],
+        [],
+    ),
     "a page": (
         json.dumps({"meta": {"movies": 1}, "items": [{"title": "Heat", "year": "1995"}], "x": []}),
         "json",
@@ -385,6 +400,14 @@ NO_FILES: dict[str, tuple[bytes, str]] = {
     "JSON with a number without end": (
         b'{"a": ' + b"1" * 70_000 + b', "movies": []}',
         "The file is not valid JSON: an entry has more than 65,536 characters",
+    ),
+    "an object without a comma, and much behind it": (
+        b'[{"title": "Heat" "year": "1995"}' + b" " * 100_000 + b"]",
+        "The file is not valid JSON: Expecting ',' delimiter: line 1 column 19 (char 18).",
+    ),
+    "an entry with a fault far behind its beginning": (
+        b'[{"x": "' + b"x" * 2000 + b'", "title": Heat}' + b" " * 100_000 + b"]",
+        "The file is not valid JSON: Expecting value: line 1 column 2021 (char 2020).",
     ),
     "JSON twice": (b'[{"title": "Heat"}] []', "The file is not valid JSON"),
     "NaN": (b'[{"title": "Heat", "rating": NaN}]', "The file is not valid JSON"),

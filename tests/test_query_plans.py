@@ -77,6 +77,8 @@ QUERIES = {
     "account": CALLER,
     "one_movie": {*CALLER, "Movie_pkey"},
     "next_oldest": {ORDERS["createdAt"]},
+    "next_idempotency_keys": {"IdempotencyKey_userId_movieId_idx"},
+    "next_pictures": {"Picture_pkey"},
     "new_movie": CALLER,
     "new_movie_with_key": {*CALLER, "IdempotencyKey_pkey"},
     "movie_of_key": {*CALLER, "IdempotencyKey_pkey"},
@@ -151,10 +153,7 @@ CALLS: dict[str, set[str]] = {
     "PATCH /me": CALLER,
     "DELETE /me": CALLER,
     "GET /media/{id}": {*CALLER, "Picture_pkey"},  # having sent one
-    "GET /me/export": {
-        *(*CALLER, "Session_userId_idx", "PasswordReset_userId_idx"),
-        *("IdempotencyKey_userId_idx", "Picture_pkey"),
-    },
+    "GET /me/export": {*CALLER, "Session_userId_idx", "PasswordReset_userId_idx"},
     "POST /movies/import": {*CALLER, SAME, "MovieCount_pkey"},
     "GET /movies/export": CALLER,
     "PUT /movies/{id}": {*CALLER, "Movie_pkey"},
@@ -181,7 +180,7 @@ COMMANDS = {
 }
 """The same of operators' commands, but for `users list`, which reads all users."""
 
-SORTABLE = {"media prune": BATCH}
+SORTABLE = {"media prune": BATCH, "next_pictures": BATCH, "surplus_sessions": MAX_SESSIONS}
 """How many rows may be sorted: a batch of pictures; elsewhere somebody's sessions."""
 
 Plan = dict[str, Any]
@@ -211,7 +210,7 @@ def faults(plan: Plan, sortable: int = 0) -> list[str]:
 
 
 def named_queries() -> dict[str, Query]:
-    named = {**vars(account_queries), **vars(queries), **vars(throttling)}
+    named = {**vars(account_queries), **vars(imports), **vars(queries), **vars(throttling)}
     single = {name: query for name, query in named.items() if isinstance(query, Query)}
     of_orders = (
         page_queries.numbered_pages,
@@ -298,7 +297,7 @@ def test_every_query_reads_by_its_indexes(planned: Flask, name: str, owner: str)
         for _ in range(7):  # five are planned for their parameters before PostgreSQL compares
             plan = plan_of(name, owner)
     assert indexes(plan) == QUERIES[name]
-    assert faults(plan, sortable=MAX_SESSIONS if name == "surplus_sessions" else 0) == []
+    assert faults(plan, sortable=SORTABLE.get(name, 0)) == []
 
 
 @pytest.mark.parametrize("name", QUERIES)

@@ -192,6 +192,9 @@ HEADERS = {
 }
 """What HTTP knows and any call may get, whatever the document says, with something valid."""
 
+READ_ALIKE = HEADERS.keys() - {"Authorization", "Content-Type", "Cookie", "Origin"}
+"""Those of them that mean the same whatever is called, tokens and bodies needed or not."""
+
 NO_LINE = dict.fromkeys(map(ord, "\r\n\0"), " ")
 
 PARTS = [

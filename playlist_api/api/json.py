@@ -1,7 +1,7 @@
 """How answers are written."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -23,12 +23,14 @@ def to_json(answer: Any) -> bytes:
         return json.dumps(answer).encode() + b"\n"
 
 
-def with_list(head: dict[str, Any], name: str, entries: Iterable[Any]) -> Iterator[bytes]:
-    """Write an object whose last member is a list, which is read while it is written."""
-    beginning = to_json(head).rstrip()[:-1] + (b"," if head else b"")
-    yield beginning + to_json(name).rstrip() + b":["
-    remaining, separator = iter(entries), b"\n"
-    while written := [to_json(entry).rstrip() for entry in islice(remaining, WRITTEN_AT_ONCE)]:
-        yield separator + b",\n".join(written)
-        separator = b",\n"
+def with_lists(head: dict[str, Any], lists: Mapping[str, Iterable[Any]]) -> Iterator[bytes]:
+    """Write an object whose last members are lists, which are read while they are written."""
+    before = to_json(head).rstrip()[:-1] + (b"," if head else b"")
+    for name, entries in lists.items():
+        yield before + to_json(name).rstrip() + b":["
+        remaining, separator = iter(entries), b"\n"
+        while written := [to_json(entry).rstrip() for entry in islice(remaining, WRITTEN_AT_ONCE)]:
+            yield separator + b",\n".join(written)
+            separator = b",\n"
+        before = b"],"
     yield b"]}\n"

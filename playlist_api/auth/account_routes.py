@@ -13,7 +13,7 @@ from playlist_api.api.identity import (
     current_session,
     current_user,
 )
-from playlist_api.api.json import with_list
+from playlist_api.api.json import with_lists
 from playlist_api.api.responses import attachment, other_responses, preconditions, response
 from playlist_api.api.tokens import clear_refresh_cookie
 from playlist_api.auth import accounts
@@ -81,5 +81,5 @@ def export_me() -> Response:
     The movies are sent while they are read, oldest first.
     """
     exported = accounts.export(current_user(), current_session())
-    content = with_list(export_head_schema.dump(exported), "movies", exported.movies)
+    content = with_lists(export_head_schema.dump(exported), exported.lists)
     return attachment("playlist-export.json", "application/json", exports.within_share(content))

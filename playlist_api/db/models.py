@@ -187,12 +187,15 @@ class IdempotencyKey(Base):
     __tablename__ = "IdempotencyKey"
 
     key_hash: Mapped[Sha256] = mapped_column("key", primary_key=True)
-    user_id: Mapped[UserId] = mapped_column("userId", index=True)
+    user_id: Mapped[UserId] = mapped_column("userId")
     fields_hash: Mapped[Sha256] = mapped_column("fields")
     # No foreign key, for the answer stays the first one when the movie is gone.
     movie_id: Mapped[int] = mapped_column("movieId", BigInteger)
     created_at: Mapped[datetime] = mapped_column("createdAt")
     expires_at: Mapped[datetime] = mapped_column("expiresAt", index=True)
+
+
+Index("IdempotencyKey_userId_movieId_idx", IdempotencyKey.user_id, IdempotencyKey.movie_id)
 
 
 class RateLimit(Base):

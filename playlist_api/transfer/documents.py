@@ -19,6 +19,9 @@ LISTS = ("movies", "items")
 USUAL_ENTRY, MAX_ENTRY = 1024, 64 * 1024
 """Characters of an entry, which is read as a whole: first it is looked for among the fewer."""
 
+MAX_TOKEN = len("-Infinity")
+"""Characters of what is no string: if it is cut, the fault is found where it begins."""
+
 SPACE = re.compile(r"[ \t\n\r]*")
 
 UNRECOGNISED = Problem(
@@ -56,6 +59,11 @@ def _row(number: int, entry: Any) -> Row:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"there is no {constant}")
+
+
+def _may_be_cut(error: json.JSONDecodeError, part: str) -> bool:
+    is_string = error.msg.startswith("Unterminated string")
+    return is_string or error.pos > len(part) - MAX_TOKEN
 
 
 class Document:
@@ -118,7 +126,7 @@ class Document:
             try:
                 value, end = self._decoder.raw_decode(part)
             except json.JSONDecodeError as error:
-                if is_rest:
+                if is_rest or not _may_be_cut(error, part):
                     raise json.JSONDecodeError(
                         error.msg, self._text, self._at + error.pos
                     ) from None

@@ -1,4 +1,4 @@
-"""Lists of movies as files, read while they are sent."""
+"""What users take out as files, read while it is sent."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -7,15 +7,19 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from playlist_api.api.json import with_list
+from playlist_api.api.json import with_lists
 from playlist_api.db.models import User
-from playlist_api.movies.queries import as_movie, next_oldest
+from playlist_api.db.statements import Query
+from playlist_api.movies.queries import next_oldest
+from playlist_api.movies.schemas import movie_schema
 from playlist_api.ops.bulkheads import Bulkhead
 from playlist_api.ops.clients import client_keys
+from playlist_api.transfer.queries import next_idempotency_keys, next_pictures
+from playlist_api.transfer.schemas import idempotency_key_schema, picture_schema
 from playlist_api.transfer.spreadsheets import guarded
 
 READ_AT_ONCE = 500
-"""Movies that are read at a time, by a statement of its own: however slowly they are taken, no
+"""Rows that are read at a time, by a statement of its own: however slowly they are taken, no
 transaction stays open for them, and no connection waits."""
 
 bulkhead = Bulkhead(
@@ -28,8 +32,6 @@ bulkhead = Bulkhead(
     busy="Too many lists are being exported. Please try again in a moment.",
 )
 
-BEGINNING = {"created_at": datetime.min.replace(tzinfo=UTC), "id": 0}
-
 QUOTE = '"'
 SPECIAL = re.compile('[,;"\t\r\n]')
 
@@ -37,7 +39,8 @@ FORMULA_IN_URL = re.compile(r";([=+\-@])")
 """What spreadsheets that separate by semicolons would calculate: quotes help only the first cell of
 a row there."""
 
-Movie = dict[str, Any]
+Entry = dict[str, Any]
+Movie = Entry
 Cells = tuple[str | None, ...]
 
 
@@ -54,15 +57,53 @@ def movies_of(owner_id: UUID) -> Iterator[Movie]:
 
     They may be read when the request is over. What is added meanwhile may be among them.
     """
-    return _read(next_oldest.afterwards(), owner_id)
+    beginning = {"created_at": datetime.min.replace(tzinfo=UTC), "id": 0}
+    return _read(next_oldest, owner_id, movie_schema.names, beginning, _place_of_movie)
 
 
-def _read(next_after: Callable[..., list[tuple[Any, ...]]], owner_id: UUID) -> Iterator[Movie]:
-    place: dict[str, Any] = BEGINNING
-    while rows := next_after(user_id=owner_id, limit=READ_AT_ONCE, **place):
-        yield from map(as_movie, rows)
-        last = as_movie(rows[-1])
-        place = {"created_at": last["createdAt"].replace(tzinfo=UTC), "id": last["id"]}
+def _place_of_movie(movie: Movie) -> Entry:
+    return {"created_at": movie["createdAt"].replace(tzinfo=UTC), "id": movie["id"]}
+
+
+def idempotency_keys_of(owner_id: UUID) -> Iterator[Entry]:
+    """Read somebody's idempotency keys, oldest first, when the request may be over."""
+    return _read(
+        next_idempotency_keys,
+        owner_id,
+        idempotency_key_schema.names,
+        {"movie_id": 0},
+        lambda key: {"movie_id": key["movieId"]},
+    )
+
+
+def pictures_of(owner_id: UUID) -> Iterator[Entry]:
+    """Read what somebody's pictures are called and take, when the request may be over."""
+    return _read(
+        next_pictures,
+        owner_id,
+        picture_schema.names,
+        {"name": ""},
+        lambda picture: {"name": picture["name"]},
+    )
+
+
+def _read(
+    query: Query,
+    owner_id: UUID,
+    names: Iterable[str],
+    beginning: Entry,
+    place_of: Callable[[Entry], Entry],
+) -> Iterator[Entry]:
+    next_after = query.afterwards()
+
+    def entries() -> Iterator[Entry]:
+        place = beginning
+        while rows := next_after(user_id=owner_id, limit=READ_AT_ONCE, **place):
+            read = [dict(zip(names, row, strict=True)) for row in rows]
+            yield from read
+            place = place_of(read[-1])
+
+    return entries()
 
 
 def list_as_file(user: User, wanted: str) -> ListFile:
@@ -91,7 +132,7 @@ def within_share(content: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _as_json(movies: Iterable[Movie]) -> Iterator[bytes]:
-    return with_list({}, "movies", movies)
+    return with_lists({}, {"movies": movies})
 
 
 def _as_csv(movies: Iterable[Movie]) -> Iterator[bytes]:

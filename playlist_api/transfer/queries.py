@@ -4,7 +4,9 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Select,
+    String,
     Text,
     Uuid,
     bindparam,
@@ -19,7 +21,16 @@ from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from playlist_api.db.locks import lock_of
-from playlist_api.db.models import Movie, MovieCount, same_title, sort_year
+from playlist_api.db.models import (
+    IdempotencyKey,
+    Movie,
+    MovieCount,
+    StoredPicture,
+    same_title,
+    sort_year,
+)
+from playlist_api.db.statements import Query, columns_of
+from playlist_api.transfer.schemas import idempotency_key_schema, picture_schema
 
 
 def _given(*names: str) -> TableValuedAlias:
@@ -67,3 +78,29 @@ which on the owner's list is that, found by an index."""
 
 added_rows = _insert()
 """Adds movies in the order in which they are given, and returns their ids in any."""
+
+
+next_idempotency_keys = Query(
+    "next_idempotency_keys",
+    select(*columns_of(IdempotencyKey, idempotency_key_schema.names))
+    .where(
+        IdempotencyKey.user_id == bindparam("user_id", type_=Uuid),
+        # Each key has a movie of its own.
+        IdempotencyKey.movie_id > bindparam("movie_id", type_=BigInteger),
+    )
+    .order_by(IdempotencyKey.movie_id)
+    .limit(bindparam("limit")),
+)
+"""A user's idempotency keys after that of a movie, the oldest first."""
+
+next_pictures = Query(
+    "next_pictures",
+    select(*columns_of(StoredPicture, picture_schema.names))
+    .where(
+        StoredPicture.owner_id == bindparam("user_id", type_=Uuid),
+        StoredPicture.name > bindparam("name", type_=String),
+    )
+    .order_by(StoredPicture.name)
+    .limit(bindparam("limit")),
+)
+"""A user's pictures after one of them, by name."""

@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from playlist_api.api.arguments import query
 from playlist_api.api.identity import access_token_required, current_identity, current_user
-from playlist_api.api.json import with_list
+from playlist_api.api.json import with_lists
 from playlist_api.api.responses import attachment, other_responses, response
 from playlist_api.errors import Conflict
 from playlist_api.transfer import exports
@@ -40,7 +40,7 @@ def import_movies(wanted: dict[str, bool], content: bytes) -> Response:
     import has the list, this is a 409.
     """
     report = lists.import_file(current_identity(), content, dry_run=wanted["dry_run"])
-    rows = with_list(import_report_head_schema.dump(report), "rows", map(as_row, report.rows))
+    rows = with_lists(import_report_head_schema.dump(report), {"rows": map(as_row, report.rows)})
     return Response(rows, mimetype="application/json")
 
 

@@ -192,4 +192,6 @@ class ExportSchema(ResponseSchema):
 export_schema = ExportSchema()
 
 
-export_head_schema = ExportSchema(exclude=["movies"])
+export_head_schema = ExportSchema(exclude=["idempotency_keys", "pictures", "movies"])
+idempotency_key_schema = IdempotencyKeySchema()
+picture_schema = PictureSchema()
