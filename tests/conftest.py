@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,6 +44,12 @@ for _name in (
     *("SMTP_HOST", "TRUSTED_PROXIES"),
 ):
     os.environ.pop(_name, None)
+
+# A process ignores the signals that its parent ignores: SIGINT in a shell's background, SIGHUP
+# under nohup. The tests and the processes that they start must be stoppable wherever they run.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _signal in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    signal.signal(_signal, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
