@@ -114,18 +114,20 @@ def limit_failed_logins(account: str) -> Iterator[None]:
 
     :raises TooManyRequests: when there were too many wrong ones.
     """
-    address = client_address()
-    tries = {"login": f"{account} {address}", "address": address}
-    for kind, who in tries.items():
-        hit(kind, who)
+    address, charged_to = client_address(), dict[str, str]()
+    # The address first: a try of one that has used up its limit leaves no row for the account.
+    tries = {"address": address, "login": f"{account} {address}"}
     try:
+        for kind, who in tries.items():
+            hit(kind, who)
+            charged_to[kind] = who
         yield
     except (Unauthorized, WrongPassword):
         raise
     except Exception:
-        _refund(tries)
+        _refund(charged_to)
         raise
-    _refund(tries)
+    _refund(charged_to)
 
 
 def _refund(tries: dict[str, str]) -> None:

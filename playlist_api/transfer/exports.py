@@ -35,9 +35,9 @@ bulkhead = Bulkhead(
 QUOTE = '"'
 SPECIAL = re.compile('[,;"\t\r\n]')
 
-FORMULA_IN_URL = re.compile(r";([=+\-@])")
-"""What spreadsheets that separate by semicolons would calculate: quotes help only the first cell of
-a row there."""
+FORMULA_SIGNS = "=+-@"
+"""A cell that begins with one is a formula. A spreadsheet that separates by semicolons finds such
+cells inside a URL, where quotes do not help."""
 
 Entry = dict[str, Any]
 Movie = Entry
@@ -145,9 +145,16 @@ def _cells(*, title: str, year: str, imageUrl: str, createdAt: datetime, **_: An
     return (
         guarded(title),
         year,
-        FORMULA_IN_URL.sub(r"%3B\1", imageUrl or ""),
+        _without_formulas(imageUrl or ""),
         f"{createdAt.isoformat()}Z",
     )
+
+
+def _without_formulas(url: str) -> str:
+    # A regular expression takes 0.5 ms for a URL of nothing but `;=`: 50 s for a long list.
+    for sign in FORMULA_SIGNS:
+        url = url.replace(f";{sign}", f"%3B{sign}")
+    return url
 
 
 def _for_letterboxd(movies: Iterable[Movie]) -> Iterator[bytes]:
