@@ -60,5 +60,11 @@ def data_url(content: bytes, media_type: str = "image/jpeg") -> str:
     return f"data:{media_type};base64,{b64encode(content).decode()}"
 
 
+def movie_of(size: int) -> bytes:
+    """Write a movie of just so many bytes, most of which are a `data:` URL that is ignored."""
+    start, end = b'{"title": "Heat", "ignored": "data:,', b'"}'
+    return start.ljust(size - len(end), b"A") + end
+
+
 POSTER = data_url(file_of("JPEG", 500, 750))
 """A poster as front ends send it."""

@@ -10,12 +10,13 @@ from flask import Blueprint, Flask
 
 from benchmarks.cost.audit import Audit, reduced
 from benchmarks.cost.budgets import BUDGETS, MIB, OTHER, PICTURES, READ, table
-from benchmarks.cost.inputs import Place, places
+from benchmarks.cost.inputs import TEXTS, Place, places
 from benchmarks.cost.measure import Meter, service
 from playlist_api.blueprints.answering import answer
 from playlist_api.blueprints.loading import body
 from playlist_api.schemas.fields import CamelCase, Text
 from tests.document import document
+from tests.pictures import movie_of
 from tests.service import ROOT, InProcess, sign_up
 
 ADDED = "POST /added"
@@ -32,6 +33,15 @@ def test_every_field_with_every_family_keeps_its_budget_and_grows_no_faster_than
 ) -> None:
     for check in reduced(places(document())):
         audit.check(*check)
+    assert not audit.findings, "\n".join(audit.findings)
+
+
+def test_a_movie_as_large_as_it_may_be_keeps_its_budget(audit: Audit) -> None:
+    audit.findings.clear()
+    for place in places(document()):
+        if place.request.call == "POST /movies" and place.field == "body.imageUrl":
+            for family in (*place.families, *TEXTS["letters of four bytes"]):
+                audit.check(place, family, place.times(family, place.limit))
     assert not audit.findings, "\n".join(audit.findings)
 
 
@@ -155,5 +165,5 @@ def test_a_larger_body_than_the_budget_allows_is_refused(app: Flask, call_: str)
     ada = sign_up(InProcess(app))
     path = path.replace("{id}", str(ada.add_movie()["id"]))
     for size, refused in ((BUDGETS[call_].bytes, False), (BUDGETS[call_].bytes + 1, True)):
-        sent = b'{"a":"' + b"a" * (size - 8) + b'"}'
+        sent = movie_of(size)
         assert (ada.call(method, path, sent).status == 413) is refused, size

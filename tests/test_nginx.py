@@ -14,7 +14,7 @@ from playlist_api.app import LONGEST_BODY, create_app
 from playlist_api.blueprints.movies import LONGEST_MOVIE
 from playlist_api.blueprints.uploads import LONGEST_FILE, LONGEST_FRAME
 from tests.nginx import SHIPPED, Nginx, certify, command, install, nginx
-from tests.pictures import POSTER, data_url, padded
+from tests.pictures import POSTER, data_url, movie_of, padded
 from tests.service import (
     MEDIA,
     PASSWORD,
@@ -219,7 +219,7 @@ def test_a_movie_may_come_with_a_picture_which_nginx_serves(front: Nginx) -> Non
     movie = ada.add_movie(imageUrl=data_url(padded(2 * 1024 * 1024)))
     path = urlsplit(movie["imageUrl"]).path
     for method, target in (("PUT", f"/movies/{movie['id']}"), ("POST", "/movies")):
-        longest = b'{"title": "Heat"}'.ljust(LONGEST_MOVIE)
+        longest = movie_of(LONGEST_MOVIE)
         assert ada.call(method, target, longest).status in {200, 201}
         assert ada.call(method, target, longest + b" ").status == 413
     media = front.folder / "media"

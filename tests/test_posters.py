@@ -20,7 +20,7 @@ from playlist_api.database import db
 from playlist_api.schemas.pictures import NO_BASE64, TOO_LARGE
 from playlist_api.security.pictures import BROKEN, MISNAMED, NO_PICTURE
 from playlist_api.services import movies, pictures
-from tests.pictures import FORMATS, POSTER, data_url, file_of, opened, padded, written
+from tests.pictures import FORMATS, POSTER, data_url, file_of, movie_of, opened, padded, written
 from tests.service import MEDIA, PASSWORD, Actor, Answer, InProcess, elsewhere, environment, sign_up
 
 MEDIA_URL = "http://localhost:3001/media/"
@@ -182,7 +182,7 @@ def test_a_picture_of_two_mebibytes_is_taken(ada: Actor) -> None:
 
 
 def test_only_movies_may_have_more_than_64_kibibytes(ada: Actor) -> None:
-    body = b'{"title": "Heat"}'.ljust(LONGEST_MOVIE)
+    body = movie_of(LONGEST_MOVIE)
     path = f"/movies/{ada.add_movie()['id']}"
     for method, address in (("POST", "/movies"), ("PUT", path), ("PATCH", path)):
         assert ada.call(method, address, body).status in {200, 201}

@@ -23,8 +23,9 @@ class Budget(NamedTuple):
 
 READ = Budget(LINE, 0.25, 32)
 JSON = Budget(64 * KIB, 0.25, 32)
-MOVIE = Budget(4 * MIB, 0.25, 48)
-"""Letters that take four bytes each in memory are what takes most."""
+MOVIE = Budget(4 * MIB, 0.25, 32)
+"""A title with one letter that takes four bytes in memory, so that each of the picture's does while
+all of it is decoded, is what takes most."""
 PICTURE = Budget(4 * MIB, 2, 192)
 """Decoded, 12.5 megapixels take 50 MiB, and both sizes of them are written anew."""
 LIST = Budget(LINE, 1, 32)
