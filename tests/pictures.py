@@ -25,9 +25,11 @@ def written(drawn: Image.Image, picture_format: str, **how: Any) -> bytes:
     return content.getvalue()
 
 
-def file_of(picture_format: str, width: int = 600, height: int = 900, **how: Any) -> bytes:
+def file_of(
+    picture_format: str, width: int = 600, height: int = 900, *, mode: str = "", **how: Any
+) -> bytes:
     """Draw and write a picture of a format."""
-    mode = "P" if picture_format == "GIF" else "RGB"
+    mode = mode or ("P" if picture_format == "GIF" else "RGB")
     return written(image(width, height, mode), picture_format, **how)
 
 

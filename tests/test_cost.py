@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import pytest
 from flask import Blueprint, Flask
 
-from benchmarks.cost.audit import Audit, reduced
+from benchmarks.cost.audit import Audit, largest_pictures, reduced
 from benchmarks.cost.budgets import BUDGETS, MIB, OTHER, PICTURES, READ, table
 from benchmarks.cost.inputs import TEXTS, Place, places
 from benchmarks.cost.measure import Meter, service
@@ -42,6 +43,15 @@ def test_a_movie_as_large_as_it_may_be_keeps_its_budget(audit: Audit) -> None:
         if place.request.call == "POST /movies" and place.field == "body.imageUrl":
             for family in (*place.families, *TEXTS["letters of four bytes"]):
                 audit.check(place, family, place.times(family, place.limit))
+    assert not audit.findings, "\n".join(audit.findings)
+
+
+def test_the_largest_pictures_keep_their_budget(audit: Audit) -> None:
+    audit.findings.clear()
+    place = next(place for place in places(document()) if place.takes_pictures)
+    costly = replace(place, request=replace(place.request, call=PICTURES))
+    for picture in largest_pictures():
+        audit.check(costly, picture, 1)
     assert not audit.findings, "\n".join(audit.findings)
 
 
