@@ -82,6 +82,9 @@ def test_everything_else_is_moved_to_tls_with_its_method(front: Nginx) -> None:
         answer = front.send_plain(method, target, Host="api.example.com", X_Request_ID="moved")
         assert (answer.status, answer.headers["X-Request-ID"]) == (308, "moved")
         assert answer.headers["Location"] == f"https://api.example.com{target}"
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
         assert HSTS not in answer.headers
 
 
