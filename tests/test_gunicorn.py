@@ -16,6 +16,7 @@ from playlist_api.server.worker import KeepAliveWorker
 from tests.service import (
     PASSWORD,
     Actor,
+    Answer,
     Gunicorn,
     Service,
     call,
@@ -111,7 +112,8 @@ def test_memory_is_back_after_a_crowd_of_files(database_url: str, tmp_path: Path
         def send(number: int) -> int:
             address = f"192.0.2.{number % len(crowd)}"
             sender = crowd[number % len(crowd)]
-            return sender.post("/movies/import", file, X_Forwarded_For=address).status
+            answer: Answer = sender.post("/movies/import", file, X_Forwarded_For=address)
+            return answer.status
 
         with ThreadPoolExecutor(len(crowd)) as threads:
             statuses = set(threads.map(send, range(5 * len(crowd))))
