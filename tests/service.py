@@ -21,6 +21,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from flask import Flask
 from werkzeug.datastructures import Headers
 
+from dev.run import GLIBC_TUNABLES
 from tests import document
 from tests.waiting import eventually
 
@@ -274,7 +275,13 @@ def gunicorn(log: Path, settings: Mapping[str, str]) -> Iterator[Gunicorn]:
         process = subprocess.Popen(
             [*command, "wsgi:app"],
             cwd=ROOT,
-            env={**os.environ, "WEB_CONCURRENCY": "2", **settings, "PORT": str(port)},
+            env={
+                **os.environ,
+                "GLIBC_TUNABLES": GLIBC_TUNABLES,
+                "WEB_CONCURRENCY": "2",
+                **settings,
+                "PORT": str(port),
+            },
             stdout=output,
             stderr=complaints,
         )

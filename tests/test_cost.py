@@ -2,21 +2,23 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import pytest
 from flask import Blueprint, Flask
 
-from benchmarks.cost.audit import Audit, reduced
+from benchmarks.cost.audit import Audit, largest_pictures, reduced
 from benchmarks.cost.budgets import BUDGETS, MIB, OTHER, PICTURES, READ, table
-from benchmarks.cost.inputs import Place, Request, places
+from benchmarks.cost.inputs import TEXTS, Place, Request, places
 from benchmarks.cost.measure import Meter, owner_of, service
 from playlist_api.api.arguments import body
 from playlist_api.api.fields import CamelCase, Text
 from playlist_api.api.responses import response
 from tests.conftest import Databases
 from tests.document import document
+from tests.pictures import movie_of
 from tests.service import ROOT, InProcess, sign_up
 
 ADDED = "POST /added"
@@ -33,6 +35,24 @@ def test_every_field_with_every_family_keeps_its_budget_and_grows_no_faster_than
 ) -> None:
     for check in reduced(places(document())):
         audit.check(*check)
+    assert not audit.findings, "\n".join(audit.findings)
+
+
+def test_a_movie_as_large_as_it_may_be_keeps_its_budget(audit: Audit) -> None:
+    audit.findings.clear()
+    for place in places(document()):
+        if place.request.call == "POST /movies" and place.field == "body.imageUrl":
+            for family in (*place.families, *TEXTS["letters of four bytes"]):
+                audit.check(place, family, place.times(family, place.limit))
+    assert not audit.findings, "\n".join(audit.findings)
+
+
+def test_the_largest_pictures_keep_their_budget(audit: Audit) -> None:
+    audit.findings.clear()
+    place = next(place for place in places(document()) if place.takes_pictures)
+    costly = replace(place, request=replace(place.request, call=PICTURES))
+    for picture in largest_pictures():
+        audit.check(costly, picture, 1)
     assert not audit.findings, "\n".join(audit.findings)
 
 
@@ -172,5 +192,5 @@ def test_a_larger_body_than_the_budget_allows_is_refused(app: Flask, call_: str)
     ada = sign_up(InProcess(app))
     path = path.replace("{id}", str(ada.add_movie()["id"]))
     for size, refused in ((BUDGETS[call_].bytes, False), (BUDGETS[call_].bytes + 1, True)):
-        sent = b'{"a":"' + b"a" * (size - 8) + b'"}'
+        sent = movie_of(size)
         assert (ada.call(method, path, sent).status == 413) is refused, size

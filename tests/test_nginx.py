@@ -14,7 +14,7 @@ from playlist_api.app import MAX_BODY, create_app
 from playlist_api.movies.routes import MAX_MOVIE_BODY
 from playlist_api.transfer.uploads import MAX_FILE, MAX_FORM_OVERHEAD
 from tests.nginx import SHIPPED, Nginx, certify, command, install, nginx
-from tests.pictures import POSTER, data_url, padded
+from tests.pictures import POSTER, data_url, movie_of, padded
 from tests.service import (
     MEDIA,
     PASSWORD,
@@ -82,6 +82,9 @@ def test_everything_else_is_moved_to_tls_with_its_method(front: Nginx) -> None:
         answer = front.send_plain(method, target, Host="api.example.com", X_Request_ID="moved")
         assert (answer.status, answer.headers["X-Request-ID"]) == (308, "moved")
         assert answer.headers["Location"] == f"https://api.example.com{target}"
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
         assert HSTS not in answer.headers
 
 
@@ -219,7 +222,7 @@ def test_a_movie_may_come_with_a_picture_which_nginx_serves(front: Nginx) -> Non
     movie = ada.add_movie(imageUrl=data_url(padded(2 * 1024 * 1024)))
     path = urlsplit(movie["imageUrl"]).path
     for method, target in (("PUT", f"/movies/{movie['id']}"), ("POST", "/movies")):
-        longest = b'{"title": "Heat"}'.ljust(MAX_MOVIE_BODY)
+        longest = movie_of(MAX_MOVIE_BODY)
         assert ada.call(method, target, longest).status in {200, 201}
         assert ada.call(method, target, longest + b" ").status == 413
     media = front.folder / "media"

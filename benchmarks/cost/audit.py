@@ -7,7 +7,7 @@ from itertools import chain
 from math import inf
 from random import Random
 
-from PIL import Image
+from PIL import Image, ImageCms
 
 from benchmarks.cost.budgets import BUDGETS, MIB, PICTURES, READ, Budget
 from benchmarks.cost.inputs import READ_ALIKE, TEXTS, Family, Place, csv_text
@@ -34,6 +34,9 @@ SENT = 8 * MIB
 
 KEPT = 2
 """MiB of them that may be: caches of small things, and fragments."""
+
+ORIENTATION = 0x0112
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 Check = tuple[Place, Family, int]
 """What is measured: a family in a place, and how often its unit is repeated."""
@@ -187,11 +190,23 @@ def largest_pictures() -> list[Family]:
     """Draw the largest pictures that are taken, in every format: 12.5 megapixels, of a WebP 4."""
     width, height = 4330, 2886
     noise = Image.effect_noise((width, height), 40)
+    lying = Image.Exif()
+    lying[ORIENTATION] = 6
     files = {
         "PNG": written(Image.new("RGB", (width, height)), "PNG"),
+        "PNG of grey and transparency": written(Image.new("LA", (width, height)), "PNG"),
+        "PNG of a transparent colour": written(
+            Image.new("RGB", (width, height)), "PNG", transparency=(0, 0, 0), exif=lying
+        ),
+        "PNG with a profile": written(
+            Image.new("RGBA", (width, height)), "PNG", icc_profile=SRGB, exif=lying
+        ),
         "GIF": written(Image.new("P", (width, height)), "GIF"),
         "WebP": file_of("WEBP", 2000, 2000),
         "JPEG": file_of("JPEG", width, height, progressive=True),
+        "JPEG for printers": file_of(
+            "JPEG", width, height, mode="CMYK", progressive=True, exif=lying
+        ),
         "JPEG of noise": written(noise, "JPEG", quality=5),
     }
     return [

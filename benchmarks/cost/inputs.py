@@ -128,6 +128,12 @@ JSON_VALUES = [
     Family("escapes of pairs", "\\ud83d\\ude00", '"', '"', raw=True),
     Family("backslashes that never end", "\\\\", '"', raw=True),
     Family("spaces", " ", "0", raw=True),
+    Family("letters behind one of four bytes", "a", '"\U00020000', '"', raw=True),
+    Family("a picture and wider letters", "a", '["data:', '","\u00e9\u4e00\U00020000"]', raw=True),
+    Family("a picture with a wide letter", "a", '"data:\U00020000', '"', raw=True),
+    Family("a picture with an escape", "a", '"data:\\ud83d\\ude00', '"', raw=True),
+    Family("a picture behind a quote", "a", '"\U00020000\\"data:', '"', raw=True),
+    Family("many pictures", '"data:",', '["\U00020000",', '"data:"]', raw=True),
 ]
 
 QUERIES = [

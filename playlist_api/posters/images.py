@@ -33,7 +33,7 @@ PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 MAX_PIXELS, MAX_SIDE = 12_500_000, 10_000
 MAX_WEBP_PIXELS = 4_000_000
 """A telephone's photograph of 12 megapixels is 4032 by 3024. Each pixel takes 4 bytes while it is
-in memory, two or three times."""
+in memory, up to three times."""
 
 SCAN, MAX_SCANS = b"\xff\xda", 32
 """The marker of a JPEG's scans, each of which costs a decoder as much as the whole picture. libjpeg
@@ -43,7 +43,7 @@ MAX_BYTES = 4 * 1024 * 1024
 """What a picture may take when it is written anew: twice what may be sent."""
 
 CONCURRENCY, QUEUE, TIMEOUT = 1, 8, 10.0
-"""In each worker, how many threads read and write pictures, which takes 260 MB of memory at the
+"""In each worker, how many threads read and write pictures, which takes 160 MB of memory at the
 most, and how many requests, each with a picture in hand, wait for that so many seconds."""
 
 BUSY = "Too many pictures are coming in. Please try again in a moment."
@@ -167,14 +167,15 @@ def reencode(content: bytes, picture_format: str) -> Picture:
 
 
 def _drawn(content: bytes, picture_format: str) -> Picture:
-    sent = Image.open(BytesIO(content), formats=[picture_format])
+    image: Image.Image = Image.open(BytesIO(content), formats=[picture_format])
     # Nothing but the head has been read so far.
     most = MAX_WEBP_PIXELS if picture_format == "WEBP" else MAX_PIXELS
-    if sent.width * sent.height > most or max(sent.size) > MAX_SIDE:
+    if image.width * image.height > most or max(image.size) > MAX_SIDE:
         raise Unusable(TOO_MANY_PIXELS)
-    sent.load()
-    how = HOW[picture_format] | _quality(sent, content)
-    image = _plain(sent)
+    image.load()
+    how = HOW[picture_format] | _quality(image, content)
+    # The pixels that were sent are let go here: each further copy of them takes 50 MB.
+    image = _plain(image)
     written = _written(image, picture_format, how)
     if len(written) > MAX_BYTES:
         raise Unusable(TOO_LARGE)
@@ -190,7 +191,8 @@ def _quality(sent: Image.Image, content: bytes) -> dict[str, Any]:
 
 
 def _plain(sent: Image.Image) -> Image.Image:
-    image = _in_srgb(ImageOps.exif_transpose(sent))
+    ImageOps.exif_transpose(sent, in_place=True)
+    image = _in_srgb(sent)
     if image.mode.startswith("I"):
         # 16 bits of grey, of which `convert` would cut the upper ones off.
         image = image.point(lambda grey: grey * (1 / 256)).convert("L")
@@ -203,7 +205,7 @@ def _in_srgb(image: Image.Image) -> Image.Image:
     profile, mode = image.info.get("icc_profile"), _mode_of_colours(image)
     if not profile or MULTI_PROCESS in profile or image.mode in {"1", "L", "LA"}:
         return image.convert("RGB") if image.mode == "CMYK" else image
-    image, result = image.convert(mode), "RGB" if mode == "CMYK" else mode
+    image, result = _in_mode(image, mode), "RGB" if mode == "CMYK" else mode
     target = ImageCms.createProfile("sRGB")
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
@@ -214,6 +216,11 @@ def _in_srgb(image: Image.Image) -> Image.Image:
     return cast(Image.Image, shown)
 
 
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    # Pillow would copy what is in this mode already.
+    return image if image.mode == mode else image.convert(mode)
+
+
 def _mode_of_colours(image: Image.Image) -> str:
     if image.mode == "CMYK":
         return "CMYK"
@@ -221,7 +228,8 @@ def _mode_of_colours(image: Image.Image) -> str:
 
 
 def _small(image: Image.Image) -> bytes:
-    small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    """Make a small picture, for which the large one may be given up."""
+    small = _in_mode(image, "RGBA" if image.has_transparency_data else "RGB")
     small.thumbnail((SMALL_WIDTH, MAX_SIDE))
     small.info = {}
     return _written(small, "WEBP", HOW["small"])

@@ -9,7 +9,9 @@ from playlist_api.posters.storage import Folder
 
 blueprint = Blueprint("pictures", __name__, url_prefix="/media")
 FOREIGN = {
-    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Content-Security-Policy": (
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox"
+    ),
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 """Shown alone they may do nothing, and pages of all origins may show them."""

@@ -125,7 +125,7 @@ FAILURES = {
         (),
     ),
     413: (
-        "The body has more than 64 KiB; of a movie, which may bring its picture, more than 4 MiB;"
+        "The body has more than 64 KiB, not counting a movie's picture, or more than 4 MiB with it;"
         " of a file of movies, more than 10 MiB.",
         None,
         (),
