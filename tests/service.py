@@ -287,7 +287,7 @@ def gunicorn(log: Path, settings: Mapping[str, str]) -> Iterator[Gunicorn]:
         )
     service = Gunicorn(port, log, process)
     try:
-        eventually(lambda: _is_up(service), "gunicorn is up")
+        eventually(lambda: _is_up(service), "gunicorn is up", 60)
         yield service
     finally:
         process.terminate()

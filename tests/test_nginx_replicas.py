@@ -31,7 +31,7 @@ class Pair:
     def __init__(self, stuck: Gunicorn, other: Gunicorn, front: Nginx) -> None:
         self.stuck, self.other, self.front = stuck, other, front
         main = psutil.Process(stuck.process.pid)
-        # gunicorn answers as soon as its first worker is up: a stopped one forks no other.
+        # It is up with its first worker. While it is stopped, it forks no others.
         stop(main)
         self.processes = [main, *main.children()]
         for worker in self.processes[1:]:
