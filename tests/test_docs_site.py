@@ -14,12 +14,14 @@ from click import Group
 from flask import Flask
 from sqlalchemy import create_engine
 
+from playlist_api.config.settings import load_settings
 from tests.deployment import SETTINGS
-from tests.service import ROOT, Gunicorn
+from tests.service import ROOT, SECRET_KEY, Gunicorn
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 ROOT_PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 PAGES = [*ROOT_PAGES, *DOCS]
+SETTINGS_PAGE = ROOT / "docs/settings.md"
 READMES = [*ROOT_PAGES, ROOT / "frontend/README.md", *ROOT.glob("clients/*/README.md")]
 
 FIRST_CALL = ROOT / "clients/typescript/examples/first-call.ts"
@@ -29,7 +31,6 @@ MADE = {"frontend/out", "clients/typescript/dist/index.js", "tests/test_random_m
 GROUPS = ("backup", "media", "movies", "openapi", "sessions", "users")
 """Groups of commands that are the service's own."""
 
-FOR_OTHERS = {"GET /openapi.json"}
 OTHER_VARIABLES = {
     *("FRONTEND_HOST", "FRONTEND_PORT", "HOST", "NEXT_PUBLIC_API_URL", "PORT"),
     "TEST_DATABASE_URL",
@@ -59,12 +60,12 @@ def blocks_of(page: Path) -> Iterator[Block]:
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 
 
-def blocks_in(language: str, *pages: str) -> list[Block]:
-    return [each for each in BLOCKS if each.language == language and each.page in pages]
+def blocks_in(language: str, page: str) -> list[Block]:
+    return [block for block in BLOCKS if (block.language, block.page) == (language, page)]
 
 
-def of_language(*languages: str) -> pytest.MarkDecorator:
-    found = [block for block in BLOCKS if block.language in languages]
+def each_block(language: str) -> pytest.MarkDecorator:
+    found = [block for block in BLOCKS if block.language == language]
     return pytest.mark.parametrize("block", found, ids=str)
 
 
@@ -120,23 +121,23 @@ def code_of(page: Path) -> str:
     return "\n".join([*inline, *(block.code for block in blocks_of(page))])
 
 
-@of_language("sh")
+@each_block("sh")
 def test_a_shell_block_is_well_formed(block: Block) -> None:
     checked = subprocess.run(["bash", "-n"], input=block.code, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
 
 
-@of_language("json")
+@each_block("json")
 def test_a_json_block_is_well_formed(block: Block) -> None:
     json.loads(block.code)
 
 
-@of_language("python")
+@each_block("python")
 def test_a_python_block_compiles(block: Block) -> None:
     compile(block.code, str(block), "exec")
 
 
-@of_language("sql")
+@each_block("sql")
 def test_an_sql_block_runs(block: Block, database_url: str) -> None:
     engine = create_engine(database_url)
     with engine.connect() as connection:
@@ -199,7 +200,7 @@ def test_every_call_is_in_the_table_of_the_api_page() -> None:
     paths = document["paths"].items()
     calls = {f"{method.upper()} {path}" for path, item in paths for method in methods & item.keys()}
     named = {name for name in names_in_table("api.md") if re.fullmatch("[A-Z]+ /.*", name)}
-    assert named == calls - FOR_OTHERS
+    assert named == calls - {"GET /openapi.json"}
 
 
 def test_the_settings_page_has_every_variable_and_no_other() -> None:
@@ -208,6 +209,22 @@ def test_the_settings_page_has_every_variable_and_no_other() -> None:
     read = settings | OTHER_VARIABLES | set(re.findall(r"\$\{(\w+)", compose))
     documented = names_in_table("settings.md")
     assert sorted(documented) == sorted(read)
+
+
+def documented_defaults() -> Iterator[tuple[str, str]]:
+    rows = re.findall(r"^\| (`.+) \| .+ \| (.+) \|$", SETTINGS_PAGE.read_text(), re.MULTILINE)
+    for variables, default in rows:
+        names = re.findall("`(.+?)`", variables)
+        values = default.partition(";")[0].replace("`", "").split(", ")
+        if len(names) == len(values) and not default.startswith("none"):
+            yield from zip(names, values, strict=True)
+
+
+def test_a_documented_default_is_the_default(tmp_path: Path) -> None:
+    needed = {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": "postgresql:///playlist"}
+    defaults = dict(documented_defaults())
+    assert len(defaults.keys() & SETTINGS) > 20
+    assert load_settings({**needed, **defaults}, tmp_path) == load_settings(needed, tmp_path)
 
 
 def test_the_example_of_settings_names_only_variables_that_are_documented() -> None:
