@@ -89,7 +89,7 @@ tour: .venv/runnable ## show each endpoint at work
 openapi: .venv/runnable ## write docs/openapi.json anew
 	DATABASE_URL=postgresql:/// $(VENV) -m flask openapi write docs/openapi.json
 
-docs: .venv/installed ## build this documentation as a site, in site/
+docs: .venv/installed ## build the documentation as a site, in site/
 	$(VENV) -m mkdocs build --strict --quiet
 
 lock: .venv/installed ## pin the dependencies of setup.cfg (OPTIONS=--upgrade for the newest)
