@@ -54,7 +54,7 @@ class Service(Flask):
 
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
-    """Make the service from environment variables (see the README's table).
+    """Make the service from environment variables (see docs/settings.md).
 
     :raises SettingsError: when they do not make a safe service.
     """
