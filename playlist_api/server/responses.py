@@ -11,7 +11,7 @@ import gunicorn.util
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
 
-from playlist_api.api.headers import fixed_headers
+from playlist_api.api.edge import fixed_headers
 from playlist_api.errors import envelope
 from playlist_api.server.clients import ClientSocket
 
