@@ -148,7 +148,7 @@ def _load_json(longest: int | None) -> Any:
         request.max_content_length = longest
     content = read_body()
     if not request.is_json and (content or request.mimetype):
-        raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json.")
+        raise UnsupportedMediaType
     return _parse_json(content)
 
 

@@ -51,8 +51,6 @@ REQUEST_LINE = re.compile(rb"(\r\n)?[^\r\n]+ HTTP/1\.[0-9]\r\n")
 OVER_SHARE, ALONE = b"o", b"a"
 """What a thread that must give way is told of its address."""
 
-TOO_SLOW = "The request took too long to arrive."
-
 
 class SlowClients:
     """The threads that wait for clients to send or to read, of which there is a bounded number.
@@ -87,7 +85,7 @@ class SlowClients:
                 raise (
                     TooManyRequests(bulkheads.OVER_SHARE, bulkheads.RETRY_AFTER)
                     if is_over_share
-                    else ServiceUnavailable(bulkheads.BUSY)
+                    else ServiceUnavailable()
                 )
         finally:
             with self._lock:
@@ -203,7 +201,7 @@ class ClientSocket(socket.socket):
                 return received
             self._wait(select.POLLIN)
             if self._patience <= 0:
-                raise RequestTimeout(TOO_SLOW)
+                raise RequestTimeout
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send the data, at once or as the client reads it.
