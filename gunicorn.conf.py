@@ -17,13 +17,10 @@ if METRICS not in os.environ:
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
     os.environ[METRICS] = tempfile.mkdtemp(prefix="playlist-metrics-", dir=memory)
 
-import gunicorn.http.wsgi
-import gunicorn.util
 from prometheus_client.multiprocess import mark_process_dead
 
 from playlist_api.ops.logs import logging_config
-from playlist_api.server import responses
-from playlist_api.server.worker import KeepAliveWorker
+from playlist_api.server.worker import ErrorLogger, KeepAliveWorker
 
 host = (os.environ.get("HOST") or "127.0.0.1").strip("[]")
 port = os.environ.get("PORT") or "3001"
@@ -49,7 +46,7 @@ preload_app = True
 
 logconfig_dict = logging_config(os.environ.get("LOG_FORMAT", "json"))
 loglevel = os.environ.get("LOG_LEVEL") or "info"
-logger_class = responses.ErrorsOnly
+logger_class = ErrorLogger
 control_socket_disable = True  # it would be a file in the user's home
 # The most that gunicorn can: with the longest search and a cursor at the longest title, in scripts
 # of four bytes a letter, a link to the next page has some 4,500 characters.
@@ -80,8 +77,3 @@ def on_exit(arbiter: Any) -> None:
             file.unlink()
         with suppress(OSError):
             Path(os.environ[METRICS]).rmdir()
-
-
-# There are no settings for these.
-gunicorn.http.wsgi.Response = responses.CoalescedResponse  # type: ignore[misc]
-gunicorn.util.write_error = responses.write_envelope

@@ -11,8 +11,7 @@ from flask.json.provider import DefaultJSONProvider
 from flask.sessions import NullSession, SessionInterface
 
 from playlist_api import cli
-from playlist_api.api import documentation, health, middleware, tokens
-from playlist_api.api import exposition as metrics
+from playlist_api.api import documentation, edge, error_handlers, health, tokens
 from playlist_api.auth import account_routes as account
 from playlist_api.auth import password_routes as passwords
 from playlist_api.auth import passwords as hashing
@@ -76,10 +75,12 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     hashing.init_app(app, settings)
     media.init_app(app, settings)
     mail.init_app(app, settings)
-    for module in (auth, sessions, passwords, account, movies, lists, health, metrics):
+    for module in (auth, sessions, passwords, account, movies, lists, health):
         app.register_blueprint(module.blueprint)
+    app.register_blueprint(health.metrics_blueprint)
     pictures.init_app(app, settings)
     documentation.init_app(app, with_page=settings.docs_enabled)
-    middleware.init_app(app, settings)
+    error_handlers.init_app(app)
+    edge.init_app(app, settings)
     cli.init_app(app)
     return app

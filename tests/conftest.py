@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -16,7 +17,6 @@ from flask_migrate import upgrade
 from sqlalchemy import create_engine, make_url, text
 
 from dev.postgres import running
-from playlist_api.api import request_log
 from playlist_api.app import create_app
 from playlist_api.ops.logs import Formatter
 from tests.backups import Place, bucket_of, folder_of
@@ -154,17 +154,19 @@ def service(request: pytest.FixtureRequest) -> Service:
 
 @pytest.fixture
 def lines(
-    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    service: Service, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> Lines:
     """Everything that the service logs, as a reader of its output sees it."""
     if isinstance(service, Gunicorn):
         return service.lines
     written: list[str] = []
-    monkeypatch.setattr(request_log, "write", written.append)
     caplog.set_level(logging.INFO)
-    return lambda: [
-        json.loads(line) for line in [*written, *map(Formatter().format, caplog.records)]
-    ]
+
+    def lines() -> list[Any]:
+        written.extend(capsys.readouterr().out.splitlines())
+        return [json.loads(line) for line in [*written, *map(Formatter().format, caplog.records)]]
+
+    return lines
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 from werkzeug.datastructures import Headers
 
-from playlist_api.api.headers import SECURITY
+from playlist_api.api.edge import SECURITY
 from playlist_api.app import create_app
 from playlist_api.errors import code_of
 

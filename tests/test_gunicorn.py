@@ -63,6 +63,13 @@ def test_a_body_may_come_in_chunks(served: Gunicorn, ada: Actor) -> None:
     assert json.loads(answer)["user"] == ada.user
 
 
+def test_a_small_answer_is_sent_whole(served: Gunicorn) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        for _ in range(20):
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(65536).endswith(b'\r\n\r\n{"status":"ok"}\n')
+
+
 def test_too_many_chunks_are_too_large(served: Gunicorn) -> None:
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
     status, _, answer = exchange(served, CHUNKED + chunk * 20 + b"0\r\n\r\n")

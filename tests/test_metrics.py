@@ -143,7 +143,7 @@ def test_figures_are_read_from_what_workers_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    program = "from playlist_api import metrics; metrics.events.labels('shared').inc()"
+    program = "from playlist_api.ops import metrics; metrics.events.labels('shared').inc()"
     for _ in range(2):
         subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
     assert b'auth_events_total{event="shared"} 2.0' in metrics.exposition()

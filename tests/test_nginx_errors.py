@@ -10,7 +10,7 @@ from http.client import HTTPResponse
 import pytest
 from werkzeug.datastructures import Headers
 
-from playlist_api.api.headers import EXPOSED, HSTS, fixed_headers
+from playlist_api.api.edge import EXPOSED, HSTS, fixed_headers
 from playlist_api.errors import envelope
 from tests.nginx import SHIPPED, Nginx, nginx
 from tests.service import JSON, Answer, free_port, line_of

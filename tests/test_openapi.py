@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
@@ -10,8 +9,7 @@ from flask import Flask
 from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from playlist_api.api.fields import CONTROL_OR_SURROGATE, SPACES
-from playlist_api.api.openapi.json_schema import CLEAN, TRIMMED
+from playlist_api.api.fields import CLEAN, CONTROL_OR_SURROGATE, SPACES, TRIMMED
 from playlist_api.api.operations import operation_of
 from playlist_api.errors import STATUSES, code_of
 from tests import document
@@ -33,19 +31,12 @@ def with_components(schema: Any) -> Draft202012Validator:
     return Draft202012Validator(whole, validate_formats=True)
 
 
-def contents() -> Iterator[tuple[str, Any]]:
-    """Name each body that the document has, asked for or answered, shared ones once."""
-    for name, response in DOCUMENT["components"]["responses"].items():
-        yield name, response["content"]["application/json"]
-    for name, operation in OPERATIONS.items():
-        if "requestBody" in operation:
-            yield name, operation["requestBody"]["content"]["application/json"]
-        for status, response in operation["responses"].items():
-            if "content" in response:
-                yield f"{name} {status}", response["content"]["application/json"]
-
-
-CONTENTS = dict(contents())
+EXAMPLES = {
+    f"{name} {media_type}": content
+    for name, operation in OPERATIONS.items()
+    for media_type, content in operation.get("requestBody", {}).get("content", {}).items()
+    if "example" in content
+}
 
 
 def test_every_route_is_documented_and_nothing_else(app: Flask) -> None:
@@ -75,9 +66,9 @@ def test_the_document_can_be_written_to_a_file(app: Flask, tmp_path: Any) -> Non
     assert file.read_bytes() == (ROOT / "docs" / "openapi.json").read_bytes()
 
 
-@pytest.mark.parametrize("name", CONTENTS)
-def test_every_body_has_an_example_that_fits_its_schema(name: str) -> None:
-    with_components(CONTENTS[name]["schema"]).validate(CONTENTS[name]["example"])
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_fits_its_schema(name: str) -> None:
+    with_components(EXAMPLES[name]["schema"]).validate(EXAMPLES[name]["example"])
 
 
 def test_every_example_of_a_body_is_accepted(app: Flask) -> None:
@@ -93,7 +84,6 @@ def test_every_call_says_what_it_is_for(name: str) -> None:
     assert operation["summary"]
     assert operation["tags"]
     for parameter in map(document.resolved, operation["parameters"]):
-        assert "example" in parameter or "examples" in parameter["schema"]
         assert "description" in parameter or parameter["in"] == "path"
 
 
@@ -102,10 +92,8 @@ def test_operation_ids_are_unique() -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_every_header_and_failure_has_an_example() -> None:
-    components = DOCUMENT["components"]
-    assert all(header["example"] for header in components["headers"].values())
-    assert set(components["responses"]) == {code_of(status) for status in STATUSES}
+def test_every_status_of_an_error_is_documented() -> None:
+    assert set(DOCUMENT["components"]["responses"]) == {code_of(status) for status in STATUSES}
 
 
 def test_what_needs_a_token_says_so() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from playlist_api.api import request_log
 from playlist_api.app import create_app
 from playlist_api.ops.logs import Formatter, json_line, logging_config, text_line
 from tests.service import (
@@ -139,15 +138,13 @@ def quiet_app(database_url: str) -> Iterator[Flask]:
 
 
 def test_nothing_below_the_level_is_logged(
-    quiet_app: Flask, monkeypatch: pytest.MonkeyPatch
+    quiet_app: Flask, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    written: list[str] = []
-    monkeypatch.setattr(request_log, "write", written.append)
     add_view(quiet_app, raising(KeyError("cause")))
     call(InProcess(quiet_app), "GET", "/health")
-    assert written == []
+    assert capsys.readouterr().out == ""
     call(InProcess(quiet_app), "GET", "/view", X_Request_ID="a-long-request-id")
-    (line,) = written
+    (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"{line[:8]} ERROR   GET /view 500 ")
     assert line.endswith(" ms reqId=a-long-r")
 

@@ -150,7 +150,7 @@ def _load_json(longest: int | None) -> Any:
         request.max_content_length = longest
     content = read_body()
     if not request.is_json and (content or request.mimetype):
-        raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json.")
+        raise UnsupportedMediaType
     if len(content) - _length_of_pictures(content) > current_app.config["MAX_CONTENT_LENGTH"]:
         raise RequestEntityTooLarge
     return _parse_json(content)

@@ -1,6 +1,7 @@
-"""Every failure, whoever raised it, as the one envelope that clients know."""
+"""Turns every failure into the envelope, whichever library raised it."""
 
 import logging
+from collections.abc import Mapping
 
 from flask import Flask, Response
 from marshmallow import ValidationError
@@ -10,57 +11,49 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from playlist_api.api.fields import problems
-from playlist_api.db import timeouts as deadline
 from playlist_api.db.engine import is_unavailable
-from playlist_api.errors import (
-    MESSAGES,
-    ApiError,
-    CommitOutcomeUnknown,
-    ServiceUnavailable,
-    envelope,
-)
+from playlist_api.db.timeouts import CommitOutcomeUnknown
+from playlist_api.errors import MESSAGES, ApiError, ServiceUnavailable, envelope
 from playlist_api.ops import metrics
-
-BUSY = "The service is busy. Please try again in a moment."
-OUTCOME_UNKNOWN = "The service was interrupted. Please look whether this was done, or try again."
 
 TIMED_OUT: dict[type, str] = {
     LockNotAvailable: "This is being changed already. Please try again in a moment.",
     QueryCanceled: "This took too long. Please ask for less, or try again in a moment.",
 }
-"""What is told of a lock or a statement that took too long. The database is there."""
+"""The database answers, but a lock or a statement took too long."""
 
 log = logging.getLogger(__name__)
 
 
 def init_app(app: Flask) -> None:
-    """Answer every failure with the envelope.
+    """Register the handlers.
 
-    Bugs need no handler of their own: Flask logs them and wraps them in an HTTPException of 500.
+    Bugs need none: Flask logs them and wraps them in an HTTPException of 500.
     """
     app.register_error_handler(ApiError, _api_error)
-    app.register_error_handler(ValidationError, _invalid)
+    app.register_error_handler(ValidationError, _validation_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(PoolTimeoutError, _database_error)
 
 
 def _api_error(error: ApiError) -> Response:
-    body = envelope(error.status, error.message, error.details)
-    return _answer(body, error.status, error.headers)
+    return _response(
+        error.status, envelope(error.status, error.message, error.details), error.headers
+    )
 
 
-def _invalid(error: ValidationError) -> Response:
+def _validation_error(error: ValidationError) -> Response:
     details = problems(error)
     message = " ".join(problem["message"] for problem in details)
-    return _answer(envelope(400, message, details), 400)
+    return _response(400, envelope(400, message, details))
 
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     body = envelope(status, MESSAGES.get(status) or error.description)
     # The library's own answer carries headers such as `Allow`.
-    return _answer(body, status, dict(error.get_headers()))
+    return _response(status, body, dict(error.get_headers()))
 
 
 def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
@@ -72,12 +65,11 @@ def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
         return _api_error(ServiceUnavailable(message))
     metrics.database_failures.inc()
     log.error("The database is away: %s", error)
-    if isinstance(cause, deadline.CommitOutcomeUnknown):
-        return _api_error(CommitOutcomeUnknown(OUTCOME_UNKNOWN))
-    return _api_error(ServiceUnavailable(BUSY))
+    status = 502 if isinstance(cause, CommitOutcomeUnknown) else 503
+    return _response(status, envelope(status), ServiceUnavailable.headers)
 
 
-def _answer(body: str, status: int, headers: dict[str, str] | None = None) -> Response:
-    answer = Response(body, status, headers)
-    answer.mimetype = "application/json"
-    return answer
+def _response(status: int, body: str, headers: Mapping[str, str] | None = None) -> Response:
+    response = Response(body, status, headers)
+    response.mimetype = "application/json"
+    return response

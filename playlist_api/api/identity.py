@@ -19,8 +19,6 @@ from playlist_api.db.models import Session, User
 from playlist_api.db.statements import Query
 from playlist_api.errors import SessionEnded, Unauthorized
 
-SIGN_IN = "Please sign in."
-
 View = TypeVar("View", bound=Callable[..., Any])
 
 active_user = (
@@ -92,9 +90,9 @@ def _identity(token: str, kind: str) -> Identity:
     try:
         identity, found, expires_at = tokens.decoded(token, current_app.config["SECRET_KEY"])
     except tokens.TOKEN_ERRORS as error:
-        raise Unauthorized(SIGN_IN) from error
+        raise Unauthorized from error
     if found != kind or expires_at <= time():
-        raise Unauthorized(SIGN_IN)
+        raise Unauthorized
     return identity
 
 

@@ -14,7 +14,6 @@ from playlist_api.api.operations import ResponseSpec, operation_of
 from playlist_api.errors import ApiError, PreconditionFailed
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-CHANGED = "This was changed since you read it. Please read it again."
 
 View = TypeVar("View", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -88,7 +87,7 @@ def preconditions(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., 
             etag = _etag(_represent(schema, row))
             _check_if_match(etag)
             if request.if_none_match.contains_weak(etag):
-                raise PreconditionFailed(CHANGED)
+                raise PreconditionFailed
 
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
         operation = operation_of(view)
@@ -127,4 +126,4 @@ def _tagged(response: Response, representation: bytes) -> Response:
 def _check_if_match(etag: str) -> None:
     # One that cannot be understood matches nothing: its sender wants to be stopped in doubt.
     if "If-Match" in request.headers and etag not in request.if_match:
-        raise PreconditionFailed(CHANGED)
+        raise PreconditionFailed

@@ -1,4 +1,4 @@
-"""The base of all answers, and the answers that belong to no feature."""
+"""The base of all answers' schemas, and the schema of errors."""
 
 from functools import cached_property
 from typing import Any
@@ -7,51 +7,46 @@ from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from playlist_api.api.fields import CamelCase
+from playlist_api.errors import PROBLEM_CODES, STATUSES, code_of
 
 
 class ResponseSchema(CamelCase):
-    """What clients get, with every field in it, always."""
+    """An answer, which always has all fields but those with `metadata={"always": False}`."""
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Promise the field, unless it says itself that it may be left out."""
+        """Declare the field as required in the OpenAPI document."""
         super().on_bind_field(field_name, field_obj)
         field_obj.required = field_obj.metadata.get("always", True)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The fields' names, in their order."""
+        """The fields' names in JSON, in their order."""
         return tuple(str(field.data_key) for field in self.fields.values())
 
 
-class HealthSchema(ResponseSchema):
-    """All is well."""
+class ProblemSchema(ResponseSchema):
+    """What is wrong with one field of the request, or with its `body` as a whole."""
 
-    example = {"status": "ok"}
-
-    status = fields.String(validate=OneOf(["ok"]))
-
-
-class DocumentSchema(ResponseSchema):
-    """An OpenAPI document: https://spec.openapis.org/oas/v3.1.0."""
-
-    example = {
-        "openapi": "3.1.0",
-        "info": {"title": "Playlist API", "version": "0.1.0"},
-        "servers": [{"url": "."}],
-        "tags": [{"name": "movies"}],
-        "paths": {},
-        "components": {},
-    }
-
-    openapi = fields.String()
-    info = fields.Dict()
-    servers = fields.List(fields.Dict())
-    tags = fields.List(fields.Dict())
-    paths = fields.Dict()
-    components = fields.Dict()
+    field = fields.String()
+    code = fields.String(validate=OneOf(PROBLEM_CODES))
+    message = fields.String()
 
 
-document_schema = DocumentSchema()
+class FailureSchema(ResponseSchema):
+    """What went wrong: `code` is for programs, `message` for people."""
+
+    code = fields.String(validate=OneOf([code_of(status) for status in STATUSES]))
+    message = fields.String()
+    details = fields.List(
+        fields.Nested(ProblemSchema),
+        metadata={"always": False, "description": "One row for each problem, with a 400."},
+    )
 
 
-health_schema = HealthSchema()
+class ErrorSchema(ResponseSchema):
+    """The body of every answer of 400 and above."""
+
+    error = fields.Nested(FailureSchema)
+
+
+error_schema = ErrorSchema()

@@ -91,6 +91,8 @@ def _read(key: bytes, is_moment: bool) -> datetime | str:
 class CursorField(fields.Field[Cursor]):
     """A cursor as a parameter of a query that has no `page`."""
 
+    json_schema = {"type": "string", "pattern": f"^{BASE64.pattern}$", "maxLength": LONGEST}
+
     default_error_messages = {
         "invalid": Problem("invalid", "must be a cursor that this list has given."),
         "page": Problem("invalid", "must not be given together with a page."),

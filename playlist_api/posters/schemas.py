@@ -26,6 +26,21 @@ FORMATS = {media_type: media_type.rpartition("/")[2].upper() for media_type in T
 DATA_URL = re.compile(rf"data:({'|'.join(FORMATS)});base64,", re.IGNORECASE)
 OF_A_PICTURE = re.compile(rf"data:({'|'.join(FORMATS)})[;,]", re.IGNORECASE)
 
+JSON_SCHEMA = {
+    "maxLength": MAX_DATA_URL,
+    "anyOf": [
+        {
+            "format": "uri",
+            "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\\]+$",
+            "maxLength": URL_LENGTH,
+        },
+        {
+            "pattern": rf"^data:({'|'.join(FORMATS)});base64,[A-Za-z0-9+/]+={{0,2}}$",
+            "maxLength": MAX_DATA_URL,
+        },
+    ],
+}
+
 NO_MEDIA = Problem("unsupported", "must be an http or https URL: pictures are not kept here.")
 NO_BASE64 = Problem(
     "malformed",
@@ -39,6 +54,7 @@ class ImageUrl(Text):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(web_address, **kwargs)
+        self.json_schema = JSON_SCHEMA
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(*args, **kwargs)

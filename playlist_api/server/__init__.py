@@ -1,5 +1,5 @@
-"""What gunicorn has no settings for; gunicorn.conf.py puts it in place.
+"""The gunicorn worker. gunicorn.conf.py names it, and needs no other change to gunicorn.
 
-Slow clients, connections that are kept, logs, and answers to what is no HTTP. TLS is the proxy's
-part: this worker cannot.
+It bounds the time and the threads that slow clients take, and knows HTTP/1.1 without TLS only: TLS
+is the proxy's task.
 """

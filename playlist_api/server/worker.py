@@ -1,6 +1,8 @@
-"""The gunicorn worker: whole requests for its threads, and connections that are kept or closed."""
+"""The gunicorn worker: threads get whole heads, and connections are kept or closed in time."""
 
 import io
+import logging
+import os
 import select
 import socket
 from collections import deque
@@ -10,44 +12,56 @@ from functools import partial
 from selectors import EVENT_READ
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
-from gunicorn.http.body import Body
+from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
+from playlist_api.api.edge import fixed_headers
+from playlist_api.errors import envelope
 from playlist_api.server.clients import CLIENT_TIMEOUT, ClientSocket
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-IDLE = 10
-"""Milliseconds that a thread waits for the next request on the connection that it has answered."""
+IDLE_WAIT = 10
+"""Milliseconds a thread waits for the next request on the connection it has just served."""
 
-STOPPING = 2
-"""Seconds that clients have left for whom alone a worker does not stop, as gunicorn has it."""
+STOP_WAIT = 2
+"""Seconds that idle connections last when the worker stops; gunicorn's own figure."""
 
-LAST_CALL = 0.1
-"""Seconds in which a worker that stops takes clients who wait: there may always be another one."""
+LAST_ACCEPT = 0.1
+"""Seconds in which a stopping worker accepts clients that wait; more may always come."""
+
+MAX_UNREAD_BODY = 64 * 1024
+"""Bytes of a body that the application did not read, which are discarded to keep the connection."""
 
 Connection = Any
 """A `gunicorn.workers.gthread.TConn` with a `ClientSocket`, for HTTP/1.1."""
 
 
-class RequestBody(io.RawIOBase):
-    """A body whose faults are errors of input, as of any other stream, and not of gunicorn."""
+class ErrorLogger(Logger):
+    """Logs no requests, because the application does: gunicorn would format each line anyway."""
 
-    def __init__(self, body: Body, client: ClientSocket) -> None:
+    def access(self, *_: Any) -> None:
+        """Do nothing."""
+
+
+class RequestBody(io.RawIOBase):
+    """A request's body whose faults are `OSError`s, as of any stream, not gunicorn's errors."""
+
+    def __init__(self, body: Any, client: ClientSocket) -> None:
         self._body, self._client, self._read = body, client, 0
 
     def readable(self) -> bool:
-        """Return true."""
         return True
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer as far as there is a body.
 
         :raises OSError: when the body is malformed or breaks off.
-        :raises RequestTimeout, TooManyRequests, ServiceUnavailable: as of `ClientSocket.recv`.
+        :raises RequestTimeout, TooManyRequests, ServiceUnavailable: as `ClientSocket.recv`.
         """
         self._client.expect_body(self._read + len(buffer))
         try:
@@ -59,11 +73,23 @@ class RequestBody(io.RawIOBase):
         return len(content)
 
 
-class KeepAliveWorker(ThreadWorker):
-    """A gthread worker whose threads get whole heads, and wait for few clients at a time.
+class ErrorPage(bytearray):
+    """Takes what gunicorn writes to a client whose request is not HTTP."""
 
-    A thread stays with its connection while there is one for each: a request that comes soon, as
-    from a proxy, need not be handed from the loop that polls to a thread and back.
+    sendall = bytearray.extend
+
+    def gettimeout(self) -> float:
+        return 0.0
+
+
+class KeepAliveWorker(ThreadWorker):
+    """A gthread worker of gunicorn 27.0 for clients that send or read slowly.
+
+    The poller receives heads, so that a thread is busy only from a whole head on. A thread stays
+    with its connection for `IDLE_WAIT` while there is a thread for each: a request that comes soon,
+    as from a proxy, is not handed from the poller to a thread and back (-11 % CPU). What it
+    promises, and would break with another gunicorn, is in tests/test_gunicorn.py,
+    test_slow_clients.py and test_broken_http.py.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -76,31 +102,40 @@ class KeepAliveWorker(ThreadWorker):
         self.wsgi = partial(_serve, cast("WSGIApplication", self.wsgi))
 
     def enqueue_req(self, conn: Connection) -> None:
-        """Hand a request to a thread, once its head is whole: until then the poller has it."""
+        """Hand a request with a whole head to a thread; otherwise poll for the rest."""
         if not conn.initialized:
             conn.sock = ClientSocket(conn.sock)
             conn.init()
+            conn.sock.parser = conn.parser
         if conn.sock.has_head(conn.parser.unreader):
             super().enqueue_req(conn)
         else:
             conn.timeout = monotonic() + CLIENT_TIMEOUT
             self.pending_conns.append(conn)
-            waiting = partial(self.on_pending_socket_readable, conn)
-            self.poller.register(conn.sock, EVENT_READ, waiting)
+            on_readable = partial(self.on_pending_socket_readable, conn)
+            self.poller.register(conn.sock, EVENT_READ, on_readable)
 
     def on_pending_socket_readable(self, conn: Connection, client: socket.socket) -> None:
-        """Take a part of a head."""
+        """Receive a part of a head."""
         if conn.sock.has_head(conn.parser.unreader):
             super().on_pending_socket_readable(conn, client)
 
     def handle(self, conn: Connection) -> Any:
-        """Answer a request, and those that follow it at once; return whether more may follow."""
-        kept = super().handle(conn)
+        """Answer a request and those that follow at once; tell whether to keep the connection."""
+        kept = self._handle_one(conn)
         while kept and self._may_stay() and self._follows(conn):
-            kept = super().handle(conn)
+            kept = self._handle_one(conn)
         if kept and (begun := conn.sock.take_head()):
-            # There gunicorn looks for another request.
+            # gunicorn looks there for another request.
             conn.parser.unreader.unread(begun)
+        return kept
+
+    def _handle_one(self, conn: Connection) -> Any:
+        kept = super().handle(conn)
+        try:
+            conn.sock.flush()
+        except OSError:
+            return False
         return kept
 
     def _may_stay(self) -> bool:
@@ -108,13 +143,21 @@ class KeepAliveWorker(ThreadWorker):
 
     def _follows(self, conn: Connection) -> bool:
         unreader = conn.parser.unreader
-        has_come = unreader.buf.getvalue() or readable(conn.sock)
+        has_come = unreader.buf.getvalue() or _is_readable(conn.sock, IDLE_WAIT)
         return bool(has_come and conn.sock.has_head(unreader))
 
-    def finish_request(self, conn: Connection, fs: "Future[Any]") -> None:
-        """Keep a connection, or close it as RFC 9112, section 9.6, asks for.
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer a request that is not HTTP, and so reaches no application, in the envelope."""
+        page = ErrorPage()
+        super().handle_error(req, cast(socket.socket, page), addr, exc)
+        status_line = page.partition(b"\r\n")[0].decode()
+        client.sendall(_error_response(status_line))
 
-        A client that is still sending would see a reset instead of its answer.
+    def finish_request(self, conn: Connection, fs: "Future[Any]") -> None:
+        """Keep a connection, or close it when the client has stopped sending.
+
+        A client that is still sending would see a reset instead of its answer (RFC 9112, section
+        9.6). gunicorn discards 64 KiB only, and makes the poller wait for them.
         """
         if fs.cancelled() or fs.exception() or fs.result():
             super().finish_request(conn, fs)
@@ -129,8 +172,8 @@ class KeepAliveWorker(ThreadWorker):
         else:
             conn.timeout = monotonic() + CLIENT_TIMEOUT
             self.lingering.append(conn)
-            sending = partial(self._on_lingering_readable, conn)
-            self.poller.register(conn.sock, EVENT_READ, sending)
+            on_readable = partial(self._on_lingering_readable, conn)
+            self.poller.register(conn.sock, EVENT_READ, on_readable)
 
     def _on_lingering_readable(self, conn: Connection, client: socket.socket) -> None:
         if conn.sock.discard():
@@ -143,14 +186,14 @@ class KeepAliveWorker(ThreadWorker):
         conn.close()
 
     def murder_pending(self) -> None:
-        """Close connections whose time is up, or, to have room for another, the longest idle one.
+        """Close connections whose time is up or, to make room, the one that is idle the longest.
 
-        gunicorn would take no clients until one of those that it has goes.
+        gunicorn would accept no clients until one of its connections closes by itself.
         """
         now = monotonic()
         if not self.alive:
             for conn in (*self.pending_conns, *self.lingering):
-                conn.timeout = min(conn.timeout, now + STOPPING)
+                conn.timeout = min(conn.timeout, now + STOP_WAIT)
         elif self.nr_conns >= self.worker_connections - 1:
             idle = max(self.pending_conns, self.keepalived_conns, self.lingering, key=len)
             if idle:
@@ -163,22 +206,21 @@ class KeepAliveWorker(ThreadWorker):
             self._close(conn)
 
     def is_parent_alive(self) -> bool:
-        """Tell whether the master lives; without it, stop as if told to: connections are closed."""
+        """Tell whether the master lives; without it, stop as if told to."""
         self.alive = self.alive and super().is_parent_alive()
         return self.alive
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
-        """Begin or cease to take clients; one that stops takes those who wait, and no more.
+        """Begin or cease to accept clients; when stopping, accept those that wait and no more.
 
-        Else the kernel would go on welcoming clients for as long as the last answer takes, and
-        then drop them.
+        The kernel would otherwise queue clients until the last answer is sent, and then reset them.
         """
         super().set_accept_enabled(enabled)
         if not (enabled or self.alive):
-            closing = monotonic() + LAST_CALL
+            closing = monotonic() + LAST_ACCEPT
             while self.sockets:
                 listener = self.sockets.pop()
-                while readable(listener, 0) and monotonic() < closing:
+                while _is_readable(listener, 0) and monotonic() < closing:
                     self.accept(listener)
                 listener.close()
 
@@ -188,18 +230,56 @@ def _serve(
 ) -> "Iterable[bytes]":
     client = environ["gunicorn.socket"]
     client.environ = environ
-    client.has_body = "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ
-    if client.has_body:
+    client.expect_answer()
+    start = start_response
+    if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
         environ["wsgi.input"] = RequestBody(environ["wsgi.input"], client)
+        start = partial(_start_after_body, start_response, client)
     try:
-        return app(environ, start_response)
+        return app(environ, start)
     finally:
         # Without the rest, which would refer to itself by the socket.
         client.environ = {"REMOTE_ADDR": environ.get("REMOTE_ADDR", "")}
 
 
-def readable(sock: Any, milliseconds: int = IDLE) -> bool:
-    """Wait for bytes, for the other side's end, or for a client, at most for so long."""
+def _start_after_body(start_response: "StartResponse", client: Any, *head: Any) -> Any:
+    """Start an answer; announce the connection's end rather than wait for an unwanted body."""
+    request = client.parser.mesg
+    if not _is_over(request.body, client):
+        request.force_close()
+    return start_response(*head)
+
+
+def _is_over(body: Any, client: ClientSocket) -> bool:
+    left = MAX_UNREAD_BODY
+    client.may_wait = False
+    try:
+        while left > 0 and (chunk := body.read(left)):
+            left -= len(chunk)
+    except (ParseException, OSError):
+        return False
+    finally:
+        client.may_wait = True
+    return left > 0 and not body.failed
+
+
+def _error_response(status_line: str) -> bytes:
+    status, request_id = int(status_line.split()[1]), str(uuid4())
+    body = envelope(status)
+    headers = {
+        **fixed_headers(production=os.environ.get("APP_ENV") != "development"),
+        "Connection": "close",
+        "Content-Length": len(body),
+        "Content-Type": "application/json",
+        "X-Request-ID": request_id,
+    }
+    fields = {"reqId": request_id, "statusCode": status}
+    logging.getLogger("gunicorn.error").warning("request refused", extra={"fields": fields})
+    lines = [status_line, *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", body]).encode()
+
+
+def _is_readable(sock: Any, milliseconds: int) -> bool:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(milliseconds))

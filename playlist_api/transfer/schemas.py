@@ -32,6 +32,8 @@ class Outcome(StrEnum):
 class MovieFileSchema(CamelCase):
     """A file with a list of movies, as a part of a form."""
 
+    example = {"file": "title,year\r\nHeat,1995\r\n"}
+
     file = fields.String(
         required=True, metadata={"format": "binary", "description": "Of at most 10 MiB."}
     )

@@ -15,8 +15,7 @@ from schemathesis.engine.events import EngineEvent, EngineFinished, ScenarioFini
 from schemathesis.openapi.checks import RejectedPositiveData
 from schemathesis.wfc.escalation import EscalatingAuthProvider
 
-from playlist_api.api.openapi.calls import PATH_PARAMETERS
-from playlist_api.api.openapi.components import REQUEST_HEADERS
+from playlist_api.api.openapi import PATH_PARAMETERS
 from playlist_api.auth.schemas import SignUpSchema
 from playlist_api.movies.schemas import NewMovieSchema
 from playlist_api.posters.images import BROKEN, MISNAMED, NO_PICTURE
@@ -31,7 +30,6 @@ SELF_ENDING = frozenset({"changePassword", "deleteMe", "endOtherSessions", "logO
 """What is called by somebody who signs up for that one call, as it may end their session."""
 
 EXAMPLE_IDS = {str(parameter["example"]) for parameter in PATH_PARAMETERS.values()}
-EXAMPLE_KEY = REQUEST_HEADERS["Idempotency-Key"][1]
 
 UNFORESEEABLE = {
     ("currentPassword", "Current password is wrong."),
@@ -106,8 +104,6 @@ def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any])
     """Replace what the document's examples have that is not there, or can be used only once."""
     if str(case.path_parameters.get("id")) in EXAMPLE_IDS and case.auth_identity:
         case.path_parameters = {"id": _existing(case)}
-    if case.headers.get("Idempotency-Key") == EXAMPLE_KEY:
-        case.headers["Idempotency-Key"] = new_email()
     if case.meta and case.meta.generation.mode.is_positive and "cursor" in case.query:
         # The document cannot say that it has no page, and a sort of its own.
         case.query = {k: v for k, v in case.query.items() if k not in {"page", "sort"}}
