@@ -14,14 +14,12 @@ from time import monotonic
 from flask import Flask
 from flask_migrate import upgrade
 
+from benchmarks.client import Client, in_process
 from benchmarks.cost.audit import SMALL, Audit, reduced, whole
-from benchmarks.cost.budgets import BUDGETS
 from benchmarks.cost.inputs import places
 from benchmarks.cost.measure import Meter, connect, service
-from benchmarks.report import header, row
-from benchmarks.speed import write
+from benchmarks.report import table, write
 from dev.postgres import running
-from tests.service import InProcess, sign_up
 
 
 def main() -> int:
@@ -52,7 +50,6 @@ def main() -> int:
                 told = len(audit.findings)
                 audit.check(*check)
                 write(*audit.findings[told:])
-                sys.stdout.flush()
             else:
                 for place in found if not chosen.reduced else ():
                     audit.check_kept(place, min(2 * SMALL, place.limit))
@@ -62,14 +59,15 @@ def main() -> int:
 
 def owner_of(app: Flask, rows: int) -> str:
     """Fill somebody's list and return their e-mail."""
-    owner = sign_up(InProcess(app))
+    owner = Client(in_process(app))
+    owner.sign_up()
     with connect(app.config["SQLALCHEMY_DATABASE_URI"]) as connection:
         cursor = connection.cursor()
         cursor.execute(
             """INSERT INTO "Movie" ("title", "year", "ownerId")
             SELECT md5(n::text) || ' the movie', 1900 + n %% 120, %s
             FROM generate_series(1, %s) AS n""",
-            (owner.user["id"], rows),
+            (owner.id, rows),
         )
         cursor.execute('ANALYZE "Movie", "MovieCount"')
     return owner.email
@@ -78,11 +76,11 @@ def owner_of(app: Flask, rows: int) -> str:
 def report(audit: Audit) -> None:
     """Print the dearest input of each call, and all that was wrong."""
     write("", f"{audit.requests:,} requests.", "")
-    write(*header("call", "CPU, ms", "of", "MiB more", "of"))
-    for call in BUDGETS:
-        if call in audit.dearest:
-            (cpu, slow), (memory, large) = audit.dearest[call]
-            write(row(call, f"{cpu:.1f}", slow, f"{memory:.1f}", large))
+    rows = [
+        (call, f"{cpu:.1f}", slow, f"{memory:.1f}", large)
+        for call, ((cpu, slow), (memory, large)) in audit.dearest.items()
+    ]
+    write(*table(("call", "CPU, ms", "of", "MiB more", "of"), rows))
     write("", *(audit.findings or ["Nothing was wrong."]))
 
 

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from itertools import chain
 from random import Random
-
-from PIL import Image
 
 from benchmarks.cost.budgets import BUDGETS, MIB, PICTURES, READ, Budget
 from benchmarks.cost.inputs import TEXTS, Family, Place
 from benchmarks.cost.measure import Cost, Meter
-from tests.pictures import data_url, file_of, written
+from benchmarks.pictures import largest_pictures
 
 SMALL = 16 * 1024
 """Bytes at which work that is quadratic shows, and ends soon."""
@@ -134,7 +131,8 @@ def whole(places: Iterable[Place], seed: int) -> Iterator[Check]:
         yield from _small(place, texts)
         if place.takes_pictures:
             costly = replace(place, request=replace(place.request, call=PICTURES))
-            yield from ((costly, picture, 1) for picture in largest_pictures())
+            for name, picture in largest_pictures().items():
+                yield costly, Family(f"the largest {name}", picture), 1
         if place.limit > SMALL:
             large += [
                 (place, family, place.times(family, place.limit)) for family in _all(place, texts)
@@ -152,21 +150,3 @@ def _small(place: Place, texts: Iterable[Family], *, accepted: bool = True) -> I
 
 def _all(place: Place, texts: Iterable[Family]) -> Iterable[Family]:
     return chain(place.families, texts if place.texts else ())
-
-
-@cache
-def largest_pictures() -> list[Family]:
-    """Draw the largest pictures that are taken, in every format: 12.5 megapixels, of a WebP 4."""
-    width, height = 4330, 2886
-    noise = Image.effect_noise((width, height), 40)
-    files = {
-        "PNG": written(Image.new("RGB", (width, height)), "PNG"),
-        "GIF": written(Image.new("P", (width, height)), "GIF"),
-        "WebP": file_of("WEBP", 2000, 2000),
-        "JPEG": file_of("JPEG", width, height, progressive=True),
-        "JPEG of noise": written(noise, "JPEG", quality=5),
-    }
-    return [
-        Family(f"the largest {name}", data_url(file, f"image/{name.split()[0].lower()}"))
-        for name, file in files.items()
-    ]
