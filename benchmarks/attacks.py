@@ -13,16 +13,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from threading import Event, Thread
+from threading import Event
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from PIL import Image
+from werkzeug.datastructures import Headers
 
 from benchmarks.client import Client, Connection, Response
 from benchmarks.pictures import data_url
@@ -45,7 +46,7 @@ PAUSE = 0.02
 ROWS, FILES = 10_000, 5
 """Movies in a file, and files that make the list which is searched and exported."""
 
-HALF = b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\nX-Part: "
+HALF = b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
 
 POSTER = data_url(Image.effect_noise((500, 750), 40), "JPEG")
 
@@ -118,8 +119,15 @@ def crowds(server: Server, tries: int) -> Iterator[Figure]:
 
 
 def slow_clients(server: Server, tries: int) -> Iterator[Figure]:
-    """Half-sent requests delay nobody."""
-    with half_sent(server):
+    """Half-sent requests, each sent again when the server closes its connection, delay nobody."""
+    address = urlsplit(server.url)
+
+    def send_half(_: Client) -> Response:
+        with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+            connection.sendall(HALF)
+            return Response(0, Headers(), connection.recv(65536))
+
+    with attacking([Client(Connection(server.url).send)] * HALF_SENT, send_half):
         yield from unharmed(server, 10 * tries, f"{HALF_SENT} half-sent requests", CHEAP | COSTLY)
 
 
@@ -141,16 +149,7 @@ def guesses(server: Server, tries: int) -> Iterator[Figure]:
         yield Figure(f"{scene}: checked", f"{checked:,}", f"at most {most:,}", int(checked > most))
 
 
-ATTACKS = {
-    attack.__name__: (attack, limits)
-    for attack, limits in (
-        (floods, "false"),
-        (crowds, "false"),
-        (slow_clients, "false"),
-        (guesses, "true"),
-    )
-}
-"""What plays each attack, and whether rate limits are on."""
+ATTACKS = {"floods": floods, "crowds": crowds, "slow": slow_clients, "guesses": guesses}
 
 
 def new_user(server: Server, address: str) -> Client:
@@ -182,39 +181,6 @@ def attacking(clients: Sequence[Client], deed: Deed) -> Iterator[Counter[str]]:
             outcomes.update(each.result())
 
 
-@contextmanager
-def half_sent(server: Server) -> Iterator[None]:
-    """Hold requests open of which a part is sent; every other gets a byte more each second."""
-    ended, address = Event(), (urlsplit(server.url).hostname, urlsplit(server.url).port)
-
-    def opened() -> socket.socket:
-        connection = socket.create_connection(address, timeout=30)
-        connection.sendall(HALF)
-        connection.setblocking(False)
-        return connection
-
-    def hold() -> None:
-        while not ended.wait(1):
-            for number, connection in enumerate(held):
-                with suppress(BlockingIOError):
-                    with suppress(ConnectionError):
-                        connection.send(b"a" * (number % 2))
-                        connection.recv(65536)
-                    connection.close()
-                    held[number] = opened()
-
-    held = [opened() for _ in range(HALF_SENT)]
-    thread = Thread(target=hold)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-        for connection in held:
-            connection.close()
-
-
 def unharmed(server: Server, tries: int, scene: str, deeds: Mapping[str, Deed]) -> Iterator[Figure]:
     """Have somebody else do things from another address."""
     other = new_user(server, OTHER)
@@ -242,11 +208,11 @@ def only(what: str, outcomes: Counter[str], *allowed: str) -> Figure:
 
 def played(name: str, url: str, folder: Path, tries: int) -> int:
     """Play an attack, print its rows and return the number of violations."""
-    attack, limits = ATTACKS[name]
     media = {"MEDIA_STORAGE": str(folder / "media"), "MEDIA_URL": "http://localhost:3001/media"}
-    environment = settings(url, TRUSTED_PROXIES="1", **media, RATELIMIT_ENABLED=limits)
+    limits = {"RATELIMIT_ENABLED": "true"} if name == "guesses" else {}
+    environment = settings(url, TRUSTED_PROXIES="1", **media, **limits)
     with gunicorn(SERVICE, environment, log=folder / f"{name}.log") as server:
-        figures = list(attack(server, tries))
+        figures = list(ATTACKS[name](server, tries))
         errors = server.errors()
         alive = len(server.workers())
     figures.append(Figure("errors in the log", counted(Counter(errors)), "0", len(errors)))

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psutil
 
@@ -23,7 +24,7 @@ SERVICE = "-c", "gunicorn.conf.py", "wsgi:app"
 """gunicorn's arguments for the service."""
 
 AWAY = "The database is away"
-"""What the service logs, at most once a second, while it cannot use its database."""
+"""The log message for a request that is refused because there is no database connection."""
 
 HELLO = (
     *("--config", "benchmarks/hello.py"),  # and not the one of the service
@@ -43,28 +44,21 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return the processor time of the process and of all its children, ended ones included."""
-        while True:
-            before = self.process.cpu_times()
-            living = 0.0
-            for child in self.process.children(recursive=True):
-                with suppress(psutil.NoSuchProcess):
-                    times = child.cpu_times()
-                    living += times.user + times.system
-            after = self.process.cpu_times()
-            ended = after.children_user + after.children_system
-            # A child that ended meanwhile may have been counted twice or not at all: try again.
-            if ended == before.children_user + before.children_system:
-                return float(after.user + after.system + ended + living)
+        used = 0.0
+        for process in (self.process, *self.process.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):  # its time is its parent's now
+                used += sum(process.cpu_times()[:4])
+        return used
 
     def memory(self) -> list[float]:
-        """Return each worker's PSS in megabytes, which counts its part of shared pages."""
-        workers = sorted(self.process.children(), key=lambda child: child.pid)
-        return [worker.memory_full_info().pss / 1e6 for worker in workers]
+        """Return each worker's PSS in megabytes: of shared pages it counts the worker's part."""
+        return [worker.memory_full_info().pss / 1e6 for worker in self.workers()]
 
     def workers(self) -> list[psutil.Process]:
         """Return the children that are alive."""
         with suppress(psutil.NoSuchProcess):
-            return [child for child in self.process.children() if is_alive(child)]
+            children = self.process.children()
+            return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
         return []
 
     def is_up(self) -> bool:
@@ -75,18 +69,12 @@ class Server:
 
     def errors(self) -> list[str]:
         """Return the errors in the log of the service, but for those of being busy or cut off."""
-        found = []
+        found: list[str] = []
         for text in self.log.read_text().splitlines():
-            line = json.loads(text) if text.startswith("{") else {"level": 50, "msg": text}
+            line: Any = json.loads(text) if text.startswith("{") else {"level": 50, "msg": text}
             busy = line.get("statusCode") in {502, 503} or line["msg"].startswith(AWAY)
             found += [line["msg"]] * (line["level"] >= 50 and not busy)
         return found
-
-
-def is_alive(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    return False
 
 
 def settings(database_url: str, **more: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The speed of each call: `make bench`.
+"""The speed of each call, and the memory of the workers: `make bench`.
 
 The service runs as in production, but for rate limits, which are off, and its log, which goes to
 /dev/null, on a PostgreSQL that waits for its disk. Figures differ by machine and hour. What counts
@@ -8,7 +8,7 @@ gunicorn takes to say hello, and as a ratio to others that are measured in the s
 - `--compare REV` measures another revision, with the dependencies of this one. It also measures
   this revision a second time, as a control: its ratio would be 1 if there were no noise.
 - `PEER_URL` names a running back end of the same contract, on this machine or another. It gets
-  two users and 10,042 movies through its API.
+  users and 10,042 movies through its API.
 """
 
 import argparse
@@ -29,21 +29,11 @@ from typing import NamedTuple
 
 from sqlalchemy import create_engine, make_url, text
 
+from benchmarks import servers
 from benchmarks.client import PASSWORD, Client, Connection
 from benchmarks.load import CONNECTIONS, repeat_for, request, send
 from benchmarks.report import counted, machine, table, write
-from benchmarks.servers import (
-    HELLO,
-    ROOT,
-    SERVICE,
-    WORKERS,
-    Server,
-    checked_out,
-    gunicorn,
-    migrate,
-    postmaster,
-    settings,
-)
+from benchmarks.servers import ROOT, Server
 from dev.postgres import running
 
 SMALL, MIDDLE, LARGE = 42, 10_000, 100_000
@@ -140,6 +130,10 @@ def log_ins(on: Subject) -> Requests:
     return [request("POST", "/auth/login", body=user) for user in users]
 
 
+def additions(on: Subject) -> Requests:
+    return [request("POST", "/movies", user.token, MOVIE) for user in on.writers]
+
+
 CASES: dict[str, Callable[[Subject], Requests]] = {
     "GET /movies, 42 own": reading(SMALL, "/movies?page=1&limit=20"),
     "GET /movies, 10,000 own": reading(MIDDLE, "/movies?page=1&limit=20"),
@@ -150,10 +144,8 @@ CASES: dict[str, Callable[[Subject], Requests]] = {
     "GET /movies?search=…, 100,000 own": reading(LARGE, "/movies?search=number%20777", '"next"'),
     "GET /movies/{id}": one_movie,
     "GET /me": reading(SMALL, "/me"),
-    "POST /movies, 16 users": lambda on: [
-        request("POST", "/movies", user.token, MOVIE) for user in on.writers
-    ],
-    "POST /movies, one user": lambda on: [request("POST", "/movies", on.writers[0].token, MOVIE)],
+    "POST /movies, 16 users": additions,
+    "POST /movies, one user": lambda on: additions(on)[:1],
     "POST /auth/login": log_ins,
 }
 
@@ -179,6 +171,9 @@ class Run(NamedTuple):
 Runs = dict[str, dict[str, list[Run]]]
 """The runs of each call by the names of the subjects, in order of the rounds."""
 
+Memory = dict[str, list[float]]
+"""The megabytes of the larger worker of each subject, after the warm-up and each round."""
+
 
 def measured(on: Subject, requests: Requests, seconds: float, hello: float = 0) -> Run:
     """Send the requests in turn for a time."""
@@ -190,26 +185,28 @@ def measured(on: Subject, requests: Requests, seconds: float, hello: float = 0) 
     return Run(per_second, p50, p99, service, postgresql, load.failures, hello)
 
 
-def rounds(hello: Subject, subjects: Sequence[Subject], chosen: argparse.Namespace) -> Runs:
-    """Measure each case with each subject, and bare gunicorn before each case."""
+def rounds(
+    hello: Subject, subjects: Sequence[Subject], chosen: argparse.Namespace
+) -> tuple[Runs, Memory]:
+    """Measure each call of each subject, and bare gunicorn before; and after each round memory."""
     found: Runs = {"hello": {hello.name: []}}
+    memory: Memory = {on.name: [] for on in subjects if on.servers}
     for number in range(chosen.rounds + 1):
         seconds = chosen.seconds if number else WARM_UP
         for on in subjects:
             on.log_in()
-        for name, requests in CASES.items():
-            if chosen.only in name:
-                bare = measured(hello, [request("GET", "/")], seconds / 2)
-                runs = {
-                    on.name: measured(on, sent, seconds, bare.service)
-                    for on in subjects
-                    if (sent := requests(on))
-                }
-                if number:
-                    found["hello"][hello.name].append(bare._replace(hello=bare.service))
-                    for subject, run in runs.items():
-                        found.setdefault(name, {}).setdefault(subject, []).append(run)
-    return found
+        for name in (name for name in CASES if chosen.only in name):
+            bare = measured(hello, [request("GET", "/")], seconds / 2)
+            runs = [("hello", hello.name, bare._replace(hello=bare.service))]
+            for on in subjects:
+                if requests := CASES[name](on):
+                    runs.append((name, on.name, measured(on, requests, seconds, bare.service)))
+            for call, subject, run in runs if number else ():
+                found.setdefault(call, {}).setdefault(subject, []).append(run)
+        for on in subjects:
+            if on.servers:
+                memory[on.name].append(max(on.servers[0].memory()))
+    return found, memory
 
 
 def rows(found: Runs) -> Iterator[Sequence[str]]:
@@ -240,14 +237,14 @@ def ratio(values: Sequence[float]) -> str:
 
 
 @contextmanager
-def service(name: str, cluster: Path, postgres_url: str, code: Path = ROOT) -> Iterator[Subject]:
+def service(name: str, cluster: Path, postgresql_url: str, code: Path = ROOT) -> Iterator[Subject]:
     """Serve the code in a folder on a database of its own, with users and movies."""
-    run(postgres_url, f'CREATE DATABASE "{name}"')
-    database = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-    environment = settings(database)
-    migrate(environment, code)
-    with gunicorn(SERVICE, environment, code=code) as server:
-        made = Subject(name, server.url, (server, postmaster(cluster)), database)
+    run(postgresql_url, f'CREATE DATABASE "{name}"')
+    database = make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
+    environment = servers.settings(database)
+    servers.migrate(environment, code)
+    with servers.gunicorn(servers.SERVICE, environment, code=code) as server:
+        made = Subject(name, server.url, (server, servers.postmaster(cluster)), database)
         made.fill(SMALL, MIDDLE, LARGE)
         run(database, "VACUUM ANALYZE")
         run(database, "CHECKPOINT")
@@ -268,10 +265,10 @@ def bench(compared: str, peer_url: str) -> Iterator[tuple[Subject, list[Subject]
     with ExitStack() as stack:
         cluster = Path(stack.enter_context(TemporaryDirectory(prefix="playlist-")))
         url = stack.enter_context(running(cluster))
-        bare = stack.enter_context(gunicorn(HELLO, {}))
+        bare = stack.enter_context(servers.gunicorn(servers.HELLO, {}))
         subjects = [stack.enter_context(service(revision(), cluster, url))]
         if compared:
-            code = stack.enter_context(checked_out(compared))
+            code = stack.enter_context(servers.checked_out(compared))
             subjects += [
                 stack.enter_context(service("control", cluster, url)),
                 stack.enter_context(service(compared, cluster, url, code)),
@@ -279,7 +276,7 @@ def bench(compared: str, peer_url: str) -> Iterator[tuple[Subject, list[Subject]
         if peer_url:
             subjects.append(Subject("peer", peer_url.rstrip("/")))
             subjects[-1].fill(SMALL, MIDDLE)
-        yield Subject("bare gunicorn", bare.url, (bare, postmaster(cluster))), subjects
+        yield Subject("bare gunicorn", bare.url, (bare, servers.postmaster(cluster))), subjects
 
 
 def revision() -> str:
@@ -298,13 +295,18 @@ def main() -> int:
     parser.add_argument("--only", default="", help="a part of the names of the calls to measure")
     chosen = parser.parse_args()
     with bench(chosen.compare, os.environ.get("PEER_URL", "")) as (hello, subjects):
-        found = rounds(hello, subjects, chosen)
+        found, memory = rounds(hello, subjects, chosen)
     write(
-        f"{WORKERS} workers, {CONNECTIONS} connections, {machine()}; medians of {chosen.rounds} "
-        f"rounds of {chosen.seconds:g} s. Ratios are of {subjects[0].name} to the others: more is "
+        f"{servers.WORKERS} workers, {CONNECTIONS} connections, {machine()}; medians of "
+        f"{chosen.rounds} rounds of {chosen.seconds:g} s. Ratios are of {subjects[0].name} to the others: more is "
         "better for requests/s, less for processor time (CPU).",
         "",
         *table(HEAD, rows(found), texts=2),
+        "",
+        *table(
+            ["MB of a worker after", "warm-up", *(f"round {n + 1}" for n in range(chosen.rounds))],
+            [[name, *(f"{size:.1f}" for size in sizes)] for name, sizes in memory.items()],
+        ),
     )
     by_subject = [runs for subjects in found.values() for runs in subjects.values()]
     return int(any(run.failures for runs in by_subject for run in runs))

@@ -24,7 +24,7 @@ def whole() -> Iterator[System]:
 
 @pytest.mark.parametrize(
     "name",
-    ["worker killed", "HUP", "PostgreSQL restarted, fast", "PostgreSQL killed"],
+    ["worker killed", "gunicorn reloaded", "PostgreSQL restarted, fast", "PostgreSQL killed"],
 )
 def test_a_fault_breaks_no_promise(name: str, whole: System) -> None:
     played = play(FAULTS[name], whole, seconds=0)

@@ -3,7 +3,6 @@
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count, cycle, islice
 from threading import Event, Thread
@@ -15,15 +14,14 @@ from dev.nginx import Nginx
 
 SUCCESS, BUSY = range(200, 300), {429, 502, 503, 504}
 
-PAUSE = 0.04
-"""Seconds between a client's calls."""
+PAUSE, RETRIES = 0.04, 30
+"""Seconds between a client's calls, and for which a call with an idempotency key is repeated after
+the load has ended."""
 
-RETRIES = 30
-"""Seconds for which a call with an idempotency key is repeated after the load has ended."""
-
+LIST = "/movies?page=1&limit=20"
 DEEDS = (
-    *("read", "add", "list", "change", "me", "list", "add", "read", "list", "change"),
-    *("delete", "me", "read", "refresh", "list", "add", "me", "change", "list", "log_in"),
+    *("read", "add", LIST, "change", "/me", LIST, "add", "read", LIST, "change"),
+    *("delete", "/me", "read", "refresh", LIST, "add", "/me", "change", LIST, "log_in"),
 )
 """What each user does in turn, beginning at different places."""
 
@@ -43,44 +41,37 @@ def verdict(status: int) -> Verdict:
     return Verdict.ACKNOWLEDGED if status in SUCCESS else Verdict.REFUSED
 
 
-@dataclass
-class Entry:
-    """The years that a movie may have, and those that were refused; None means no movie."""
-
-    allowed: set[str | None] = field(default_factory=lambda: {None})
-    refused: set[str | None] = field(default_factory=set)
-
-
 class Journal:
-    """The writes of one user. Each movie has a title of its own, and each write another year."""
+    """The writes of one user. Each movie has a title of its own, and each write another year.
+
+    `allowed` has the years that a movie may have, and None if it may be missing.
+    """
 
     def __init__(self) -> None:
-        self.entries: defaultdict[str, Entry] = defaultdict(Entry)
+        self.allowed: defaultdict[str, set[str | None]] = defaultdict(lambda: {None})
+        self.refused: defaultdict[str, set[str | None]] = defaultdict(set)
         self.verdicts: list[Verdict] = []
 
     def note(self, title: str, year: str | None, told: Verdict) -> None:
         """Record a write after which the movie has this year, or is deleted."""
-        entry = self.entries[title]
         self.verdicts.append(told)
         if told is Verdict.ACKNOWLEDGED:
-            entry.allowed = {year}
-        elif told is Verdict.IN_DOUBT:
-            entry.allowed.add(year)
+            self.allowed[title] = {year}
         else:
-            entry.refused.add(year)
+            (self.allowed if told is Verdict.IN_DOUBT else self.refused)[title].add(year)
 
     def compare(self, movies: Iterable[tuple[str, str]]) -> Iterator[str]:
         """Compare with the titles and years of all the user's movies; return what is wrong."""
         found: defaultdict[str, list[str]] = defaultdict(list)
         for title, its_year in movies:
             found[title].append(its_year)
-        for title in sorted(found.keys() | self.entries.keys()):
-            entry, year = self.entries[title], next(iter(found[title]), None)
+        for title in sorted(found.keys() | self.allowed.keys() | self.refused.keys()):
+            year = next(iter(found[title]), None)
             if len(found[title]) > 1:
                 yield f"there twice: {title}"
-            if year not in entry.allowed:
-                kind = "refused but done" if year in entry.refused else "lost"
-                yield f"{kind}: {title} is {year}, not {entry.allowed}"
+            if year not in self.allowed[title]:
+                kind = "refused but done" if year in self.refused[title] else "lost"
+                yield f"{kind}: {title} is {year}, not {self.allowed[title]}"
 
 
 class Sample(NamedTuple):
@@ -162,14 +153,10 @@ class User(Sampler):
         self._ended = ended
         while not ended.wait(PAUSE):
             deed = next(self._deeds)
-            if self._movies or deed not in {"read", "change", "delete"}:
+            if deed.startswith("/"):
+                self.call("GET", deed)
+            elif self._movies or deed not in {"read", "change", "delete"}:
                 getattr(self, deed)()
-
-    def list(self) -> None:
-        self.call("GET", "/movies?page=1&limit=20")
-
-    def me(self) -> None:
-        self.call("GET", "/me")
 
     def refresh(self) -> Response:
         """Have new tokens; if the answer is lost so is the cookie, and a login must follow."""
@@ -179,7 +166,7 @@ class User(Sampler):
     def read(self) -> None:
         number, title = next(iter(self._movies.items()))
         movie = self.call("GET", f"/movies/{number}")
-        if movie.status == 200 and movie.json["year"] not in self.journal.entries[title].allowed:
+        if movie.status == 200 and movie.json["year"] not in self.journal.allowed[title]:
             self.samples[-1] = self.samples[-1]._replace(problem=f"stale: {title}")
 
     def change(self) -> None:

@@ -1,22 +1,22 @@
 """All faults: what is done, for how long, and what may come of it."""
 
-import os
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from signal import SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, Signals
 
-from benchmarks.chaos.system import ROLE, System, frozen
-from dev.processes import eventually
+from benchmarks.chaos.system import ROLE, System
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault."""
+    """A fault.
+
+    `strike` does it, lets it last for so many seconds, and returns when everything is back.
+    """
 
     strike: Callable[[System, float], None]
-    """Does it, lets it last for so many seconds, and returns when everything is back."""
     seconds: float = 0
     """How long it lasts in the full run."""
     services: int = 1
@@ -24,8 +24,6 @@ class Fault:
     """Whether no request may fail."""
     live: bool = True
     """Whether gunicorn can answer all the time."""
-    crashes: int = 0
-    """How often the fault itself ends gunicorn."""
     errors: str = "(?!)"
     """A pattern of the errors that the service may log."""
 
@@ -33,47 +31,27 @@ class Fault:
 def worker_killed(system: System, _seconds: float) -> None:
     worker = system.services[0].server.workers()[0]
     worker.kill()
-    system.services[0].await_new({worker.pid})
+    system.services[0].await_new(worker)
 
 
-def master_killed(system: System, _seconds: float) -> None:
-    service = system.services[0]
-    master = service.server.process.pid
-    old = {master, *(worker.pid for worker in service.server.workers())}
-    os.kill(master, signal.SIGKILL)
-    eventually(lambda: service.server.process.pid != master, "gunicorn is started again")
-    service.await_new(old)
+def reloaded(system: System, _seconds: float) -> None:
+    old = system.services[0].server.workers()
+    system.services[0].server.process.send_signal(SIGHUP)
+    system.services[0].await_new(*old)
 
 
-def renewed(system: System, _seconds: float, *, how: signal.Signals) -> None:
-    """Send a signal to each gunicorn in turn, and wait until it has new workers."""
-    for service in system.services:
-        service.renew(how)
-
-
-def restarted(system: System, seconds: float, *, how: signal.Signals) -> None:
-    system.database.end(how)
-    time.sleep(seconds)
-    system.database.start()
-
-
-def database_frozen(system: System, seconds: float) -> None:
-    assert system.database.server
-    with frozen(system.database.server.pid):
+def ended(system: System, seconds: float, *, part: str, how: Signals = SIGTERM) -> None:
+    """End one part of the system, or each of its kind in turn, and start it again."""
+    for each in system.parts[part]:
+        each.end(how)
         time.sleep(seconds)
+        each.start()
 
 
-def network_silent(system: System, seconds: float) -> None:
-    """Pass nothing on; what is sent meanwhile comes late, as TCP would send it again."""
-    with frozen(system.network.process.pid):
+def frozen(system: System, seconds: float, *, part: str) -> None:
+    """Stop a part's processes: the network then keeps what is sent, and passes it on later."""
+    with system.parts[part][0].frozen():
         time.sleep(seconds)
-
-
-def network_down(system: System, seconds: float) -> None:
-    """Close all connections, and refuse new ones."""
-    system.network.end()
-    time.sleep(seconds)
-    system.network.start()
 
 
 def terminated(system: System, seconds: float) -> None:
@@ -96,31 +74,31 @@ def altered(system: System, seconds: float, *, to: str, back: str) -> None:
     system.database.run(f"ALTER ROLE {ROLE} {back}")
 
 
-ROWS = 'SELECT FROM "Movie" FOR UPDATE; SELECT FROM "MovieCount" FOR UPDATE'
-SESSIONS = 'LOCK TABLE "Session" IN ACCESS EXCLUSIVE MODE'
-MOVIES = 'LOCK TABLE "Movie" IN ACCESS EXCLUSIVE MODE'
-FEW = partial(altered, to="CONNECTION LIMIT 2", back="CONNECTION LIMIT -1")
-READ_ONLY = "default_transaction_read_only"
+ROWS = partial(locked, what='SELECT FROM "Movie" FOR UPDATE; SELECT FROM "MovieCount" FOR UPDATE')
+MOVIES = partial(locked, what='LOCK TABLE "Movie" IN ACCESS EXCLUSIVE MODE')
+SESSIONS = partial(locked, what='LOCK TABLE "Session" IN ACCESS EXCLUSIVE MODE')
+LIMIT, READ_ONLY = "CONNECTION LIMIT", "default_transaction_read_only"
+FEW = partial(altered, to=f"{LIMIT} 2", back=f"{LIMIT} -1")
 STANDBY = partial(altered, to=f"SET {READ_ONLY} = on", back=f"RESET {READ_ONLY}")
-ROLLING = partial(renewed, how=signal.SIGTERM)
+gunicorn, postgresql = partial(ended, part="gunicorn"), partial(ended, part="PostgreSQL")
 
 FAULTS = {
     "worker killed": Fault(worker_killed, errors="was sent SIGKILL", live=False),
-    "master killed": Fault(master_killed, live=False, crashes=1),
-    "SIGTERM and start": Fault(partial(renewed, how=signal.SIGTERM), flawless=True, live=False),
-    "HUP": Fault(partial(renewed, how=signal.SIGHUP), flawless=True),
-    "rolling restart": Fault(ROLLING, services=2, flawless=True),
-    "PostgreSQL restarted, fast": Fault(partial(restarted, how=signal.SIGINT)),
-    "PostgreSQL restarted, immediate": Fault(partial(restarted, how=signal.SIGQUIT)),
-    "PostgreSQL killed": Fault(partial(restarted, how=signal.SIGKILL)),
-    "PostgreSQL down": Fault(partial(restarted, how=signal.SIGINT), 30),
-    "PostgreSQL frozen": Fault(database_frozen, 30),
-    "network silent": Fault(network_silent, 12),
-    "network down": Fault(network_down, 6),
+    "gunicorn killed": Fault(partial(gunicorn, how=SIGKILL), live=False),
+    "gunicorn restarted": Fault(gunicorn, flawless=True, live=False),
+    "gunicorn reloaded": Fault(reloaded, flawless=True),
+    "rolling restart": Fault(gunicorn, services=2, flawless=True),
+    "PostgreSQL restarted, fast": Fault(partial(postgresql, how=SIGINT)),
+    "PostgreSQL restarted, immediate": Fault(partial(postgresql, how=SIGQUIT)),
+    "PostgreSQL killed": Fault(partial(postgresql, how=SIGKILL)),
+    "PostgreSQL down": Fault(partial(postgresql, how=SIGINT), 30),
+    "PostgreSQL frozen": Fault(partial(frozen, part="PostgreSQL"), 30),
+    "network silent": Fault(partial(frozen, part="network"), 12),
+    "network down": Fault(partial(ended, part="network"), 6),
     "backends terminated": Fault(terminated, 0.5),
     "connection limit": Fault(FEW, 6),
     "read-only": Fault(STANDBY, 6),  # as after a failover to a standby
-    "rows locked": Fault(partial(locked, what=ROWS), 6),
-    "movies locked": Fault(partial(locked, what=MOVIES), 6),
-    "sessions locked": Fault(partial(locked, what=SESSIONS), 6),
+    "rows locked": Fault(ROWS, 6),
+    "movies locked": Fault(MOVIES, 6),
+    "sessions locked": Fault(SESSIONS, 6),
 }

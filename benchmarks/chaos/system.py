@@ -1,29 +1,23 @@
-"""What faults strike: nginx, gunicorn under a supervisor, a network, and PostgreSQL."""
+"""What faults strike: gunicorn, PostgreSQL and the network between them, behind nginx."""
 
 import signal
 import socket
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import Popen
 from tempfile import TemporaryDirectory
-from threading import Thread
 from typing import Any
 
 import psutil
 import psycopg2
 from sqlalchemy import make_url
 
-from benchmarks.servers import SERVICE, Server, launch, migrate, settings
+from benchmarks.servers import SERVICE, launch, migrate, settings
 from dev.cluster import NAME, Cluster
 from dev.nginx import Nginx, command, nginx
 from dev.postgres import prepare
 from dev.processes import eventually, free_port
-
-RESTART = 2
-"""Seconds until a crashed gunicorn is started again: RestartSec in playlist-api.service."""
 
 ROLE = "service"
 """The service's user in PostgreSQL, whose connections can be limited."""
@@ -37,22 +31,35 @@ stream {{ server {{ listen 127.0.0.1:{port}; proxy_pass unix:{socket}; }} }}
 """
 
 
-@contextmanager
-def frozen(server: int) -> Iterator[None]:
-    """Stop a process and its children, and let them go on when the context is left."""
-    process = psutil.Process(server)
-    processes = [process, *process.children(recursive=True)]
-    for each in processes:
-        each.suspend()
-    try:
+class Part:
+    """A server that can be ended, started again and frozen."""
+
+    process: psutil.Process
+
+    def start(self) -> None:
+        """Start it, and return when it is up."""
+        raise NotImplementedError
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Send a signal, and return when the process and its children have ended."""
+        processes = [self.process, *self.process.children(recursive=True)]
+        self.process.send_signal(how)
+        _, alive = psutil.wait_procs(processes, timeout=60)
+        assert not alive
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the process and its children, and let them go on when the context is left."""
+        processes = [self.process, *self.process.children(recursive=True)]
+        for each in processes:
+            each.suspend()
         yield
-    finally:
         for each in processes:
             with suppress(psutil.NoSuchProcess):
                 each.resume()
 
 
-class Database:
+class Database(Part):
     """A PostgreSQL that waits for its disk."""
 
     def __init__(self, home: Path) -> None:
@@ -60,25 +67,15 @@ class Database:
         options = {"max_connections": "200"}
         self.cluster = Cluster(home, home / "socket", throwaway=False, options=options)
         self.cluster.initialise()
-        self.server: Popen[bytes] | None = None
         self.start()
         migrate(settings(self.cluster.url))
         self.run(f"CREATE ROLE {ROLE} LOGIN IN ROLE pg_read_all_data, pg_write_all_data")
 
     def start(self) -> None:
-        """Start the server, and return when it answers."""
-        eventually(self._is_up, "PostgreSQL is up", 60)
-
-    def _is_up(self) -> bool:
-        if self.server is None or self.server.poll() is not None:
-            self.server = self.cluster.launch()  # None while an earlier server is ending
-        return self.server is not None and self.cluster.answers()
-
-    def end(self, how: signal.Signals) -> None:
-        """End the server: SIGINT is a fast shutdown, SIGQUIT an immediate one."""
-        assert self.server
-        self.server.send_signal(how)
-        self.server.wait(timeout=60)
+        server = self.cluster.launch()
+        assert server
+        self.process = psutil.Process(server.pid)
+        eventually(self.cluster.answers, "PostgreSQL is up", 60)
 
     def run(self, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement as the superuser."""
@@ -108,63 +105,44 @@ class Database:
         return psycopg2.connect(host=host, port=port, user=NAME, dbname=NAME)
 
 
-class Supervised:
-    """A gunicorn that is started again when it ends, as systemd does.
+class Service(Part):
+    """A gunicorn with the service.
 
-    If the supervisor holds the listening socket, clients queue while there is no gunicorn.
+    As under systemd its listening socket may be held open, so that clients queue while it is away.
     """
 
     def __init__(self, log: Path, environment: Mapping[str, str], *, held: bool) -> None:
-        self._log, self._environment, self._read = log, environment, 0
+        self._log, self._environment, self._errors = log, environment, 0
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=2048) if held else None
         self.port: int = self._socket.getsockname()[1] if self._socket else free_port()
-        self.crashes, self._ending = 0, False
-        self.server = self._launch()
-        self._keeper = Thread(target=self._keep)
-        self._keeper.start()
+        self.start()
 
-    def _launch(self) -> Server:
-        fd = self._socket.fileno() if self._socket else None
-        return launch(SERVICE, self._environment, self.port, log=self._log, listener=fd)
+    def start(self) -> None:
+        listener = self._socket.fileno() if self._socket else None
+        how = (SERVICE, self._environment, self.port)
+        self.server = launch(*how, log=self._log, listener=listener)
+        self.process = self.server.process
+        self.await_new()
 
-    def _keep(self) -> None:
-        while True:
-            status = self.server.process.wait()
-            if status and not self._ending:
-                self.crashes += 1
-                time.sleep(RESTART)
-            if self._ending:
-                return
-            self.server = self._launch()
-
-    def renew(self, how: signal.Signals) -> None:
-        """Send a signal, and return when there are new workers and no old ones."""
-        old = {worker.pid for worker in self.server.workers()}
-        self.server.process.send_signal(how)
-        self.await_new(old)
-
-    def await_new(self, old: set[int]) -> None:
-        def is_new() -> bool:
-            return self.server.is_up() and not any(map(psutil.pid_exists, old))
-
-        eventually(is_new, "gunicorn is new", 60)
+    def await_new(self, *old: psutil.Process) -> None:
+        """Return when the old processes have ended, and all workers are up."""
+        psutil.wait_procs(old, timeout=60)
+        eventually(self.server.is_up, "gunicorn is up", 60)
 
     def errors(self) -> list[str]:
         """Return the errors logged since the last call."""
-        errors = self.server.errors()[self._read :]
-        self._read += len(errors)
+        errors = self.server.errors()[self._errors :]
+        self._errors += len(errors)
         return errors
 
     def close(self) -> None:
-        self._ending = True
-        self.server.process.terminate()
-        self._keeper.join(timeout=60)
+        self.end()
         if self._socket:
             self._socket.close()
 
 
-class Network:
-    """A network between the service and PostgreSQL: an nginx, which can be frozen or killed."""
+class Network(Part):
+    """A network between the service and PostgreSQL, made of an nginx."""
 
     def __init__(self, folder: Path, cluster: Cluster) -> None:
         self._folder, self.port = folder, free_port()
@@ -174,11 +152,7 @@ class Network:
         self.start()
 
     def start(self) -> None:
-        self.process = Popen(command(self._folder))
-
-    def end(self) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=20)
+        self.process = psutil.Popen(command(self._folder))
 
 
 @dataclass
@@ -187,8 +161,16 @@ class System:
 
     database: Database
     network: Network
-    services: list[Supervised] = field(default_factory=list)
+    services: list[Service] = field(default_factory=list)
     front: Nginx = field(init=False)
+
+    @property
+    def parts(self) -> Mapping[str, Sequence[Part]]:
+        return {
+            "gunicorn": self.services,
+            "PostgreSQL": [self.database],
+            "network": [self.network],
+        }
 
 
 @contextmanager
@@ -205,10 +187,8 @@ def system(services: int = 1) -> Iterator[System]:
         database_url = url.set(port=made.network.port).render_as_string(hide_password=False)
         environment = settings(database_url, TRUSTED_PROXIES="1")
         for number in range(services):
-            one = Supervised(folder / f"log{number}", environment, held=services == 1)
-            stack.callback(one.close)
-            made.services.append(one)
-        for one in made.services:
-            eventually(one.server.is_up, "gunicorn is up")
-        made.front = stack.enter_context(nginx(*(one.port for one in made.services)))
+            service = Service(folder / f"log{number}", environment, held=services == 1)
+            stack.callback(service.close)
+            made.services.append(service)
+        made.front = stack.enter_context(nginx(*(service.port for service in made.services)))
         yield made
