@@ -40,11 +40,8 @@ GUESSERS, CROWD, FLOOD, HALF_SENT = 16, 200, 54, 1000
 FREE_GUESSES = 10
 """What `RATELIMIT_LOGIN` allows an address by default, at once and then each minute."""
 
-PAUSE = 0.02
-"""Seconds between two requests of one connection: else the clients take all processor time."""
-
-ROWS, FILES = 10_000, 5
-"""Movies in a file, and files that make the list which is searched and exported."""
+PAUSE = 0.02  # else the clients take all processor time
+ROWS, FILES = 10_000, 5  # of which the list is made that is searched and exported
 
 HALF = b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
 
@@ -60,8 +57,8 @@ class Figure(NamedTuple):
 
     what: str
     measured: str
-    promised: str = ""
-    violations: int = 0
+    promised: str
+    violations: int
 
 
 def bring(client: Client, file: int = 0) -> Response:

@@ -17,11 +17,8 @@ from werkzeug.datastructures import Headers
 
 PASSWORD = "correct horse battery"
 
-TIMEOUT = 40
-"""Seconds to wait for a response: nginx gives up after 30."""
-
-MAX_IDLE = 5
-"""Seconds after which a connection is opened anew, before the server closes it."""
+TIMEOUT, MAX_IDLE = 40, 5
+"""Seconds to wait for a response, and for which an idle connection is used again."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +51,11 @@ Send = Callable[[str, str, bytes | None, Mapping[str, str]], Response]
 class Connection:
     """A connection to a server, opened when it is needed and closed with the last reference."""
 
-    def __init__(self, url: str, tls: ssl.SSLContext | None = None, source: str = "") -> None:
-        address, own = urlsplit(url), (source, 0) if source else None
-        self._http = HTTPConnection(address.netloc, timeout=TIMEOUT, source_address=own)
-        if address.scheme == "https":
-            self._http = HTTPSConnection(
-                address.netloc, timeout=TIMEOUT, source_address=own, context=tls
-            )
+    def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
+        server = urlsplit(url).netloc
+        self._http = HTTPConnection(server, timeout=TIMEOUT)
+        if tls:
+            self._http = HTTPSConnection(server, timeout=TIMEOUT, context=tls)
         self._used = 0.0
 
     def send(

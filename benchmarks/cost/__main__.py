@@ -15,7 +15,7 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from benchmarks.client import Client, in_process
-from benchmarks.cost.audit import SMALL, Audit, reduced, whole
+from benchmarks.cost.audit import SMALL, Audit, whole
 from benchmarks.cost.inputs import places
 from benchmarks.cost.measure import Meter, connect, service
 from benchmarks.report import table, write
@@ -27,10 +27,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     parser = argparse.ArgumentParser(description="Look for requests that cost too much.")
     parser.add_argument("--minutes", type=float, default=1e6, help="by default, until all is done")
-    parser.add_argument("--seed", type=int, default=1, help="of the order of the largest inputs")
     parser.add_argument("--only", default="", help="a part of a call's name, like 'POST /movies'")
     parser.add_argument("--rows", type=int, default=100_000, help="of the list that is read")
-    parser.add_argument("--reduced", action="store_true", help="what the tests measure")
     chosen = parser.parse_args()
     end = monotonic() + chosen.minutes * 60
     with (
@@ -44,14 +42,14 @@ def main() -> int:
         found = [p for p in places(document) if chosen.only in f"{p.request.call} {p.field}"]
         with Meter(url, reader=owner_of(app, chosen.rows)) as meter:
             audit = Audit(meter)
-            for check in reduced(found) if chosen.reduced else whole(found, chosen.seed):
+            for check in whole(found):
                 if monotonic() > end:
                     break
                 told = len(audit.findings)
                 audit.check(*check)
                 write(*audit.findings[told:])
             else:
-                for place in found if not chosen.reduced else ():
+                for place in found:
                     audit.check_kept(place, min(2 * SMALL, place.limit))
     report(audit)
     return bool(audit.findings)
