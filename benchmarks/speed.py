@@ -276,9 +276,8 @@ def main() -> int:
             for call, subject, run in round_of(calls, hello, subjects, seconds):
                 if number:
                     found.setdefault(call, {}).setdefault(subject, []).append(run)
-            for on in subjects:
-                largest = [max(server.memory()) for server in on.servers[:1]]
-                memory.setdefault(on.name, []).extend(largest)
+            for on in (on for on in subjects if on.servers):
+                memory.setdefault(on.name, []).append(max(on.servers[0].memory()))
     write(
         f"{servers.WORKERS} workers, {CONNECTIONS} connections, {machine()}; medians of"
         f" {chosen.rounds} rounds of {chosen.seconds:g} s. The ratios are of the first revision to"
