@@ -83,7 +83,7 @@ print(1, flush=True); input()
         used = []
         for _ in range(2):
             parent.stdout.readline()
-            used.append(Server(psutil.Process(parent.pid)).cpu_seconds())
+            used.append(round(Server(psutil.Process(parent.pid)).cpu_seconds(), 2))
             parent.stdin.write(b"\n")
             parent.stdin.flush()
     alive, gone = used
