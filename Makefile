@@ -19,7 +19,7 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-strip-extras --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command 'make lock' $(OPTIONS)
 
-.PHONY: help run frontend dev dev-frontend e2e screenshots test isolation fuzz postman typescript judge bench chaos attacks cost lint format tour openapi lock clean
+.PHONY: help run frontend dev dev-frontend e2e screenshots test isolation fuzz postman typescript judge bench chaos attacks cost lint format tour openapi docs lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' Makefile
@@ -88,6 +88,9 @@ tour: .venv/runnable ## show each endpoint at work
 openapi: .venv/runnable ## write docs/openapi.json anew
 	DATABASE_URL=postgresql:/// $(VENV) -m flask openapi write docs/openapi.json
 
+docs: .venv/installed ## build the documentation as a site, in site/
+	$(VENV) -m mkdocs build --strict --quiet
+
 lock: .venv/installed ## pin the dependencies of setup.cfg (OPTIONS=--upgrade for the newest)
 	$(LOCK) setup.cfg -o requirements.txt
 	$(LOCK) setup.cfg --extra run -c requirements.txt -o requirements-run.txt
@@ -98,7 +101,7 @@ clean: ## remove what the other commands made, but not your data in instance/
 	rm -rf clients/*/node_modules clients/typescript/dist clients/typescript/src/schema.ts
 	rm -rf dev/judges/.venv dev/judges/node_modules
 	rm -rf frontend/.next frontend/node_modules frontend/out frontend/test-results
-	rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache build site *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamps come last, so that an interrupted installation begins anew.

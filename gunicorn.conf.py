@@ -21,7 +21,7 @@ import gunicorn.http.wsgi
 import gunicorn.util
 from prometheus_client.multiprocess import mark_process_dead
 
-from playlist_api.logs import logging_config
+from playlist_api.ops.logs import logging_config
 from playlist_api.server import responses
 from playlist_api.server.worker import KeepAliveWorker
 

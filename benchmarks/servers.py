@@ -15,6 +15,7 @@ import psutil
 
 from benchmarks.client import Connection
 from dev.processes import eventually, free_port
+from dev.run import GLIBC_TUNABLES
 
 ROOT = Path(__file__).parents[1]
 
@@ -84,7 +85,6 @@ def settings(database_url: str, **more: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "SECRET_KEY": "a key for benchmarks that is long enough",
         "RATELIMIT_ENABLED": "false",
-        "WEB_CONCURRENCY": str(WORKERS),
         **more,
     }
 
@@ -104,7 +104,12 @@ def launch(
         process = psutil.Popen(
             [sys.executable, "-m", "gunicorn", "--bind", bind, *arguments],
             cwd=code,
-            env=os.environ | environment | {"WEB_CONCURRENCY": str(WORKERS)},
+            env={
+                **os.environ,
+                "GLIBC_TUNABLES": GLIBC_TUNABLES,
+                **environment,
+                "WEB_CONCURRENCY": str(WORKERS),
+            },
             pass_fds=[listener] if listener else [],
             stdout=output,
             stderr=None if log == Path(os.devnull) else output,

@@ -21,7 +21,7 @@ import psycopg2
 
 from dev.cluster import PACKAGE, PORT, Cluster, PostgresError, taken
 
-LONGEST_SOCKET = 103  # bytes on macOS; Linux allows 107
+MAX_SOCKET_PATH = 103  # bytes on macOS; Linux allows 107
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def prepare(home: Path) -> None:
 def usable(sockets: Path) -> Iterator[Path]:
     """Yield a path of the folder that libpq can use, which is short and has no comma."""
     socket = os.fsencode(sockets / f".s.PGSQL.{PORT}")
-    if len(socket) <= LONGEST_SOCKET and b"," not in socket:
+    if len(socket) <= MAX_SOCKET_PATH and b"," not in socket:
         yield sockets
         return
     with tempfile.TemporaryDirectory() as folder:

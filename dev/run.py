@@ -23,6 +23,10 @@ from playlist_api.config.settings import SettingsError, load_settings
 
 ROOT = Path(__file__).parents[1]
 DEFAULTS = {"APP_ENV": "development", "HOST": "127.0.0.1", "PORT": "3001"}
+GLIBC_TUNABLES = "glibc.malloc.mmap_threshold=1048576:glibc.malloc.hugetlb=1"
+"""Settings of the C library, as in the Dockerfile and the systemd unit: memory of a mebibyte and
+more goes back to the system when it is free, in huge pages, which keep that cheap for password
+hashes. By default each thread that ever held a large body keeps its memory."""
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PORT_PATIENCE = 2  # seconds in which workers that lost their master give the port back
 START_PATIENCE = 30  # seconds until the server answers
@@ -153,7 +157,7 @@ def serve(environment: dict[str, str]) -> int:
         gunicorn = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"],
             cwd=ROOT,
-            env=environment,
+            env={"GLIBC_TUNABLES": GLIBC_TUNABLES} | environment,
             stdin=subprocess.DEVNULL,
             process_group=group,
         )

@@ -17,8 +17,8 @@ from flask import current_app
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
-from playlist_api import deadline
-from playlist_api.database import is_unavailable
+from playlist_api.db import timeouts as deadline
+from playlist_api.db.engine import is_unavailable
 
 LOCK_TIMEOUT = 0.5
 """Seconds to wait for a lock. Calls that need the same table wait behind it meanwhile, for 2 at the
@@ -154,7 +154,7 @@ def changes_tables() -> bool:
 def main() -> None:
     """Connect, and tell in a sentence what an operator can help."""
     try:
-        with deadline.patience(), engine.connect() as connection:
+        with deadline.response_timeout(), engine.connect() as connection:
             (change if changes_tables() else run)(connection)
     except DBAPIError as error:
         reason = str(error.orig).strip()

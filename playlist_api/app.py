@@ -10,26 +10,25 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 from flask.sessions import NullSession, SessionInterface
 
-from playlist_api import cli, database, mail, media, middleware, sentry
-from playlist_api.blueprints import (
-    account,
-    auth,
-    documentation,
-    health,
-    lists,
-    metrics,
-    movies,
-    passwords,
-    pictures,
-    sessions,
-)
+from playlist_api import cli
+from playlist_api.api import documentation, health, middleware, tokens
+from playlist_api.api import exposition as metrics
+from playlist_api.auth import account_routes as account
+from playlist_api.auth import password_routes as passwords
+from playlist_api.auth import passwords as hashing
+from playlist_api.auth import routes as auth
+from playlist_api.auth import session_routes as sessions
 from playlist_api.config.settings import load_settings
-from playlist_api.security import passwords as hashing
-from playlist_api.security import tokens
+from playlist_api.db import engine as database
+from playlist_api.movies import routes as movies
+from playlist_api.ops import mail, sentry
+from playlist_api.posters import media
+from playlist_api.posters import routes as pictures
+from playlist_api.transfer import routes as lists
 
 NO_SESSION = NullSession()
 
-LONGEST_BODY = 64 * 1024
+MAX_BODY = 64 * 1024
 """Bytes: the longest body of JSON without a picture, twenty times what the longest fields take."""
 
 
@@ -55,7 +54,7 @@ class Service(Flask):
 
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
-    """Make the service from environment variables (see the README's table).
+    """Make the service from environment variables (see docs/settings.md).
 
     :raises SettingsError: when they do not make a safe service.
     """
@@ -63,7 +62,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     settings = load_settings(environ, Path(app.instance_path))
     app.config.from_mapping({name.upper(): value for name, value in vars(settings).items()})
     app.config.from_mapping(
-        MAX_CONTENT_LENGTH=LONGEST_BODY,
+        MAX_CONTENT_LENGTH=MAX_BODY,
         PROPAGATE_EXCEPTIONS=False,  # a debugger's wish, but clients are promised envelopes
     )
     cast(DefaultJSONProvider, app.json).sort_keys = False

@@ -119,6 +119,13 @@ class Unauthorized(ApiError):
     headers = {"WWW-Authenticate": "Bearer"}
 
 
+class SessionEnded(Unauthorized):
+    """The token is genuine, but its session has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("Your session has ended. Please sign in again.")
+
+
 class Forbidden(ApiError):
     """It is known who is asking, and it is not theirs to ask."""
 
@@ -177,7 +184,7 @@ class TooManyRequests(ApiError):
         self.headers = {"Retry-After": str(retry_after)}
 
 
-class InDoubt(ApiError):
+class CommitOutcomeUnknown(ApiError):
     """The database was lost while it was to keep a change: it may have been done, or not."""
 
     status = 502

@@ -7,8 +7,8 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from playlist_api.services.backups import Backup, catalogue
-from playlist_api.storage import Storage, open_storage
+from playlist_api.backups.backups import Backup, catalogue
+from playlist_api.posters.storage import Storage, open_storage
 from tests.s3 import S3
 
 

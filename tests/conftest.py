@@ -4,8 +4,10 @@ import json
 import logging
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,9 @@ from flask_migrate import upgrade
 from sqlalchemy import create_engine, make_url, text
 
 from dev.postgres import running
+from playlist_api.api import request_log
 from playlist_api.app import create_app
-from playlist_api.logs import Formatter
-from playlist_api.middleware import request_log
+from playlist_api.ops.logs import Formatter
 from tests.backups import Place, bucket_of, folder_of
 from tests.mail_server import Inbox
 from tests.s3 import S3, s3
@@ -43,6 +45,12 @@ for _name in (
     *("SMTP_HOST", "TRUSTED_PROXIES"),
 ):
     os.environ.pop(_name, None)
+
+# A process ignores the signals that its parent ignores: SIGINT in a shell's background, SIGHUP
+# under nohup. The tests and the processes that they start must be stoppable wherever they run.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _signal in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    signal.signal(_signal, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,17 +79,27 @@ class Databases:
         self.engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
         self.made: list[str] = []
 
-    def make(self) -> str:
+    def make(self, template: str = "template0") -> str:
         name = f"playlist_test_{os.getpid()}_{len(self.made)}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")
         self.made.append(name)
         return self.url.set(database=name).render_as_string(hide_password=False)
 
     def make_with_tables(self) -> str:
+        return self.make(self._migrated)
+
+    @cached_property
+    def _migrated(self) -> str:
+        """A database with the tables, which costs a second to make and a moment to copy."""
         url = self.make()
         with create_app(environment(url)).app_context():
             upgrade()
-        return url
+        name = self.made[-1]
+        # One that is connected to cannot be copied.
+        self._run(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        return name
 
     def drop_all(self) -> None:
         for name in self.made:

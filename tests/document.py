@@ -9,9 +9,9 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 from werkzeug.datastructures import Headers
 
+from playlist_api.api.headers import SECURITY
 from playlist_api.app import create_app
 from playlist_api.errors import code_of
-from playlist_api.middleware.headers import SECURITY
 
 SETTINGS = {
     "APP_ENV": "development",

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, create_engine, text
 
 from playlist_api.app import create_app
-from playlist_api.security.passwords import hasher
+from playlist_api.auth.passwords import hasher
 from tests.service import PASSWORD, environment
 
 MOVIES = 1_100_000

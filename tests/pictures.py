@@ -25,9 +25,11 @@ def written(drawn: Image.Image, picture_format: str, **how: Any) -> bytes:
     return content.getvalue()
 
 
-def file_of(picture_format: str, width: int = 600, height: int = 900, **how: Any) -> bytes:
+def file_of(
+    picture_format: str, width: int = 600, height: int = 900, *, mode: str = "", **how: Any
+) -> bytes:
     """Draw and write a picture of a format."""
-    mode = "P" if picture_format == "GIF" else "RGB"
+    mode = mode or ("P" if picture_format == "GIF" else "RGB")
     return written(image(width, height, mode), picture_format, **how)
 
 
@@ -58,6 +60,12 @@ def padded(size: int) -> bytes:
 def data_url(content: bytes, media_type: str = "image/jpeg") -> str:
     """Write a file as a browser's `FileReader` does."""
     return f"data:{media_type};base64,{b64encode(content).decode()}"
+
+
+def movie_of(size: int) -> bytes:
+    """Write a movie of just so many bytes, most of which are a `data:` URL that is ignored."""
+    start, end = b'{"title": "Heat", "ignored": "data:,', b'"}'
+    return start.ljust(size - len(end), b"A") + end
 
 
 POSTER = data_url(file_of("JPEG", 500, 750))

@@ -22,6 +22,7 @@ from werkzeug.datastructures import Headers
 
 from dev.processes import eventually
 from dev.processes import free_port as free_port
+from dev.run import GLIBC_TUNABLES
 from tests import document
 
 ROOT = Path(__file__).parents[1]
@@ -266,13 +267,19 @@ def gunicorn(log: Path, settings: Mapping[str, str]) -> Iterator[Gunicorn]:
         process = subprocess.Popen(
             [*command, "wsgi:app"],
             cwd=ROOT,
-            env={**os.environ, "WEB_CONCURRENCY": "2", **settings, "PORT": str(port)},
+            env={
+                **os.environ,
+                "GLIBC_TUNABLES": GLIBC_TUNABLES,
+                "WEB_CONCURRENCY": "2",
+                **settings,
+                "PORT": str(port),
+            },
             stdout=output,
             stderr=complaints,
         )
     service = Gunicorn(port, log, process)
     try:
-        eventually(lambda: _is_up(service), "gunicorn is up")
+        eventually(lambda: _is_up(service), "gunicorn is up", 60)
         yield service
     finally:
         process.terminate()

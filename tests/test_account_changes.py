@@ -9,9 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api.app import create_app
-from playlist_api.database import db
-from playlist_api.models import User
-from playlist_api.services import accounts
+from playlist_api.auth import accounts
+from playlist_api.db.engine import db
+from playlist_api.db.models import User
 from tests.service import (
     PASSWORD,
     Actor,
@@ -163,14 +163,26 @@ def test_an_export_of_nothing_is_whole(ada: Actor) -> None:
     assert json.loads(ada.get("/me/export").body)["movies"] == []
 
 
-def test_an_export_of_many_movies_is_whole(app: Flask, ada: Actor) -> None:
+def test_an_export_of_many_rows_is_whole(app: Flask, ada: Actor, bob: Actor) -> None:
+    many = (
+        """INSERT INTO "Movie" (title, "ownerId")
+           SELECT 'Movie "' || n || E'"\\n', :user FROM generate_series(1, 2500) n""",
+        """INSERT INTO "IdempotencyKey" (key, "userId", fields, "movieId", "createdAt", "expiresAt")
+           SELECT :user || n, :user, '', n, now(), now() FROM generate_series(1, 2500) n""",
+        """INSERT INTO "Picture" ("ownerId", name, bytes)
+           SELECT :user, repeat(md5(n::text), 2) || '.png', n FROM generate_series(1, 2500) n""",
+    )
     with app.app_context():
-        rows = """INSERT INTO "Movie" (title, "ownerId")
-                  SELECT 'Movie "' || n || E'"\\n', :user FROM generate_series(1, 2500) n"""
-        db.session.execute(text(rows), {"user": ada.user["id"]})
+        for user in (ada, bob):
+            for rows in many:
+                db.session.execute(text(rows), {"user": user.user["id"]})
         db.session.commit()
     exported = json.loads(ada.get("/me/export").body)
-    assert len(exported["movies"]) == 2500
+    assert len({movie["id"] for movie in exported["movies"]}) == len(exported["movies"]) == 2500
+    assert [key["movieId"] for key in exported["idempotencyKeys"]] == [*range(1, 2501)]
+    assert sorted(picture["bytes"] for picture in exported["pictures"]) == [*range(1, 2501)]
+    for user in (ada, bob):
+        user.delete("/me", {"currentPassword": PASSWORD})
 
 
 def test_leaving_takes_everything_along(app: Flask, ada: Actor) -> None:

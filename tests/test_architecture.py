@@ -1,4 +1,4 @@
-"""The floors of the house: imports only go down."""
+"""The rooms of the house: imports only go down, and features meet at their services."""
 
 import ast
 from collections.abc import Iterator
@@ -8,33 +8,21 @@ import pytest
 
 from tests.service import ROOT
 
-FLOORS = [
-    {"app", "server"},
-    {"sentry"},
-    {"cli"},
-    {"middleware"},
-    {"blueprints"},
-    {"openapi"},
-    {"services"},
-    {"schemas"},
-    {"security"},
-    {"models"},
-    {"media"},
-    {"database", "mail", "storage"},
-    {"statements"},
-    {"pools"},
-    {"bulkheads"},
-    {"events"},
-    {"breaker", "clients", "config", "deadline", "errors", "logs", "metrics", "operations"},
-]
+ROOMS = (
+    *("app", "server", "cli", "backups"),
+    *("transfer", "movies", "posters", "auth"),
+    *("api", "db", "ops", "config", "errors"),
+)
+"""The rooms from the top to the bottom."""
+
+FEATURES = {"transfer", "movies", "posters", "auth"}
 PACKAGE = ROOT / "playlist_api"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
-def floor(module: str) -> int:
-    """Number the floor that a module such as `playlist_api.services.auth` is on, the top as 0."""
-    room = module.split(".")[1]
-    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+def room_of(module: str) -> str:
+    """Name the room of a module such as `playlist_api.auth.service`."""
+    return module.split(".")[1] if "." in module else "app"
 
 
 def name_of(path: Path) -> str:
@@ -55,17 +43,35 @@ def imports(path: Path) -> Iterator[str]:
             yield node.module or ""
 
 
+def imports_of_others(path: Path) -> Iterator[str]:
+    """Name the libraries that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield (node.module or "").split(".")[0]
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_imports_only_go_down(path: Path) -> None:
+def test_a_room_imports_only_from_rooms_below_it(path: Path) -> None:
     importer = name_of(path)
     for imported in imports(path):
-        same_room = importer.split(".")[1:2] == imported.split(".")[1:2]
-        assert same_room or floor(importer) < floor(imported), f"{importer} imports {imported}"
+        above, below = room_of(importer), room_of(imported)
+        assert ROOMS.index(above) <= ROOMS.index(below), f"{importer} imports {imported}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_feature_knows_only_services_and_schemas_of_other_features(path: Path) -> None:
+    importer = name_of(path)
+    for imported in imports(path):
+        above, below = room_of(importer), room_of(imported)
+        if above != below and {above, below} <= FEATURES:
+            assert imported.endswith((".service", ".schemas")), f"{importer} imports {imported}"
 
 
 def test_services_know_nothing_of_http() -> None:
-    for path in (PACKAGE / "services").glob("*.py"):
-        assert "flask" not in path.read_text().lower()
+    for path in PACKAGE.rglob("service.py"):
+        assert "flask" not in set(imports_of_others(path)), path
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

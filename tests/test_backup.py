@@ -14,12 +14,12 @@ from flask import Flask
 from flask_migrate import check
 from sqlalchemy import NullPool, create_engine, text
 
-from playlist_api import storage
 from playlist_api.app import create_app
-from playlist_api.database import db
-from playlist_api.security.passwords import hasher
-from playlist_api.services import backups, dumps
-from playlist_api.services.backups import Backup, catalogue
+from playlist_api.auth.passwords import hasher
+from playlist_api.backups import backups, dumps
+from playlist_api.backups.backups import Backup, catalogue
+from playlist_api.db.engine import db
+from playlist_api.posters import storage
 from tests import large
 from tests.backups import Place, create, flask, refusal
 from tests.conftest import Databases

@@ -16,12 +16,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import NullPool, create_engine, text
 
-from playlist_api import storage
 from playlist_api.app import create_app
+from playlist_api.backups import dumps, snapshots
+from playlist_api.backups.backups import catalogue
 from playlist_api.config.settings import SettingsError
-from playlist_api.services import dumps, snapshots
-from playlist_api.services.backups import catalogue
-from playlist_api.storage import StorageError
+from playlist_api.posters import storage
+from playlist_api.posters.storage import StorageError
 from tests.backups import Place, bucket_of, create, flask, refusal
 from tests.conftest import Databases
 from tests.s3 import S3, s3

@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 
 from playlist_api.app import create_app
-from playlist_api.services.backups import Backup, _backup_schema, catalogue
-from playlist_api.services.retention import Policy, kept
-from playlist_api.storage import Folder, StorageError
+from playlist_api.backups.backups import Backup, _backup_schema, catalogue
+from playlist_api.backups.retention import Policy, kept
+from playlist_api.posters.storage import Folder, StorageError
 from tests.backups import Place, flask
 from tests.service import environment
 

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api.app import create_app
-from playlist_api.database import db
-from playlist_api.services.imports import lists
+from playlist_api.db.engine import db
+from playlist_api.transfer import imports as lists
 from tests.conftest import Databases
 from tests.service import ROOT, Actor, InProcess, environment, sign_up
 
@@ -108,7 +108,7 @@ def test_a_file_that_is_imported_twice_changes_nothing_the_second_time(
 def test_an_operators_file_may_be_longer_than_a_clients(
     app: Flask, ada: Actor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "MOST_ROWS", 1)
+    monkeypatch.setattr(lists, "MAX_ROWS", 1)
     result = import_movies(app, csv(tmp_path, "title\nHeat\nRonin\n"), ada.email)
     assert result.stdout == told(ada, created=2)
 

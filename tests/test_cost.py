@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,12 +11,15 @@ from flask import Blueprint, Flask
 
 from benchmarks.cost.audit import Audit, reduced
 from benchmarks.cost.budgets import BUDGETS, MIB, OTHER, PICTURES, READ, table
-from benchmarks.cost.inputs import Place, places
-from benchmarks.cost.measure import Meter, service
-from playlist_api.blueprints.answering import answer
-from playlist_api.blueprints.loading import body
-from playlist_api.schemas.fields import CamelCase, Text
+from benchmarks.cost.inputs import TEXTS, Family, Place, Request, places
+from benchmarks.cost.measure import Meter, owner_of, service
+from benchmarks.pictures import largest_pictures
+from playlist_api.api.arguments import body
+from playlist_api.api.fields import CamelCase, Text
+from playlist_api.api.responses import response
+from tests.conftest import Databases
 from tests.document import document
+from tests.pictures import movie_of
 from tests.service import ROOT, InProcess, sign_up
 
 ADDED = "POST /added"
@@ -35,6 +39,24 @@ def test_every_field_with_every_family_keeps_its_budget_and_grows_no_faster_than
     assert not audit.findings, "\n".join(audit.findings)
 
 
+def test_a_movie_as_large_as_it_may_be_keeps_its_budget(audit: Audit) -> None:
+    audit.findings.clear()
+    for place in places(document()):
+        if place.request.call == "POST /movies" and place.field == "body.imageUrl":
+            for family in (*place.families, *TEXTS["\U00020000"]):
+                audit.check(place, family, place.times(family, place.limit))
+    assert not audit.findings, "\n".join(audit.findings)
+
+
+def test_the_largest_pictures_keep_their_budget(audit: Audit) -> None:
+    audit.findings.clear()
+    place = next(place for place in places(document()) if place.takes_pictures)
+    costly = replace(place, request=replace(place.request, call=PICTURES))
+    for name, picture in largest_pictures().items():
+        audit.check(costly, Family(name, picture), 1)
+    assert not audit.findings, "\n".join(audit.findings)
+
+
 @pytest.mark.parametrize("call_", ["POST /movies", "POST /movies/import"])
 def test_nothing_large_that_was_sent_is_kept(audit: Audit, call_: str) -> None:
     audit.findings.clear()
@@ -42,6 +64,18 @@ def test_nothing_large_that_was_sent_is_kept(audit: Audit, call_: str) -> None:
         if place.request.call == call_ and re.match("body\\.[a-z]|json|csv", place.field, re.I):
             audit.check_kept(place, MIB)
     assert not audit.findings, "\n".join(audit.findings)
+
+
+def test_an_account_with_many_keys_and_pictures_is_exported_in_bounded_memory(
+    databases: Databases,
+) -> None:
+    export = Request("GET /me/export", "GET", "/me/export", security=("accessToken",))
+    url = databases.make_with_tables()
+    owner = owner_of(service(url), movies=1, others=20_000)
+    with Meter(url, reader=owner) as meter:
+        cost = meter.measure(export, 10)
+    assert cost.status == 200
+    assert cost.memory < BUDGETS[export.call].memory
 
 
 # What follows is a service with a call that is as it should not be.
@@ -84,7 +118,7 @@ def dear_service(database_url: str) -> Flask:
 
     @blueprint.post("/added")
     @body(Added())
-    @answer(None)
+    @response(None)
     def added(_: dict[str, Any]) -> None:
         """Load the fields."""
 
@@ -99,13 +133,17 @@ def added(database_url: str) -> dict[str, Place]:
     return {place.field: place for place in made if place.request.call == ADDED}
 
 
+UNITS = {"body.large": {"/"}, "body.endless": {"/"}, "body.kept": {"/"}}
+"""What fields are filled with whose measurement takes long; others with two units."""
+
+
 @pytest.fixture(scope="module")
 def findings(database_url: str, added: dict[str, Place]) -> list[str]:
     with Meter(database_url, dear_service) as meter:
         audit = Audit(meter, {ADDED: READ})
         fields = [place for name, place in added.items() if name.startswith("body.")]
         for place, family, times in reduced(fields):
-            if family.unit in {" ", "/", "\u0301\u0323"}:
+            if family.unit in UNITS.get(place.field, {" ", "/"}):
                 audit.check(place, family, times)
         for name in ("fine", "kept"):
             audit.check_kept(added[f"body.{name}"], MIB // 32)
@@ -155,5 +193,5 @@ def test_a_larger_body_than_the_budget_allows_is_refused(app: Flask, call_: str)
     ada = sign_up(InProcess(app))
     path = path.replace("{id}", str(ada.add_movie()["id"]))
     for size, refused in ((BUDGETS[call_].bytes, False), (BUDGETS[call_].bytes + 1, True)):
-        sent = b'{"a":"' + b"a" * (size - 8) + b'"}'
+        sent = movie_of(size)
         assert (ada.call(method, path, sent).status == 413) is refused, size

@@ -11,8 +11,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from playlist_api.database import db
-from playlist_api.schemas.cursors import EPOCH, MICROSECOND, Place, cursor_of
+from playlist_api.db.engine import db
+from playlist_api.movies.cursors import EPOCH, MICROSECOND, Cursor, encode_cursor
 from tests.service import Actor, Answer, call
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -60,7 +60,7 @@ def ids(answer: Answer) -> list[int]:
 
 def cursor_after(movie: Any) -> str:
     moment = datetime.fromisoformat(movie["createdAt"])
-    return cursor_of(Place("-createdAt", moment, movie["id"]))
+    return encode_cursor(Cursor("-createdAt", moment, movie["id"]))
 
 
 @pytest.mark.parametrize(("limit", "sizes"), [(3, [3, 3, 2]), (4, [4, 4]), (7, [7, 1]), (8, [8])])
@@ -125,7 +125,7 @@ def test_a_place_stays_when_its_movie_goes(ada: Actor, add: Add) -> None:
 @pytest.mark.parametrize("moment", [FIRST, EPOCH, EPOCH - MICROSECOND, LAST])
 def test_a_list_goes_on_from_any_place(ada: Actor, moment: datetime, movie_id: int) -> None:
     ada.add_movie()
-    cursor = cursor_of(Place("-createdAt", moment, movie_id))
+    cursor = encode_cursor(Cursor("-createdAt", moment, movie_id))
     assert len(ids(ada.get(f"/movies?cursor={cursor}"))) == (moment == LAST)
 
 

@@ -11,8 +11,8 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
-from playlist_api.database import POOL_SIZE
-from playlist_api.security.passwords import CONCURRENCY, QUEUE
+from playlist_api.auth.passwords import CONCURRENCY, QUEUE
+from playlist_api.db.engine import POOL_SIZE
 from tests.service import ROOT, Gunicorn, call, sign_up
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"

@@ -10,10 +10,11 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from playlist_api import deadline, metrics
 from playlist_api.app import create_app
-from playlist_api.database import db
-from playlist_api.statements import Query
+from playlist_api.db import timeouts as deadline
+from playlist_api.db.engine import db
+from playlist_api.db.statements import Query
+from playlist_api.ops import metrics
 from tests.conftest import Databases
 from tests.service import InProcess, elsewhere, environment, sign_up
 
@@ -71,7 +72,7 @@ def test_what_takes_its_time_may_say_so(app: Flask, monkeypatch: pytest.MonkeyPa
             db.session.execute(slow)
         db.session.rollback()
         for seconds in (5, float("inf")):
-            with deadline.patience(seconds):
+            with deadline.response_timeout(seconds):
                 db.session.execute(slow)
 
 
@@ -93,7 +94,7 @@ def test_who_has_patience_waits_for_locks_too(app: Flask) -> None:
         assert db.session.scalar(shown) == "2s"
         db.session.rollback()
         db.engine.dispose()
-        with deadline.patience():
+        with deadline.response_timeout():
             assert db.session.scalar(shown) == "0"
 
 
@@ -104,7 +105,7 @@ def test_the_server_gives_a_statement_up_before_its_client_does(app: Flask) -> N
         assert db.session.scalar(shown) == "2500ms"
         db.session.rollback()
         for seconds, given in ((30, "30s"), (float("inf"), "0")):
-            with deadline.patience(seconds):
+            with deadline.response_timeout(seconds):
                 assert db.session.scalar(shown) == given
                 db.session.rollback()
         assert db.session.scalar(shown) == "2500ms"

@@ -12,6 +12,7 @@ import pytest
 from gunicorn.config import Config
 
 from dev.cluster import CLUSTER
+from dev.run import GLIBC_TUNABLES
 from playlist_api.config.settings import load_settings
 from tests.deployment import (
     KUBERNETES,
@@ -181,6 +182,12 @@ def test_images_are_pinned_and_all_speak_of_the_same_postgresql_and_debian() -> 
     (server,) = {image.split(":")[1].split("-")[0] for image in images if "postgres" in image}
     assert set(re.findall(r"postgresql(?:-client-|/)(\d+)", dockerfile)) == {server}
     assert int(server) >= 15
+
+
+def test_memory_is_given_back_wherever_the_service_runs() -> None:
+    setting = f"GLIBC_TUNABLES={GLIBC_TUNABLES}"
+    assert any(setting in line.split() for line in instructions("ENV"))
+    assert f"Environment={setting}\n" in units()
 
 
 def test_who_stops_the_service_lets_it_finish() -> None:

@@ -10,7 +10,7 @@ from flask_migrate import upgrade
 from sqlalchemy import text
 
 from playlist_api.app import create_app
-from playlist_api.database import db
+from playlist_api.db.engine import db
 from tests.conftest import Databases
 from tests.mail_server import Inbox, smtp_server
 from tests.service import (

@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from playlist_api.app import create_app
-from playlist_api.database import db, is_unavailable
+from playlist_api.db.engine import db, is_unavailable
+from playlist_api.db.statements import Query
 from playlist_api.errors import PROBLEM_CODES
-from playlist_api.logs import Formatter
-from playlist_api.statements import Query
+from playlist_api.ops.logs import Formatter
 from tests.conftest import Databases
 from tests.service import Actor, InProcess, call, environment, log_in, sign_up
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from time import process_time
 from typing import Any
 from unittest.mock import ANY
 
@@ -12,10 +13,10 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from playlist_api.database import db
-from playlist_api.metrics import registry
-from playlist_api.schemas.fields import CONTROL_OR_SURROGATE, SPACES
-from playlist_api.services.spreadsheets import guarded, unguarded
+from playlist_api.api.fields import CONTROL_OR_SURROGATE, SPACES
+from playlist_api.db.engine import db
+from playlist_api.ops.metrics import registry
+from playlist_api.transfer.spreadsheets import guarded, unguarded
 from tests.service import Actor, InProcess, sign_up
 
 URL = "https://example.com/heat.jpg"
@@ -115,6 +116,26 @@ def test_a_list_of_many_movies_comes_back_as_it_was(app: Flask, format_: str) ->
     assert ada.post("/movies/import", file).json["totals"]["created"] == 1700
     pictures = format_ != "letterboxd"
     assert list_of(ada) == [(title, year, url if pictures else None) for title, year, url in before]
+
+
+def test_a_url_full_of_formulas_costs_csv_little_more_than_json(app: Flask, local: Actor) -> None:
+    url = "https://example.com/?" + ";=" * 1000
+    local.add_movie(imageUrl=url)
+    with app.app_context():
+        rows = """INSERT INTO "Movie" (title, "imageUrl", "ownerId")
+                  SELECT title, "imageUrl", "ownerId" FROM "Movie", generate_series(1, 999)
+                  WHERE "ownerId" = :user"""
+        db.session.execute(text(rows), {"user": local.user["id"]})
+        db.session.commit()
+
+    def seconds(format_: str) -> float:
+        headers = {"Authorization": f"Bearer {local.token}"}
+        started = process_time()
+        sent = local.service.send("GET", f"/movies/export?format={format_}", None, headers).body
+        assert sent.count(b"%3B=" if format_ == "csv" else b";=") == 1000 * 1000
+        return process_time() - started
+
+    assert min(seconds("csv") for _ in range(3)) < 10 * min(seconds("json") for _ in range(3))
 
 
 def test_movies_that_are_twice_on_a_list_come_back_once(app: Flask, local: Actor) -> None:

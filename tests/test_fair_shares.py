@@ -14,16 +14,16 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from playlist_api import mail
 from playlist_api.app import create_app
-from playlist_api.bulkheads import OVER_SHARE
-from playlist_api.database import db
-from playlist_api.mail import Mailer
-from playlist_api.schemas.cursors import NEWEST_FIRST
-from playlist_api.security import pictures
-from playlist_api.services import page_queries
-from playlist_api.services.imports import lists
-from playlist_api.services.imports.files import read_file
+from playlist_api.db.engine import db
+from playlist_api.movies import page_queries
+from playlist_api.movies.cursors import NEWEST_FIRST
+from playlist_api.ops import mail
+from playlist_api.ops.bulkheads import OVER_SHARE
+from playlist_api.ops.mail import Mailer
+from playlist_api.posters import images as pictures
+from playlist_api.transfer import imports as lists
+from playlist_api.transfer.files import read_file
 from tests.pictures import POSTER
 from tests.service import (
     PASSWORD,
@@ -219,7 +219,7 @@ def test_one_users_imports_leave_room_for_others(
 def test_one_users_pictures_leave_room_for_others(
     ada: Actor, bob: Actor, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "redrawn", gate.before(pictures.redrawn))
+    monkeypatch.setattr(pictures, "redrawn", gate.before(pictures.reencode))
     movie = {"title": "Heat", "imageUrl": POSTER}
     with ThreadPoolExecutor(CROWD + 1) as threads:
         crowd = [threads.submit(partial(ada.post, "/movies", movie, **HERE)) for _ in range(CROWD)]

@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from playlist_api.database import db
-from playlist_api.schemas.cursors import SORTS
+from playlist_api.db.engine import db
+from playlist_api.movies.cursors import SORTS
 from tests.service import Actor, Answer, sign_up
 
 MOVIES = [

@@ -11,9 +11,9 @@ from flask import Flask
 from sqlalchemy import text
 
 from playlist_api.app import create_app
-from playlist_api.database import db
-from playlist_api.services.imports import lists
-from playlist_api.services.imports.files import read_file
+from playlist_api.db.engine import db
+from playlist_api.transfer import imports as lists
+from playlist_api.transfer.files import read_file
 from tests.conftest import Databases
 from tests.service import Actor, Answer, InProcess, environment, sign_up
 from tests.test_import import bring, outcomes, titles

@@ -2,14 +2,30 @@
 
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
+from pathlib import Path
 from selectors import DefaultSelector
 
+import psutil
 import pytest
 
 from playlist_api.server.worker import KeepAliveWorker
-from tests.service import PASSWORD, Actor, Gunicorn, Service, call, line_of
+from playlist_api.transfer.uploads import MAX_FILE
+from tests.service import (
+    PASSWORD,
+    Actor,
+    Answer,
+    Gunicorn,
+    Service,
+    call,
+    environment,
+    gunicorn,
+    line_of,
+    sign_up,
+)
+from tests.waiting import eventually
 
 HEAD = b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -83,6 +99,27 @@ def test_who_sends_a_large_body_in_vain_still_hears_why(served: Gunicorn, expect
             assert answers.readline() + answers.readline() == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"x" * length)
         assert answers.readline().startswith(b"HTTP/1.1 404 ")
+
+
+def test_memory_is_back_after_a_crowd_of_files(database_url: str, tmp_path: Path) -> None:
+    settings = {"TRUSTED_PROXIES": "1", "WEB_CONCURRENCY": "1"}
+    file = b"title\n".ljust(MAX_FILE, b"x")
+    with gunicorn(tmp_path / "log", environment(database_url, **settings)) as server:
+        crowd = [sign_up(server) for _ in range(8)]
+        (worker,) = psutil.Process(server.process.pid).children()
+        before = worker.memory_info().rss
+
+        def send(number: int) -> int:
+            address = f"192.0.2.{number % len(crowd)}"
+            sender = crowd[number % len(crowd)]
+            answer: Answer = sender.post("/movies/import", file, X_Forwarded_For=address)
+            return answer.status
+
+        with ThreadPoolExecutor(len(crowd)) as threads:
+            statuses = set(threads.map(send, range(5 * len(crowd))))
+        assert 400 in statuses
+        assert statuses <= {400, 429, 503}
+        eventually(lambda: worker.memory_info().rss < before + 40 * 1024 * 1024, "memory is back")
 
 
 def test_more_connections_than_threads_are_all_kept_and_served(served: Gunicorn) -> None:

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from playlist_api.database import db
+from playlist_api.db.engine import db
 from tests.service import Actor, Answer
 
 HEAT = {"title": "Heat", "year": "1995", "imageUrl": "https://example.com/heat.jpg"}

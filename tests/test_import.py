@@ -9,11 +9,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from playlist_api.blueprints.uploads import LONGEST_FILE
-from playlist_api.database import db
+from playlist_api.db.engine import db
 from playlist_api.errors import ServiceUnavailable
-from playlist_api.services.imports import lists
-from playlist_api.services.imports.files import read_file
+from playlist_api.transfer import imports as lists
+from playlist_api.transfer.files import read_file
+from playlist_api.transfer.uploads import MAX_FILE
 from tests.service import PASSWORD, Actor, Answer, Gunicorn, InProcess, elsewhere, log_in, sign_up
 from tests.waiting import eventually
 
@@ -190,9 +190,9 @@ def test_a_file_may_have_ten_megabytes_however_it_is_sent(witness: Actor, framed
         how = {"Content_Type": FORM} if framed else {}
         return bring(witness, body, "?dryRun=true", **how)
 
-    assert send(LONGEST_FILE).json["totals"]["created"] == 1
-    assert send(LONGEST_FILE + 1).status == 413
-    assert send(LONGEST_FILE + 128 * 1024).status == 413
+    assert send(MAX_FILE).json["totals"]["created"] == 1
+    assert send(MAX_FILE + 1).status == 413
+    assert send(MAX_FILE + 128 * 1024).status == 413
 
 
 def test_who_is_asking_comes_before_what_is_in_the_file(witness: Actor) -> None:
@@ -303,7 +303,7 @@ def test_the_second_of_two_imports_at_once_finds_what_the_first_has_added(
 def test_a_file_that_takes_too_long_is_refused_whole(
     local: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "LONGEST_IMPORT", -1)
+    monkeypatch.setattr(lists, "IMPORT_TIMEOUT", -1)
     assert bring(local, "title\nHeat\n").fields == {"file"}
     assert titles(local) == []
 

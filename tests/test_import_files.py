@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from playlist_api.services.imports import lists
+from playlist_api.transfer import imports as lists
 from tests.service import Actor, Answer, InProcess, sign_up
 
 Movie = tuple[str, str | None]
@@ -282,6 +282,21 @@ FILES: dict[str, tuple[str, str, list[Movie], list[Told]]] = {
         [("Heat", None), ("Alien", None)],
         [],
     ),
+    "entries that are first read in part, whatever is cut": (
+        json.dumps(
+            [
+                {
+                    "x": "x" * length,
+                    "y": [None, True, -15e9, "\U0001f469\\\n"],
+                    "title": f"{length}",
+                }
+                for length in range(920, 1020)
+            ]
+        ),
+        "json",
+        [(f"{length}", None) for length in range(920, 1020)],
+        [],
+    ),
     "a page": (
         json.dumps({"meta": {"movies": 1}, "items": [{"title": "Heat", "year": "1995"}], "x": []}),
         "json",
@@ -386,6 +401,14 @@ NO_FILES: dict[str, tuple[bytes, str]] = {
         b'{"a": ' + b"1" * 70_000 + b', "movies": []}',
         "The file is not valid JSON: an entry has more than 65,536 characters",
     ),
+    "an object without a comma, and much behind it": (
+        b'[{"title": "Heat" "year": "1995"}' + b" " * 100_000 + b"]",
+        "The file is not valid JSON: Expecting ',' delimiter: line 1 column 19 (char 18).",
+    ),
+    "an entry with a fault far behind its beginning": (
+        b'[{"x": "' + b"x" * 2000 + b'", "title": Heat}' + b" " * 100_000 + b"]",
+        "The file is not valid JSON: Expecting value: line 1 column 2021 (char 2020).",
+    ),
     "JSON twice": (b'[{"title": "Heat"}] []', "The file is not valid JSON"),
     "NaN": (b'[{"title": "Heat", "rating": NaN}]', "The file is not valid JSON"),
     "names that are no strings": (b"{7: []}", "The file is not valid JSON"),
@@ -402,7 +425,7 @@ NO_FILES: dict[str, tuple[bytes, str]] = {
 def test_a_file_that_is_no_list_is_refused_whole(
     ada: Actor, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "MOST_ROWS", 10)
+    monkeypatch.setattr(lists, "MAX_ROWS", 10)
     content, reason = NO_FILES[name]
     answer = look_at(ada, content)
     assert answer.fields == {"file"}

@@ -10,10 +10,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from playlist_api import metrics
-from playlist_api.database import db
-from playlist_api.services.imports import lists
-from playlist_api.services.imports.files import read_file
+from playlist_api.db.engine import db
+from playlist_api.ops import metrics
+from playlist_api.transfer import imports as lists
+from playlist_api.transfer.files import read_file
 from tests.service import PASSWORD, Actor, Answer, InProcess, log_in, new_email, sign_up
 from tests.test_import import bring
 from tests.waiting import eventually

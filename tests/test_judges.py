@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 from httplint import HttpRequestLinter, HttpResponseLinter, levels
 
-from playlist_api.blueprints.documentation import FILES
+from playlist_api.api.documentation import FILES
 from tests.nginx import nginx
 from tests.pictures import data_url, file_of
 from tests.service import ROOT, Answer, Gunicorn, free_port, sign_up

@@ -14,10 +14,10 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from playlist_api import metrics
 from playlist_api.app import create_app
-from playlist_api.database import db
-from playlist_api.security.passwords import PasswordHasher
+from playlist_api.auth.passwords import PasswordHasher
+from playlist_api.db.engine import db
+from playlist_api.ops import metrics
 from tests.conftest import Databases
 from tests.service import (
     ROOT,

@@ -10,7 +10,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from playlist_api.app import create_app
-from playlist_api.database import db
+from playlist_api.db.engine import db
 from tests.conftest import Databases
 from tests.migrating import HELD, TURN, flask
 from tests.service import InProcess, environment, sign_up

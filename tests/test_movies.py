@@ -8,10 +8,10 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import IntegrityError
 
+from playlist_api.api.tokens import Identity
+from playlist_api.db.models import User
 from playlist_api.errors import Forbidden
-from playlist_api.models import User
-from playlist_api.security.tokens import Caller
-from playlist_api.services import movies
+from playlist_api.movies import service as movies
 from tests.service import Actor
 
 MOVIE = {"id", "title", "year", "imageUrl", "ownerId", "createdAt", "updatedAt"}
@@ -192,6 +192,6 @@ def test_head_answers_like_get_without_a_body(ada: Actor) -> None:
 
 
 def test_a_title_that_the_database_alone_refuses_is_a_bug(app: Flask, ada: Actor) -> None:
-    caller = Caller(ada.user["id"], ada.get("/auth/sessions").json["items"][0]["id"])
+    caller = Identity(ada.user["id"], ada.get("/auth/sessions").json["items"][0]["id"])
     with app.app_context(), pytest.raises(IntegrityError):
         movies.add_movie(caller, {"title": "", "year": None, "image_url": None})

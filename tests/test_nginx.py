@@ -10,11 +10,11 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from playlist_api.app import LONGEST_BODY, create_app
-from playlist_api.blueprints.movies import LONGEST_MOVIE
-from playlist_api.blueprints.uploads import LONGEST_FILE, LONGEST_FRAME
+from playlist_api.app import MAX_BODY, create_app
+from playlist_api.movies.routes import MAX_MOVIE_BODY
+from playlist_api.transfer.uploads import MAX_FILE, MAX_FORM_OVERHEAD
 from tests.nginx import SHIPPED, Nginx, certify, command, install, nginx
-from tests.pictures import POSTER, data_url, padded
+from tests.pictures import POSTER, data_url, movie_of, padded
 from tests.service import (
     MEDIA,
     PASSWORD,
@@ -82,6 +82,9 @@ def test_everything_else_is_moved_to_tls_with_its_method(front: Nginx) -> None:
         answer = front.send_plain(method, target, Host="api.example.com", X_Request_ID="moved")
         assert (answer.status, answer.headers["X-Request-ID"]) == (308, "moved")
         assert answer.headers["Location"] == f"https://api.example.com{target}"
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
         assert HSTS not in answer.headers
 
 
@@ -199,7 +202,7 @@ def test_the_service_sees_the_clients_address(front: Nginx, behind: Gunicorn) ->
 
 def test_a_body_may_be_as_long_as_the_service_takes(front: Nginx, behind: Gunicorn) -> None:
     body = b'{"email": "%s", "password": "%s"}' % (new_email().encode(), PASSWORD.encode())
-    longest = body.ljust(LONGEST_BODY)
+    longest = body.ljust(MAX_BODY)
     assert call(front, "POST", "/auth/login", longest).status == 401
     assert call(front, "POST", "/auth/login", longest + b" ", X_Request_ID="long").status == 413
     assert line_of(front.lines, "long")["upstream"] == ""
@@ -207,7 +210,7 @@ def test_a_body_may_be_as_long_as_the_service_takes(front: Nginx, behind: Gunico
 
 
 def test_a_file_may_be_longer_than_other_bodies(front: Nginx, behind: Gunicorn) -> None:
-    longest = b" " * (LONGEST_FILE + LONGEST_FRAME)
+    longest = b" " * (MAX_FILE + MAX_FORM_OVERHEAD)
     assert call(front, "POST", "/movies/import", longest, X_Request_ID="file").status == 401
     assert line_of(behind.lines, "file")["statusCode"] == 401
     assert call(front, "POST", "/movies/import", longest + b" ").status == 413
@@ -219,7 +222,7 @@ def test_a_movie_may_come_with_a_picture_which_nginx_serves(front: Nginx) -> Non
     movie = ada.add_movie(imageUrl=data_url(padded(2 * 1024 * 1024)))
     path = urlsplit(movie["imageUrl"]).path
     for method, target in (("PUT", f"/movies/{movie['id']}"), ("POST", "/movies")):
-        longest = b'{"title": "Heat"}'.ljust(LONGEST_MOVIE)
+        longest = movie_of(MAX_MOVIE_BODY)
         assert ada.call(method, target, longest).status in {200, 201}
         assert ada.call(method, target, longest + b" ").status == 413
     media = front.folder / "media"

@@ -10,8 +10,8 @@ from http.client import HTTPResponse
 import pytest
 from werkzeug.datastructures import Headers
 
+from playlist_api.api.headers import EXPOSED, HSTS, fixed_headers
 from playlist_api.errors import envelope
-from playlist_api.middleware.headers import EXPOSED, HSTS, fixed_headers
 from tests.nginx import SHIPPED, Nginx, nginx
 from tests.service import JSON, Answer, free_port, line_of
 from tests.upstream import Handler, upstream

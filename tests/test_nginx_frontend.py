@@ -51,7 +51,7 @@ def front(service: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def test_each_page_has_its_address(front: Nginx, page: str) -> None:
     answer = front.send("GET", f"/{page}?token=x", None, {})
     assert (answer.status, answer.body.decode()) == (200, page or "start")
-    assert answer.headers["Content-Type"] == "text/html"
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
     assert answer.headers["Cache-Control"] == "no-cache"
     assert answer.headers["Strict-Transport-Security"]
@@ -72,8 +72,13 @@ def test_everything_else_is_the_services(front: Nginx, service: Upstream) -> Non
 def test_what_pages_need_is_served_with_its_type(front: Nginx, path: str) -> None:
     answer = front.send("GET", path, None, {})
     assert (answer.status, answer.body.decode()) == (200, FILES[path[1:]])
-    types = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-    assert answer.headers["Content-Type"] == types.get(Path(path).suffix, "text/plain")
+    types = {
+        ".css": "text/css; charset=utf-8",
+        ".js": "text/javascript; charset=utf-8",
+        ".svg": "image/svg+xml",
+        ".txt": "text/plain; charset=utf-8",
+    }
+    assert answer.headers["Content-Type"] == types[Path(path).suffix]
     assert ("immutable" in answer.headers["Cache-Control"]) == path.startswith("/_next/static/")
 
 

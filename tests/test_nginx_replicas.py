@@ -31,9 +31,11 @@ class Pair:
     def __init__(self, stuck: Gunicorn, other: Gunicorn, front: Nginx) -> None:
         self.stuck, self.other, self.front = stuck, other, front
         main = psutil.Process(stuck.process.pid)
+        # It is up with its first worker. While it is stopped, it forks no others.
+        stop(main)
         self.processes = [main, *main.children()]
-        for process in self.processes:
-            process.suspend()
+        for worker in self.processes[1:]:
+            stop(worker)
 
     def answers(self, method: str, path: str, body: object, token: str) -> list[Answer]:
         """Send requests at the same time; the one that is stuck is killed with some of them."""
@@ -66,6 +68,11 @@ class Pair:
         connections = [each for worker in workers for each in worker.net_connections("tcp")]
         got = sum(each.raddr[1:] == (self.stuck.port,) for each in connections)
         return got == sum(not one.done() for one in sent) > 0
+
+
+def stop(process: psutil.Process) -> None:
+    process.suspend()
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "it is stopped")
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from aiosmtpd.smtp import AuthResult
 from flask import Flask
 from sqlalchemy import text
 
-from playlist_api import mail
 from playlist_api.app import create_app
-from playlist_api.database import db
+from playlist_api.db.engine import db
+from playlist_api.ops import mail
 from tests.mail_server import Inbox, smtp_server
 from tests.service import (
     PASSWORD,

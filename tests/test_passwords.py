@@ -8,9 +8,9 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from playlist_api.app import create_app
-from playlist_api.database import db
-from playlist_api.models import User
-from playlist_api.security.passwords import PasswordHasher, hasher
+from playlist_api.auth.passwords import PasswordHasher, hasher
+from playlist_api.db.engine import db
+from playlist_api.db.models import User
 from tests.service import PASSWORD, Actor, InProcess, call, environment, log_in, new_email, sign_up
 
 

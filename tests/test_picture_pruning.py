@@ -13,11 +13,12 @@ from PIL import Image
 from sqlalchemy import text
 
 from playlist_api.app import create_app
-from playlist_api.database import db
-from playlist_api.media import Media
-from playlist_api.security.pictures import redrawn
-from playlist_api.services import picture_pruning, pictures
-from playlist_api.storage import Folder
+from playlist_api.db.engine import db
+from playlist_api.posters import pruning as picture_pruning
+from playlist_api.posters import service as pictures
+from playlist_api.posters.images import reencode
+from playlist_api.posters.media import Media
+from playlist_api.posters.storage import Folder
 from tests.backups import Place, bucket_of
 from tests.pictures import POSTER, data_url, written
 from tests.s3 import S3, s3
@@ -264,7 +265,7 @@ def test_two_who_prune_at_once_do_each_other_no_harm(service: Service) -> None:
 def test_the_same_picture_may_be_written_twice_at_once(
     in_folder: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    picture = redrawn(noise(), "PNG")
+    picture = reencode(noise(), "PNG")
     media: Media = in_folder.app.extensions["media"]
     monkeypatch.setattr(Folder, "has", lambda *_: False)
     with media.storage.write(picture.name) as write:

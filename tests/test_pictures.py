@@ -15,8 +15,8 @@ from flask import Flask
 from PIL import Image, ImageChops, ImageCms, ImageFile, PngImagePlugin
 
 from playlist_api.errors import Problem
-from playlist_api.security import pictures
-from playlist_api.security.pictures import (
+from playlist_api.posters import images as pictures
+from playlist_api.posters.images import (
     BROKEN,
     MISNAMED,
     NO_PICTURE,
@@ -26,7 +26,7 @@ from playlist_api.security.pictures import (
     Unusable,
     checked,
     format_of,
-    redrawn,
+    reencode,
 )
 from tests.pictures import FORMATS, commented, file_of, image, opened, padded, written
 from tests.waiting import eventually
@@ -36,7 +36,7 @@ HIDDEN = b"canary of 52 degrees north"
 
 
 def drawn(content: bytes, picture_format: str = "") -> Picture:
-    return redrawn(content, picture_format or format_of(content) or "")
+    return reencode(content, picture_format or format_of(content) or "")
 
 
 def refusal(content: bytes) -> str:
@@ -284,7 +284,7 @@ def test_a_jpeg_of_too_many_scans_is_refused() -> None:
 
 def test_what_grows_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     content = file_of("PNG")
-    monkeypatch.setattr(pictures, "MOST_BYTES", 1000)
+    monkeypatch.setattr(pictures, "MAX_BYTES", 1000)
     assert refusal(content) == TOO_LARGE
 
 

@@ -20,11 +20,11 @@ from sqlalchemy.exc import (
 
 from dev.cluster import NAME
 from dev.postgres import running
-from playlist_api import pools
 from playlist_api.app import create_app
-from playlist_api.database import POOL_SIZE, db
-from playlist_api.pools import ConnectionLimiter, Pool
-from playlist_api.statements import Change
+from playlist_api.db import pools
+from playlist_api.db.engine import POOL_SIZE, db
+from playlist_api.db.pools import ConnectionLimiter, Pool
+from playlist_api.db.statements import Change
 from tests.conftest import Databases
 from tests.service import InProcess, environment, sign_up
 from tests.waiting import eventually

@@ -15,12 +15,13 @@ from PIL import Image
 from sqlalchemy import text
 
 from playlist_api.app import create_app
-from playlist_api.blueprints.movies import LONGEST_MOVIE
-from playlist_api.database import db
-from playlist_api.schemas.pictures import NO_BASE64, TOO_LARGE
-from playlist_api.security.pictures import BROKEN, MISNAMED, NO_PICTURE
-from playlist_api.services import movies, pictures
-from tests.pictures import FORMATS, POSTER, data_url, file_of, opened, padded, written
+from playlist_api.db.engine import db
+from playlist_api.movies import service as movies
+from playlist_api.movies.routes import MAX_MOVIE_BODY
+from playlist_api.posters import service as pictures
+from playlist_api.posters.images import BROKEN, MISNAMED, NO_PICTURE
+from playlist_api.posters.schemas import NO_BASE64, TOO_LARGE
+from tests.pictures import FORMATS, POSTER, data_url, file_of, movie_of, opened, padded, written
 from tests.service import MEDIA, PASSWORD, Actor, Answer, InProcess, elsewhere, environment, sign_up
 
 MEDIA_URL = "http://localhost:3001/media/"
@@ -73,7 +74,9 @@ def test_pictures_may_be_kept_for_ever_and_shown_everywhere_but_do_nothing(ada: 
     answer = fetched(ada, ada.add_movie(imageUrl=POSTER)["imageUrl"])
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
-    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert answer.headers["Content-Security-Policy"] == (
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox"
+    )
     assert answer.headers["Content-Disposition"] == "inline"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "Set-Cookie" not in answer.headers
@@ -182,7 +185,7 @@ def test_a_picture_of_two_mebibytes_is_taken(ada: Actor) -> None:
 
 
 def test_only_movies_may_have_more_than_64_kibibytes(ada: Actor) -> None:
-    body = b'{"title": "Heat"}'.ljust(LONGEST_MOVIE)
+    body = movie_of(MAX_MOVIE_BODY)
     path = f"/movies/{ada.add_movie()['id']}"
     for method, address in (("POST", "/movies"), ("PUT", path), ("PATCH", path)):
         assert ada.call(method, address, body).status in {200, 201}

@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from playlist_api.app import create_app
-from playlist_api.database import db
+from playlist_api.db.engine import db
 from tests.migrating import flask
 from tests.roles import APP, FOLDER, OWNER, ask
 from tests.secure_postgres import WITH_CERTIFICATE, SecurePostgres, secure_postgres, write

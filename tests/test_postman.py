@@ -13,8 +13,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from playlist_api.database import db
-from playlist_api.models import User
+from playlist_api.db.engine import db
+from playlist_api.db.models import User
 from tests.service import ROOT, Gunicorn
 
 POSTMAN = ROOT / "clients" / "postman"

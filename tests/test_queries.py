@@ -14,11 +14,11 @@ from sqlalchemy.exc import (
     TimeoutError,  # noqa: A004
 )
 
-from playlist_api import deadline
 from playlist_api.app import create_app
-from playlist_api.database import db
-from playlist_api.pools import Connections
-from playlist_api.statements import Change, Query, Search
+from playlist_api.db import timeouts as deadline
+from playlist_api.db.engine import db
+from playlist_api.db.pools import Connections
+from playlist_api.db.statements import Change, Query, Search
 from tests.conftest import Databases
 from tests.service import InProcess, call, environment
 from tests.test_deadline import PROCESS, frozen

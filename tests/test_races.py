@@ -12,11 +12,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from playlist_api.database import db
+from playlist_api.auth import accounts
+from playlist_api.db.engine import db
+from playlist_api.db.models import User
+from playlist_api.db.statements import Query
 from playlist_api.errors import Unauthorized
-from playlist_api.models import User
-from playlist_api.services import accounts
-from playlist_api.statements import Query
 from tests.service import (
     PASSWORD,
     Actor,

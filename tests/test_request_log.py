@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from playlist_api.api import request_log
 from playlist_api.app import create_app
-from playlist_api.logs import Formatter, json_line, logging_config, text_line
-from playlist_api.middleware import request_log
+from playlist_api.ops.logs import Formatter, json_line, logging_config, text_line
 from tests.service import (
     PASSWORD,
     Actor,

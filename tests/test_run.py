@@ -13,7 +13,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -98,19 +97,6 @@ def assert_all_ended(run: Run) -> None:
     run.status()
     eventually(lambda: not database_lives(run.checkout), "the database has ended")
     socket.create_server(("127.0.0.1", run.port)).close()
-
-
-@pytest.fixture(autouse=True)
-def _interruptible() -> Iterator[None]:
-    """Heed signals, and so have children heed them, even in the background or under nohup."""
-    heeded: dict[int, Any] = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGHUP: signal.SIG_DFL,
-    }
-    before = {number: signal.signal(number, handler) for number, handler in heeded.items()}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ def test_a_bug_is_told_with_its_request_and_user(app: Flask, told: Sentry) -> No
 
 @pytest.mark.usefixtures("app")
 def test_of_an_error_in_the_log_nothing_is_told_that_it_quotes(told: Sentry) -> None:
-    logging.getLogger("playlist_api.mail").error("Mail to %s is lost.", "ada@example.com")
+    logging.getLogger("playlist_api.ops.mail").error("Mail to %s is lost.", "ada@example.com")
     sentry_sdk.flush()
     (lost,) = told.events
     assert lost["logentry"] == {"message": "Mail to %s is lost."}

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from playlist_api.database import db
+from playlist_api.db.engine import db
 from tests.service import SECRET_KEY, Actor, Service, call, log_in
 
 SESSION = {"id", "createdAt", "lastUsedAt", "expiresAt", "userAgent", "current"}

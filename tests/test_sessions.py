@@ -7,10 +7,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from playlist_api.database import db
+from playlist_api.auth import sessions
+from playlist_api.db.engine import db
+from playlist_api.db.models import User
 from playlist_api.errors import Unauthorized
-from playlist_api.models import User
-from playlist_api.services import sessions
 from tests.service import SECRET_KEY, Actor, InProcess, Service, call, log_in, sign_up
 
 FOREIGN = "https://evil.example"

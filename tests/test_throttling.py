@@ -11,7 +11,7 @@ from flask import Flask, request
 from sqlalchemy import text
 
 from playlist_api.app import create_app
-from playlist_api.database import db
+from playlist_api.db.engine import db
 from tests.conftest import Databases
 from tests.service import (
     PASSWORD,
@@ -119,6 +119,26 @@ def test_one_password_cannot_be_tried_on_all_accounts(service: Service, address:
     strangers = [Actor(service, new_email()) for _ in range(8)]
     statuses = [log_in(stranger, address).status for stranger in strangers]
     assert statuses == [401] * 6 + [429] * 2
+
+
+def test_an_address_that_used_up_its_limit_fills_no_table(
+    limited: Flask, service: Service, address: str
+) -> None:
+    def rows_after_wrong_guesses() -> Any:
+        for _ in range(8):
+            log_in(Actor(service, new_email()), address, "wrong")
+        with limited.app_context():
+            return db.session.scalar(text('SELECT count(*) FROM "RateLimit"'))
+
+    assert rows_after_wrong_guesses() == rows_after_wrong_guesses()
+
+
+def test_tries_that_are_refused_for_one_account_leave_the_address_its_others(
+    service: Service, ada: Actor, address: str
+) -> None:
+    for _ in range(10):
+        log_in(ada, address, "wrong")
+    assert log_in(Actor(service, new_email()), address, "wrong").status == 401
 
 
 def test_a_malformed_login_is_not_counted(service: Service, ada: Actor, address: str) -> None:

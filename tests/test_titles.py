@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from playlist_api.database import db
+from playlist_api.db.engine import db
 
 SORTED = {
     "The Matrix": "the matrix",
@@ -153,3 +153,10 @@ def test_the_longest_titles_fit_into_their_indexes(ask: Any, title: str) -> None
     db.session.execute(text(adding), {"id": uuid4(), "title": title})
     assert finds(ask, title, title)
     db.session.rollback()
+
+
+@pytest.mark.parametrize("length", [249, 251, 255])
+def test_a_long_search_does_not_look_for_every_word(ask: Any, length: int) -> None:
+    owner = "0f7d3c2a-0000-0000-0000-000000000000"
+    looked_for = ask("find_title(:owner, :search)::text", owner=owner, search="_" * length)
+    assert looked_for == "'0f7d3c2a_' & '0f7d3c2a_':*"

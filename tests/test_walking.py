@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from playlist_api.database import db
-from playlist_api.schemas.cursors import SORTS
+from playlist_api.db.engine import db
+from playlist_api.movies.cursors import SORTS
 from tests.service import Actor, InProcess, sign_up
 from tests.test_finding import links
 

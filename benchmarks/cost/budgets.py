@@ -23,10 +23,12 @@ class Budget(NamedTuple):
 
 READ = Budget(LINE, 0.25, 32)
 JSON = Budget(64 * KIB, 0.25, 32)
-MOVIE = Budget(4 * MIB, 0.25, 48)
-"""Letters that take four bytes each in memory are what takes most."""
-PICTURE = Budget(4 * MIB, 2, 192)
-"""Decoded, 12.5 megapixels take 50 MiB, and both sizes of them are written anew."""
+MOVIE = Budget(4 * MIB, 0.25, 32)
+"""A title with one letter that takes four bytes in memory, so that each of the picture's does while
+all of it is decoded, is what takes most."""
+PICTURE = Budget(4 * MIB, 2, 160)
+"""Decoded, 12.5 megapixels take 48 MiB, and there are three of them at the most: as they were sent,
+in the colours of screens, and as they are made smaller."""
 LIST = Budget(LINE, 1, 32)
 """A search that matches all of the longest list that there may be."""
 EXPORT = Budget(LINE, 1, 32)

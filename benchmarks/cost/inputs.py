@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from benchmarks.cost.budgets import BUDGETS, LINE, OTHER, READ
-from playlist_api.services.imports.formats import FORMATS
+from playlist_api.transfer.formats import FORMATS
 
 MARK = "<value>"
 """Stands where the nasty value goes."""
@@ -92,6 +92,12 @@ JSON_VALUES = [
     Family("escapes of pairs", "\\ud83d\\ude00", '"', '"', raw=True),
     Family("backslashes that never end", "\\\\", '"', raw=True),
     Family("spaces", " ", "0", raw=True),
+    Family("letters behind one of four bytes", "a", '"\U00020000', '"', raw=True),
+    Family("a picture and wider letters", "a", '["data:', '","\u00e9\u4e00\U00020000"]', raw=True),
+    Family("a picture with a wide letter", "a", '"data:\U00020000', '"', raw=True),
+    Family("a picture with an escape", "a", '"data:\\ud83d\\ude00', '"', raw=True),
+    Family("a picture behind a quote", "a", '"\U00020000\\"data:', '"', raw=True),
+    Family("many pictures", '"data:",', '["\U00020000",', '"data:"]', raw=True),
 ]
 
 QUERIES = [
@@ -155,6 +161,9 @@ HEADERS = {
     "X-Request-ID": "3f2a9c1e-5b7d-4e8f-a6c0-d1e2f3a4b5c6",
 }
 """What HTTP knows and any call may get, whatever the document says, with something valid."""
+
+READ_ALIKE = HEADERS.keys() - {"Authorization", "Content-Type", "Cookie", "Origin"}
+"""Those of them that mean the same whatever is called, tokens and bodies needed or not."""
 
 NO_LINE = dict.fromkeys(map(ord, "\r\n\0"), " ")
 

@@ -38,6 +38,21 @@ KEPT_BY_MALLOC = 1024 * 1024
 """Bytes. Left alone, glibc raises its threshold to 32 MiB, and a peak hides in what was kept of the
 one before."""
 
+FILLING = (
+    """INSERT INTO "Movie" (title, year, "ownerId")
+    SELECT md5(n::text) || ' the movie', 1900 + n %% 120, %(owner)s
+    FROM generate_series(1, %(movies)s) AS n""",
+    """INSERT INTO "IdempotencyKey" (key, "userId", fields, "movieId", "createdAt", "expiresAt")
+    SELECT repeat(md5(n || %(owner)s), 2), %(owner)s, repeat(md5(n::text), 2), n, now(),
+           now() + interval '1 day'
+    FROM generate_series(1, %(others)s) AS n""",
+    """INSERT INTO "Picture" ("ownerId", name, bytes)
+    SELECT %(owner)s, repeat(md5(n::text), 2) || '.png', 1000
+    FROM generate_series(1, %(others)s) AS n""",
+    'ANALYZE "Movie", "MovieCount", "IdempotencyKey", "Picture"',
+)
+"""Statements that fill a user's lists."""
+
 READS = "GET", "HEAD", "OPTIONS"
 
 Make = Callable[[str], Flask]
@@ -110,7 +125,8 @@ class Meter:
         return float(sizes[-1] - sizes[0])
 
     def _start(self) -> None:
-        context = get_context("spawn")
+        context = get_context("forkserver")  # which imports all this once
+        context.set_forkserver_preload([__name__])
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, *self._arguments), daemon=True)
         self._process.start()
@@ -180,6 +196,20 @@ def connect(database_url: str) -> Any:
     """Connect to PostgreSQL without the service's time-outs."""
     url = make_url(database_url).set(drivername="postgresql")
     return psycopg2.connect(url.render_as_string(hide_password=False))
+
+
+def owner_of(app: Flask, movies: int, others: int) -> str:
+    """Sign up a user with so many movies, idempotency keys and pictures, and return their e-mail.
+
+    There are as many keys as pictures: `others` of each.
+    """
+    owner = Client(in_process(app))
+    owner.sign_up()
+    with connect(app.config["SQLALCHEMY_DATABASE_URI"]) as connection:
+        cursor = connection.cursor()
+        for statement in FILLING:
+            cursor.execute(statement, {"owner": owner.id, "movies": movies, "others": others})
+    return owner.email
 
 
 class Postgres:

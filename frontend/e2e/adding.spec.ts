@@ -1,5 +1,5 @@
 import { FILE, holdPictures, PNG } from "./pictures.ts";
-import { expect, type Page, send, test } from "./world.ts";
+import { expect, type Page, send, test, titleField } from "./world.ts";
 
 const save = (page: Page) => page.getByRole("button", { name: "Add to my playlist" });
 
@@ -12,7 +12,7 @@ test("a movie is added, told of, and shown first", async ({ ada }) => {
   await ada.addMovie("Ronin");
   const page = await ada.open("/playlist");
   await page.getByRole("link", { name: "Add movie" }).click();
-  await page.getByLabel("Title").fill("  Heat ");
+  await titleField(page).fill("  Heat ");
   await page.getByLabel("Year").fill("1995");
   await save(page).click();
   await expect(page).toHaveURL("/playlist");
@@ -30,14 +30,14 @@ test("each problem is told at its field, all at once, and nothing typed is lost"
     await expect(page.getByLabel(label)).toHaveAttribute("aria-invalid", "true");
     await expect(page.getByLabel(label)).toHaveAccessibleDescription(/.+/);
   }
-  await expect(page.getByLabel("Title")).toBeFocused();
+  await expect(titleField(page)).toBeFocused();
   await expect(page.getByLabel("Year")).toHaveValue("95");
   await expect(page.getByLabel("Or its address")).toHaveValue("heat.jpg");
 });
 
 test("a double click adds one movie", async ({ ada }) => {
   const page = await ada.open("/add");
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await save(page).dblclick();
   await expect(page).toHaveURL("/playlist");
   expect(await ada.movies()).toHaveLength(1);
@@ -54,10 +54,10 @@ test("a movie whose answer was lost is added once, however often one tries", asy
     });
     return route.abort("connectionreset");
   });
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await save(page).click();
   await expect(page.getByRole("alert").first()).toContainText("cannot be reached");
-  await expect(page.getByLabel("Title")).toHaveValue("Heat");
+  await expect(titleField(page)).toHaveValue("Heat");
   await page.unroute("**/movies");
   await save(page).click();
   await expect(page).toHaveURL("/playlist");
@@ -66,26 +66,26 @@ test("a movie whose answer was lost is added once, however often one tries", asy
 
 test("what is typed outlives a reload, and not a cancel", async ({ ada }) => {
   const page = await ada.open("/add");
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await page.reload();
-  await expect(page.getByLabel("Title")).toHaveValue("Heat");
+  await expect(titleField(page)).toHaveValue("Heat");
   await page.getByRole("link", { name: "Cancel" }).click();
   await expect(page).toHaveURL("/playlist");
   await page.getByRole("link", { name: "Add movie" }).click();
-  await expect(page.getByLabel("Title")).toHaveValue("");
+  await expect(titleField(page)).toHaveValue("");
 });
 
 test("what is typed and left alone is told when it comes back, and can be discarded", async ({ ada }) => {
   const page = await ada.open("/add");
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await page.getByRole("link", { name: "Account" }).click();
   await page.getByRole("link", { name: "Add movie" }).click();
   await expect(page.getByText("We kept what you typed.")).toBeVisible();
   await page.getByRole("button", { name: "Discard it" }).click();
-  await expect(page.getByLabel("Title")).toHaveValue("");
-  await expect(page.getByLabel("Title")).toBeFocused();
+  await expect(titleField(page)).toHaveValue("");
+  await expect(titleField(page)).toBeFocused();
   await page.reload();
-  await expect(page.getByLabel("Title")).toHaveValue("");
+  await expect(titleField(page)).toHaveValue("");
   await expect(page.getByText("We kept what you typed.")).toHaveCount(0);
 });
 
@@ -94,7 +94,7 @@ test("a picture is shown while it is chosen by address", async ({ ada }) => {
   await page.route("https://example.com/heat.png", (route) =>
     route.fulfill({ contentType: "image/png", body: PNG }),
   );
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await page.getByLabel("Or its address").fill("https://example.com/heat.png");
   await expect(page.locator(".picture img.loaded")).toBeVisible();
   await save(page).click();
@@ -120,7 +120,7 @@ test("a file that is no picture is refused where it was chosen", async ({ ada })
 
 test("a picture is chosen as a file, shown, kept by the service, and shown on the playlist", async ({ ada }) => {
   const page = await ada.open("/add");
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await choose(page, FILE);
   await expect(page.locator(".picture img.loaded")).toBeVisible();
   await save(page).click();
@@ -164,7 +164,7 @@ test("a picture that is too large is made smaller first", async ({ ada }) => {
   });
   const buffer = Buffer.from(picture, "base64");
   expect(buffer.length).toBeGreaterThan(2 * 1024 * 1024);
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await choose(page, { ...FILE, buffer });
   await expect(page.locator(".picture img.loaded")).toBeVisible();
   await save(page).click();
@@ -185,7 +185,7 @@ test("a picture that is still being prepared is saved too, and no draft comes ba
   const release = await holdPictures(page);
   await choose(page, FILE);
   await expect(page.getByRole("status").filter({ hasText: "Preparing the picture…" })).toBeVisible();
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await save(page).click();
   await expect(page.getByRole("button", { name: "Preparing the picture…" })).toBeVisible();
   expect(await ada.movies()).toEqual([]);
@@ -193,14 +193,14 @@ test("a picture that is still being prepared is saved too, and no draft comes ba
   await expect(page).toHaveURL("/playlist");
   expect(await ada.movies()).toMatchObject([{ title: "Heat", imageUrl: expect.stringMatching(/\.png$/) }]);
   await page.getByRole("link", { name: "Add movie" }).click();
-  await expect(page.getByLabel("Title")).toHaveValue("");
+  await expect(titleField(page)).toHaveValue("");
   await expect(page.locator(".picture img")).toHaveCount(0);
 });
 
 test("a movie whose picture cannot be prepared is not saved, and says why", async ({ ada }) => {
   const page = await ada.open("/add");
   const release = await holdPictures(page);
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await choose(page, { ...FILE, buffer: Buffer.from("no picture") });
   await save(page).click();
   await expect(page.getByRole("button", { name: "Preparing the picture…" })).toBeVisible();
@@ -213,7 +213,7 @@ test("a movie whose picture cannot be prepared is not saved, and says why", asyn
 test("the picture that was chosen last counts, and none if one wants none after all", async ({ ada }) => {
   const page = await ada.open("/add");
   const release = await holdPictures(page);
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await choose(page, { ...FILE, buffer: Buffer.from("no picture") });
   await choose(page, FILE);
   await save(page).click();
@@ -222,7 +222,7 @@ test("the picture that was chosen last counts, and none if one wants none after 
   expect((await ada.movies())[0]?.imageUrl).toMatch(/\.png$/);
   await page.getByRole("link", { name: "Add movie" }).click();
   const again = await holdPictures(page);
-  await page.getByLabel("Title").fill("Ronin");
+  await titleField(page).fill("Ronin");
   await choose(page, FILE);
   await page.getByRole("button", { name: "Without a picture" }).click();
   await again();
@@ -240,7 +240,7 @@ test("a picture that is chosen while the movie is being saved brings no draft ba
     if (route.request().method() === "POST") await answered;
     await route.continue();
   });
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await save(page).click();
   await expect(page.getByRole("button", { name: "Adding …" })).toBeVisible();
   await choose(page, FILE);
@@ -248,6 +248,6 @@ test("a picture that is chosen while the movie is being saved brings no draft ba
   await expect(page).toHaveURL("/playlist");
   await release();
   await page.getByRole("link", { name: "Add movie" }).click();
-  await expect(page.getByLabel("Title")).toHaveValue("");
+  await expect(titleField(page)).toHaveValue("");
   expect(await page.evaluate(() => Object.keys(sessionStorage))).toEqual([]);
 });

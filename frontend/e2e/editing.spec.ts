@@ -1,12 +1,12 @@
 import { FILE, holdPictures } from "./pictures.ts";
-import { expect, Person, test } from "./world.ts";
+import { expect, Person, test, titleField } from "./world.ts";
 
 test("a movie is changed, told of, and shown as it is now", async ({ ada }) => {
   await ada.addMovie("Haet", { year: "1959" });
   const page = await ada.open("/playlist");
   await page.getByRole("link", { name: /Edit Haet/ }).click();
   await expect(page.getByLabel("Year", { exact: true })).toHaveValue("1959");
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await page.getByLabel("Year").fill("");
   await page.getByRole("button", { name: "Save the changes" }).click();
   await expect(page).toHaveURL("/playlist");
@@ -17,23 +17,23 @@ test("a movie is changed, told of, and shown as it is now", async ({ ada }) => {
 test("problems are told at their fields", async ({ ada }) => {
   const { id } = await ada.addMovie("Heat");
   const page = await ada.open(`/edit?id=${id}`);
-  await page.getByLabel("Title").fill(" ");
+  await titleField(page).fill(" ");
   await page.getByRole("button", { name: "Save the changes" }).click();
-  await expect(page.getByLabel("Title")).toBeFocused();
-  await expect(page.getByLabel("Title")).toHaveAccessibleDescription(/blank/);
+  await expect(titleField(page)).toBeFocused();
+  await expect(titleField(page)).toHaveAccessibleDescription(/blank/);
 });
 
 test("a change elsewhere in the meantime is told, and overwritten only if one wants", async ({ ada }) => {
   const { id } = await ada.addMovie("Haet");
   const page = await ada.open(`/edit?id=${id}`);
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await ada.call("PATCH", `/movies/${id}`, { title: "Hate" });
   const save = page.getByRole("button", { name: "Save the changes" });
   await save.click();
   await expect(page.getByRole("alert").first()).toContainText("changed elsewhere");
   await expect(page.getByRole("figure", { name: "Yours" })).toContainText("Heat");
   await expect(page.getByRole("figure", { name: "Changed elsewhere" })).toContainText("Hate");
-  await expect(page.getByLabel("Title")).toHaveValue("Heat");
+  await expect(titleField(page)).toHaveValue("Heat");
   expect(await ada.movies()).toMatchObject([{ title: "Hate" }]);
   await save.click();
   await expect(page).toHaveURL("/playlist");
@@ -43,22 +43,22 @@ test("a change elsewhere in the meantime is told, and overwritten only if one wa
 test("a draft that was begun on an older version does not replace a newer one unasked", async ({ ada }) => {
   const { id } = await ada.addMovie("Haet");
   const page = await ada.open(`/edit?id=${id}`);
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await ada.call("PATCH", `/movies/${id}`, { title: "Hate", year: "1995" });
   await page.reload();
   await expect(page.getByText("We kept what you typed.")).toBeVisible();
-  await expect(page.getByLabel("Title")).toHaveValue("Heat");
+  await expect(titleField(page)).toHaveValue("Heat");
   await page.getByRole("button", { name: "Save the changes" }).click();
   await expect(page.getByRole("alert").first()).toContainText("changed elsewhere");
   await expect(page.getByRole("figure", { name: "Yours" })).toContainText("No year");
   await expect(page.getByRole("figure", { name: "Changed elsewhere" })).toContainText("1995");
-  await expect(page.getByLabel("Title")).toHaveValue("Heat");
+  await expect(titleField(page)).toHaveValue("Heat");
   expect(await ada.movies()).toMatchObject([{ title: "Hate", year: "1995" }]);
   await page.getByRole("button", { name: "Discard mine" }).click();
-  await expect(page.getByLabel("Title")).toHaveValue("Hate");
-  await expect(page.getByLabel("Title")).toBeFocused();
+  await expect(titleField(page)).toHaveValue("Hate");
+  await expect(titleField(page)).toBeFocused();
   await expect(page.getByRole("alert").filter({ hasText: "elsewhere" })).toHaveCount(0);
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await page.getByRole("button", { name: "Save the changes" }).click();
   await expect(page).toHaveURL("/playlist");
   expect(await ada.movies()).toMatchObject([{ title: "Heat", year: "1995" }]);
@@ -67,10 +67,10 @@ test("a draft that was begun on an older version does not replace a newer one un
 test("the form shows what was saved last, also on the way back to it", async ({ ada }) => {
   const { id } = await ada.addMovie("Haet");
   const page = await ada.open(`/edit?id=${id}`);
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await page.getByRole("button", { name: "Save the changes" }).click();
   await page.getByRole("link", { name: "Edit Heat" }).click();
-  await expect(page.getByLabel("Title")).toHaveValue("Heat");
+  await expect(titleField(page)).toHaveValue("Heat");
   await expect(page.getByText("We kept what you typed.")).toHaveCount(0);
 });
 

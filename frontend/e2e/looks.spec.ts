@@ -1,6 +1,6 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Locator } from "@playwright/test";
-import { expect, type Page, type Person, test } from "./world.ts";
+import { expect, type Page, type Person, test, titleField } from "./world.ts";
 
 const OUTSIDE = ["/sign-in", "/sign-up?why=ended", "/forgot-password", "/reset-password", "/nowhere"];
 const INSIDE = ["/playlist", "/playlist?search=nothing", "/add", "/account", "/import"];
@@ -44,9 +44,9 @@ for (const colorScheme of ["light", "dark"] as const) {
       expect(violations.map(({ id, nodes }) => `${id} ${nodes.map(({ html }) => html)}`)).toEqual([]);
     };
     await page.getByRole("button", { name: "Add to my playlist" }).click();
-    await expect(page.getByLabel("Title")).toHaveAttribute("aria-invalid", "true");
+    await expect(titleField(page)).toHaveAttribute("aria-invalid", "true");
     await check();
-    await page.getByLabel("Title").fill("Heat");
+    await titleField(page).fill("Heat");
     await page.getByRole("button", { name: "Add to my playlist" }).click();
     await expect(page.getByText("is on your playlist.")).toBeVisible();
     await check();
@@ -55,7 +55,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     await check();
     await page.getByRole("button", { name: "Keep it" }).click();
     await page.getByRole("link", { name: "Edit Heat" }).click();
-    await page.getByLabel("Title").fill("Ronin");
+    await titleField(page).fill("Ronin");
     const [movie] = await ada.movies();
     await ada.call("PATCH", `/movies/${movie?.id}`, { title: "Hate" });
     await page.reload();
@@ -87,6 +87,17 @@ test("pages stay within their policy, log no error, move nothing and are small",
     expect(await weighing(), path).toBeLessThan(MOST);
     await context.close();
   }
+});
+
+test("what is wrong with a form moves nothing beside it", async ({ ada }) => {
+  const page = await (await ada.stranger({ viewport: { width: 1280, height: 720 } })).newPage();
+  await page.goto("/sign-up");
+  const words = page.getByText("Every movie you mean to see, in one calm place.");
+  const before = await words.boundingBox();
+  await page.getByRole("button", { name: "Make the account" }).click();
+  await expect(page.getByLabel("Name")).toHaveAttribute("aria-invalid", "true");
+  await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+  expect(await words.boundingBox()).toEqual(before);
 });
 
 function watchShifts(): void {
@@ -132,14 +143,14 @@ test("the keyboard alone adds, changes and deletes a movie", async ({ ada }) => 
   await reach(page.getByRole("link", { name: "Add movie" }));
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL("/add");
-  await reach(page.getByLabel("Title"));
+  await reach(titleField(page));
   await page.keyboard.type("Haet");
   await page.keyboard.press("Enter");
   await reach(page.getByRole("link", { name: "Edit Haet" }));
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/edit/);
-  await expect(page.getByLabel("Title")).toHaveValue("Haet");
-  await reach(page.getByLabel("Title"));
+  await expect(titleField(page)).toHaveValue("Haet");
+  await reach(titleField(page));
   await page.keyboard.press("Control+a");
   await page.keyboard.type("Heat");
   await page.keyboard.press("Enter");

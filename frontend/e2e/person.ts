@@ -1,5 +1,5 @@
 import { createHmac, randomUUID } from "node:crypto";
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from "@playwright/test";
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from "@playwright/test";
 
 const ORIGIN = "http://localhost:3000";
 const SERVICE = `http://127.0.0.1:${process.env["E2E_SERVICE_PORT"]}`;
@@ -135,3 +135,6 @@ export async function expire(page: Page): Promise<void> {
 
 /** The movies' titles as they are shown. */
 export const titles = (page: Page): Promise<string[]> => page.locator(".card-title").allInnerTexts();
+
+/** The title in a movie's form, never "Search titles" on the playlist that is about to be left. */
+export const titleField = (page: Page): Locator => page.getByLabel("Title", { exact: true });

@@ -1,4 +1,4 @@
-import { expect, expire, type Page, PASSWORD, Person, test } from "./world.ts";
+import { expect, expire, type Page, PASSWORD, Person, test, titleField } from "./world.ts";
 
 const REFRESH = "/auth/refresh";
 
@@ -92,7 +92,7 @@ test("signing out in another tab takes what is typed out of storage, and keeps i
   const one = await ada.open("/playlist");
   const other = await one.context().newPage();
   await other.goto("/add");
-  await other.getByLabel("Title").fill("Heat");
+  await titleField(other).fill("Heat");
   await one.getByRole("button", { name: "Sign out" }).click();
   await expect(other).toHaveURL("/sign-in?why=ended&next=%2Fadd");
   expect(await stored(other)).toBe("{}");
@@ -100,7 +100,7 @@ test("signing out in another tab takes what is typed out of storage, and keeps i
   await one.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await one.getByRole("button", { name: "Sign in" }).click();
   await expect(other).toHaveURL("/add");
-  await expect(other.getByLabel("Title")).toHaveValue("Heat");
+  await expect(titleField(other)).toHaveValue("Heat");
 });
 
 test("a tab that slept while another one signed out finds out by its next call", async ({ ada }) => {
@@ -115,7 +115,7 @@ test("a tab that slept while another one signed out finds out by its next call",
 
 test("signing out leaves nothing in storage, and nothing that was typed", async ({ ada }) => {
   const page = await ada.open("/add");
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await page.getByRole("button", { name: "Sign out" }).click();
   await expect(page).toHaveURL("/sign-in?why=left");
   expect(await stored(page)).toBe("{}");
@@ -123,7 +123,7 @@ test("signing out leaves nothing in storage, and nothing that was typed", async 
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("link", { name: "Add movie" }).click();
-  await expect(page.getByLabel("Title")).toHaveValue("");
+  await expect(titleField(page)).toHaveValue("");
 });
 
 /** All that the browser's storage holds for a tab. */
@@ -163,7 +163,7 @@ test("a session that was ended elsewhere leads to sign-in with a word why, and b
 
 test("a token that expires in the middle of adding a movie costs nothing", async ({ ada }) => {
   const page = await ada.open("/add");
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await page.getByLabel("Year").fill("1995");
   await expire(page);
   await page.getByRole("button", { name: "Add to my playlist" }).click();
@@ -174,7 +174,7 @@ test("a token that expires in the middle of adding a movie costs nothing", async
 
 test("a session that ends in the middle of adding a movie loses nothing typed", async ({ ada }) => {
   const page = await ada.open("/add");
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await page.getByLabel("Year").fill("1995");
   await page.getByLabel("Or its address").fill("https://example.com/heat.jpg");
   const again = await ada.elsewhere();
@@ -186,9 +186,9 @@ test("a session that ends in the middle of adding a movie loses nothing typed", 
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
   await expect(page).toHaveURL("/add");
-  await expect(page.getByLabel("Title")).toHaveValue("Heat");
+  await expect(titleField(page)).toHaveValue("Heat");
   await page.reload();
-  await expect(page.getByLabel("Title")).toHaveValue("Heat");
+  await expect(titleField(page)).toHaveValue("Heat");
   await expect(page.getByLabel("Year")).toHaveValue("1995");
   await expect(page.getByLabel("Or its address")).toHaveValue("https://example.com/heat.jpg");
   await page.getByRole("button", { name: "Add to my playlist" }).click();
@@ -198,7 +198,7 @@ test("a session that ends in the middle of adding a movie loses nothing typed", 
 
 test("somebody else who signs in sees nothing of what was typed before", async ({ ada, browser }) => {
   const page = await ada.open("/add");
-  await page.getByLabel("Title").fill("A secret");
+  await titleField(page).fill("A secret");
   await (await ada.elsewhere()).call("DELETE", "/auth/sessions");
   await page.reload();
   await expect(page).toHaveURL(/sign-in/);
@@ -207,11 +207,11 @@ test("somebody else who signs in sees nothing of what was typed before", async (
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
   await expect(page).toHaveURL("/add");
-  await expect(page.getByLabel("Title")).toHaveValue("");
+  await expect(titleField(page)).toHaveValue("");
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByLabel("E-mail").fill(ada.email);
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("link", { name: "Add movie" }).click();
-  await expect(page.getByLabel("Title")).toHaveValue("");
+  await expect(titleField(page)).toHaveValue("");
 });

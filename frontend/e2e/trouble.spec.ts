@@ -1,4 +1,4 @@
-import { expect, PASSWORD, test } from "./world.ts";
+import { expect, PASSWORD, test, titleField } from "./world.ts";
 
 test("a service that is away is told of, and found again by itself", async ({ ada, network }) => {
   await ada.addMovie("Heat");
@@ -41,12 +41,12 @@ test("signing in while the service is away says so, and works once it is back", 
 
 test("whoever is offline is told, keeps what they typed, and goes on when they are back", async ({ ada }) => {
   const page = await ada.open("/add");
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await page.context().setOffline(true);
   await expect(page.getByText("You are offline.").first()).toBeVisible();
   await page.getByRole("button", { name: "Add to my playlist" }).click();
   await expect(page.getByRole("alert").filter({ hasText: "Nothing is lost" })).toBeVisible();
-  await expect(page.getByLabel("Title")).toHaveValue("Heat");
+  await expect(titleField(page)).toHaveValue("Heat");
   await page.context().setOffline(false);
   await page.getByRole("button", { name: "Add to my playlist" }).click();
   await expect(page).toHaveURL("/playlist");
@@ -101,7 +101,7 @@ test("a failure of the service is told with a reference to report", async ({ ada
       json: { error: { code: "INTERNAL_ERROR", message: "Something went wrong on our side." } },
     }),
   );
-  await page.getByLabel("Title").fill("Heat");
+  await titleField(page).fill("Heat");
   await page.getByRole("button", { name: "Add to my playlist" }).click();
   await expect(page.getByRole("alert").first()).toContainText("Something went wrong on our side. Reference: abc123");
 });

@@ -14,13 +14,13 @@ from flask.cli import AppGroup
 from marshmallow import ValidationError
 from sqlalchemy import NullPool, create_engine
 
+from playlist_api.backups import backups, restores, retention
+from playlist_api.backups.dumps import DumpError
+from playlist_api.backups.snapshots import DatabaseError
 from playlist_api.config.fields import PostgresUrl
-from playlist_api.database import db, migrate
-from playlist_api.deadline import patience
-from playlist_api.services import backups, restores, retention
-from playlist_api.services.dumps import DumpError
-from playlist_api.services.snapshots import DatabaseError
-from playlist_api.storage import Storage, StorageError, open_storage
+from playlist_api.db.engine import db, migrate
+from playlist_api.db.timeouts import response_timeout
+from playlist_api.posters.storage import Storage, StorageError, open_storage
 
 CONNECT_TIMEOUT = 10
 
@@ -105,7 +105,7 @@ def _told() -> Iterator[Storage]:
         raise click.ClickException("BACKUP_URL is not set: give it s3://bucket/prefix or a folder.")
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with patience():
+        with response_timeout():
             yield open_storage(url)
     except (StorageError, DumpError, DatabaseError, backups.BackupError) as error:
         raise click.ClickException(str(error)) from error

@@ -9,12 +9,12 @@ import click
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from playlist_api import events
-from playlist_api.database import db, is_unavailable
-from playlist_api.deadline import patience
-from playlist_api.logs import Formatter
-from playlist_api.models import User
-from playlist_api.schemas.fields import canonical_email
+from playlist_api.api.fields import canonical_email
+from playlist_api.db.engine import db, is_unavailable
+from playlist_api.db.models import User
+from playlist_api.db.timeouts import response_timeout
+from playlist_api.ops import events
+from playlist_api.ops.logs import Formatter
 
 
 def user_of(email: str) -> User:
@@ -36,7 +36,7 @@ def operating() -> Iterator[None]:
     events.log.addHandler(handler)
     events.log.setLevel(logging.INFO)
     try:
-        with patience():
+        with response_timeout():
             yield
     except DBAPIError as error:
         if is_unavailable(error):

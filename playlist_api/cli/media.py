@@ -4,9 +4,9 @@ import click
 from flask.cli import AppGroup
 
 from playlist_api.cli.common import operating
-from playlist_api.media import media as place_of_pictures
-from playlist_api.services.picture_pruning import delete_files, forget_unused
-from playlist_api.storage import StorageError
+from playlist_api.posters.media import media as place_of_pictures
+from playlist_api.posters.pruning import delete_files, forget_unused
+from playlist_api.posters.storage import StorageError
 
 media = AppGroup("media", help="Clean up after pictures.")
 

@@ -7,11 +7,11 @@ import click
 from flask.cli import AppGroup
 from marshmallow import ValidationError
 
+from playlist_api.api.fields import problems
 from playlist_api.cli.common import operating, user_of
-from playlist_api.schemas.fields import problems
-from playlist_api.schemas.files import Outcome
-from playlist_api.services.imports.files import File, read_file
-from playlist_api.services.imports.lists import Report, import_rows
+from playlist_api.transfer.files import File, read_file
+from playlist_api.transfer.imports import Report, import_rows
+from playlist_api.transfer.schemas import Outcome
 
 movies = AppGroup("movies", help="Work on users' lists of movies.")
 

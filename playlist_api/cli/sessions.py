@@ -4,7 +4,7 @@ import click
 from flask.cli import AppGroup
 
 from playlist_api.cli.common import operating
-from playlist_api.services.pruning import prune
+from playlist_api.db.pruning import prune
 
 sessions = AppGroup("sessions", help="Clean up after sessions.")
 

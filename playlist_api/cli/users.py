@@ -3,9 +3,9 @@
 import click
 from flask.cli import AppGroup
 
+from playlist_api.auth import users as services
 from playlist_api.cli.common import operating, user_of
-from playlist_api.models import ADMIN, User
-from playlist_api.services import users as services
+from playlist_api.db.models import ADMIN, User
 
 users = AppGroup("users", help="See and change accounts.")
 

@@ -39,7 +39,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the service is run with; the README's table explains each setting."""
+    """What the service is run with; docs/settings.md explains each setting."""
 
     app_env: str
     argon2_iterations: int

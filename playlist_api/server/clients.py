@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.http.unreader import Unreader
 
-from playlist_api import bulkheads
-from playlist_api.clients import customer
 from playlist_api.errors import ApiError, RequestTimeout, ServiceUnavailable, TooManyRequests
+from playlist_api.ops import bulkheads
+from playlist_api.ops.clients import customer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

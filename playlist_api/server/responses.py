@@ -11,8 +11,8 @@ import gunicorn.util
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
 
+from playlist_api.api.headers import fixed_headers
 from playlist_api.errors import envelope
-from playlist_api.middleware.headers import fixed_headers
 from playlist_api.server.clients import ClientSocket
 
 MAX_LEFTOVER = 64 * 1024

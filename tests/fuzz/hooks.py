@@ -15,11 +15,12 @@ from schemathesis.engine.events import EngineEvent, EngineFinished, ScenarioFini
 from schemathesis.openapi.checks import RejectedPositiveData
 from schemathesis.wfc.escalation import EscalatingAuthProvider
 
-from playlist_api.openapi.calls import PATH_PARAMETERS
-from playlist_api.openapi.components import REQUEST_HEADERS
-from playlist_api.schemas.bodies import NewMovie, SignUp
-from playlist_api.schemas.pictures import NO_BASE64
-from playlist_api.security.pictures import BROKEN, MISNAMED, NO_PICTURE
+from playlist_api.api.openapi.calls import PATH_PARAMETERS
+from playlist_api.api.openapi.components import REQUEST_HEADERS
+from playlist_api.auth.schemas import SignUpSchema
+from playlist_api.movies.schemas import NewMovieSchema
+from playlist_api.posters.images import BROKEN, MISNAMED, NO_PICTURE
+from playlist_api.posters.schemas import NO_BASE64
 from tests.service import Actor, Remote, call, log_in, new_email, sign_up
 
 CALLS_OF_ONE = 500
@@ -97,7 +98,7 @@ def after_load_schema(_context: HookContext, schema: BaseSchema) -> None:
     )
     schema.auth.providers.append(callers)
     # Else nobody that the examples know could log in.
-    call(Remote(schema.get_base_url()), "POST", "/auth/signup", SignUp.example)
+    call(Remote(schema.get_base_url()), "POST", "/auth/signup", SignUpSchema.example)
 
 
 @schemathesis.hook
@@ -111,7 +112,7 @@ def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any])
         # The document cannot say that it has no page, and a sort of its own.
         case.query = {k: v for k, v in case.query.items() if k not in {"page", "sort"}}
     body = case.body if _operation(case)["operationId"] == "signUp" else None
-    if isinstance(body, dict) and body.get("email") == SignUp.example["email"]:
+    if isinstance(body, dict) and body.get("email") == SignUpSchema.example["email"]:
         case.body = {**body, "email": new_email()}
 
 
@@ -149,7 +150,7 @@ def filter_failure(
 def _existing(case: Case[Any]) -> Any:
     service, caller = Remote(str(case.operation.base_url)), _caller(case)
     if case.path == "/movies/{id}":
-        movie = call(service, "POST", "/movies", NewMovie.example, Authorization=caller).json
+        movie = call(service, "POST", "/movies", NewMovieSchema.example, Authorization=caller).json
         listed.add((caller, str(movie["id"])))
         return movie["id"]
     sessions = call(service, "GET", "/auth/sessions", Authorization=caller).json["items"]

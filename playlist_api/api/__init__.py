@@ -1,0 +1,1 @@
+"""The conventions that all routes share: errors, arguments, answers, and their document."""

@@ -1,0 +1,210 @@
+"""From what the client sent to what a service takes.
+
+The decorators hand it to the view, in front of what the route's path holds, and in their order.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import parse_qs
+
+from flask import Response, after_this_request, current_app, request
+from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import (
+    ClientDisconnected,
+    HTTPException,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
+
+from playlist_api.api.fields import CONTROL_OR_SURROGATE, load
+from playlist_api.api.identity import require_active_session
+from playlist_api.api.operations import operation_of
+from playlist_api.db.models import USER_AGENT_LENGTH
+from playlist_api.errors import Problem
+from playlist_api.ops.bulkheads import Bulkhead, Turn
+from playlist_api.ops.clients import client_keys
+
+CUT = Problem("malformed", "must arrive whole and well-formed.")
+NOT_JSON = Problem("malformed", "must be JSON (RFC 8259): an object in UTF-8.")
+
+
+PICTURE = re.compile(
+    rb'(?<!\\)"data:[^"\\\x80-\xff]*+(?:\\[^"u\x80-\xff][^"\\\x80-\xff]*+)*+"', re.IGNORECASE
+)
+"""A JSON string that is a `data:` URL, which is ASCII (RFC 2397). With any other character, raw or
+as `\\u`, each of its letters would take four bytes in memory."""
+
+large_bodies = Bulkhead(
+    "large_bodies",
+    8,  # of up to 10 MiB, which stay in memory until they are answered
+    concurrency_per_key=2,
+    queue=8,
+    timeout=5,
+    busy="Too many files are being sent. Please try again in a moment.",
+)
+
+IDEMPOTENCY_KEY = re.compile(r"[!-+\--~]{1,255}")
+"""Visible ASCII characters, as in UUIDs and in the quoted strings of the IETF's draft (RFC 8941,
+section 3.3.3); 255 is the longest that services in wide use take. A comma would stand between the
+keys of two headers."""
+
+UNDECODED = "surrogateescape"
+"""Makes surrogates of such bytes, which no clean text has."""
+
+T = TypeVar("T")
+
+
+def body(
+    schema: Schema, longest: int | None = None
+) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Hand the view the request's JSON object, loaded by the schema.
+
+    :raises UnsupportedMediaType: when the body says that it is something else.
+    :raises RequestEntityTooLarge: when it has more bytes than `MAX_CONTENT_LENGTH`, not counting
+        pictures, or more than `longest` with them. By default pictures count too.
+    :raises ValidationError: when it is no JSON, or not what the schema asks for.
+    """
+
+    def decorate(view: Callable[..., T]) -> Callable[..., T]:
+        operation = operation_of(view)
+        operation.body = schema
+        operation.failures |= {400, 413, 415, 429, 503}
+        return inject(lambda: load(schema, _load_json(longest)), view)
+
+    return decorate
+
+
+def query(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Hand the view the query string's parameters; one that is given twice becomes a list.
+
+    :raises ValidationError: when they are not what the schema asks for.
+    """
+
+    def decorate(view: Callable[..., T]) -> Callable[..., T]:
+        operation = operation_of(view)
+        operation.query = schema
+        operation.failures.add(400)
+        return inject(lambda: load(schema, _parameters()), view)
+
+    return decorate
+
+
+def idempotency_key(view: Callable[..., T]) -> Callable[..., T]:
+    """Hand the view the request's `Idempotency-Key`, or None if it has none.
+
+    :raises ValidationError: when it is empty, too long or not plain.
+    """
+    operation = operation_of(view)
+    operation.headers.append("Idempotency-Key")
+    operation.failures |= {400, 409}
+    return inject(_idempotency_key, view)
+
+
+def user_agent() -> str:
+    """Return what the client says it is, as one line of clean text that fits its column."""
+    told = request.headers.get("User-Agent", "")
+    return CONTROL_OR_SURROGATE.sub("", told)[:USER_AGENT_LENGTH]
+
+
+def inject(load: Callable[[], Any], view: Callable[..., T]) -> Callable[..., T]:
+    """Pass what is loaded from the request to the view, as its first argument.
+
+    :raises SessionEnded: when the request is invalid and its session has ended: 401 comes before
+        400. Valid requests are not asked here, since their service's first statement asks anyway.
+    """
+
+    @wraps(view)
+    def injected(*args: Any, **kwargs: Any) -> T:
+        try:
+            argument = load()
+        except (ValidationError, HTTPException):
+            require_active_session()
+            raise
+        return view(*args, argument, **kwargs)
+
+    return injected
+
+
+def _parameters() -> dict[str, Any]:
+    # Flask would show bytes that are no UTF-8 as if their percent signs had been meant.
+    query = request.query_string.decode(errors=UNDECODED)
+    given = parse_qs(query, keep_blank_values=True, errors=UNDECODED).items()
+    return {name: values if len(values) > 1 else values[0] for name, values in given}
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+        raise ValidationError(
+            Problem("invalid", "must be 1 to 255 visible ASCII characters without commas."),
+            "Idempotency-Key",
+        )
+    return key
+
+
+def _load_json(longest: int | None) -> Any:
+    if longest is not None:
+        request.max_content_length = longest
+    content = read_body()
+    if not request.is_json and (content or request.mimetype):
+        raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json.")
+    if len(content) - _length_of_pictures(content) > current_app.config["MAX_CONTENT_LENGTH"]:
+        raise RequestEntityTooLarge
+    return _parse_json(content)
+
+
+def _length_of_pictures(content: bytes) -> int:
+    return sum(found.end() - found.start() for found in PICTURE.finditer(content))
+
+
+def read_body() -> bytes:
+    """Read the whole of the request's body.
+
+    :raises RequestEntityTooLarge: when it is longer than `request.max_content_length`.
+    :raises Unauthorized: when it is large and the caller's session has ended.
+    :raises TooManyRequests, ServiceUnavailable: when too many large ones are held already.
+    :raises ValidationError: when it breaks off.
+    """
+    environ = request.environ
+    if _may_be_large():
+        require_active_session()
+        turn = large_bodies.acquire(*client_keys())
+        after_this_request(partial(_release, turn))
+    try:
+        content = request.get_data(cache=False)
+        # Werkzeug cuts a chunked body off at the limit and leaves the rest unread.
+        if environ.get("wsgi.input_terminated") and environ["wsgi.input"].read(1):
+            raise RequestEntityTooLarge
+    except (ClientDisconnected, OSError) as error:
+        raise ValidationError(CUT) from error
+    # gunicorn lets a body pass whose sender hung up before its end.
+    if request.content_length not in (None, len(content)):
+        raise ValidationError(CUT)
+    return content
+
+
+def _may_be_large() -> bool:
+    usual: int = current_app.config["MAX_CONTENT_LENGTH"]
+    most, length = request.max_content_length or 0, request.content_length
+    is_of_unknown_length = bool(request.environ.get("wsgi.input_terminated"))
+    return most > usual and (is_of_unknown_length if length is None else usual < length <= most)
+
+
+def _release(turn: Turn, response: Response) -> Response:
+    large_bodies.release(turn)
+    return response
+
+
+def _parse_json(content: bytes) -> Any:
+    try:
+        # Decoded first, for `json` would guess at UTF-16 and UTF-32 too.
+        return json.loads(content.decode(), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise ValidationError(NOT_JSON) from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"JSON has no {constant}.")

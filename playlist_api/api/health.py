@@ -1,0 +1,28 @@
+"""Whether the service can serve."""
+
+from flask import Blueprint
+
+from playlist_api.api.responses import other_responses, response
+from playlist_api.api.schemas import health_schema
+from playlist_api.db import engine as database
+from playlist_api.errors import ServiceUnavailable
+
+blueprint = Blueprint("health", __name__, url_prefix="/health")
+
+OK = {"status": "ok"}
+
+
+@blueprint.get("")
+@response(health_schema)
+@other_responses(ServiceUnavailable)
+def get_health() -> dict[str, str]:
+    """Ask whether the service can serve, its database included."""
+    database.ping()
+    return OK
+
+
+@blueprint.get("/live")
+@response(health_schema)
+def get_liveness() -> dict[str, str]:
+    """Ask whether the process answers, whatever its database does."""
+    return OK

@@ -1,0 +1,36 @@
+"""How answers are written."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import orjson
+
+OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+
+
+WRITTEN_AT_ONCE = 500
+"""Entries of a list that are sent together: some 100 KB."""
+
+
+def to_json(answer: Any) -> bytes:
+    """Write an answer as JSON in UTF-8: times in UTC, ending in `Z`."""
+    try:
+        return orjson.dumps(answer, option=OPTIONS)
+    except orjson.JSONEncodeError:
+        # The number of a page, which is empty then, may be beyond 64 bits.
+        return json.dumps(answer).encode() + b"\n"
+
+
+def with_lists(head: dict[str, Any], lists: Mapping[str, Iterable[Any]]) -> Iterator[bytes]:
+    """Write an object whose last members are lists, which are read while they are written."""
+    before = to_json(head).rstrip()[:-1] + (b"," if head else b"")
+    for name, entries in lists.items():
+        yield before + to_json(name).rstrip() + b":["
+        remaining, separator = iter(entries), b"\n"
+        while written := [to_json(entry).rstrip() for entry in islice(remaining, WRITTEN_AT_ONCE)]:
+            yield separator + b",\n".join(written)
+            separator = b",\n"
+        before = b"],"
+    yield b"]}\n"

@@ -1,0 +1,130 @@
+"""From what a service returned to what the client gets, and whether the client wants it at all."""
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from flask import Response, request
+from marshmallow import Schema
+
+from playlist_api.api.json import to_json
+from playlist_api.api.operations import ResponseSpec, operation_of
+from playlist_api.errors import ApiError, PreconditionFailed
+
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+CHANGED = "This was changed since you read it. Please read it again."
+
+View = TypeVar("View", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+def response(
+    schema: Schema | None,
+    status: HTTPStatus = HTTPStatus.OK,
+    *,
+    etag: bool = False,
+    headers: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
+) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
+    """Answer with what the view returns, dumped by the schema; without one, with no body.
+
+    The view may return a pair of that and headers, or a whole `Response`. With `etag`, the answer
+    says which representation it holds, and reads obey `If-Match` and `If-None-Match` (RFC 9110,
+    sections 8.8.3 and 13.1). Other `headers`, and types that it can `also` be, are named for the
+    document.
+
+    :raises PreconditionFailed: when a read asks for another representation.
+    """
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
+        noted = (*headers, "ETag") if etag else headers
+        operation_of(view).answers[status] = ResponseSpec(schema, noted, also)
+
+        @wraps(view)
+        def answered(*args: Any, **kwargs: Any) -> Response:
+            result = view(*args, **kwargs)
+            if isinstance(result, Response):
+                return result
+            result, more = result if isinstance(result, tuple) else (result, {})
+            content = _represent(schema, result) if schema else b""
+            response = Response(content, status, more, mimetype="application/json")
+            return _tagged(response, content) if etag else response
+
+        return answered
+
+    return decorate
+
+
+def attachment(name: str, media_type: str, content: Iterable[bytes]) -> Response:
+    """Answer with a file to be saved, which is made while it is sent."""
+    response = Response(content, mimetype=media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def other_responses(*errors: type[ApiError]) -> Callable[[View], View]:
+    """Note what can go wrong in the view's service."""
+
+    def decorate(view: View) -> View:
+        operation_of(view).failures |= {error.status for error in errors}
+        return view
+
+    return decorate
+
+
+def preconditions(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Hand the view a check that `If-Match` and `If-None-Match` let it go on.
+
+    Its service calls it with the row that it is about to change, which it has locked; the schema
+    represents that row to clients.
+
+    :raises PreconditionFailed: by the check, when they do not.
+    """
+
+    def check(row: Any) -> None:
+        if "If-Match" in request.headers or "If-None-Match" in request.headers:
+            etag = _etag(_represent(schema, row))
+            _check_if_match(etag)
+            if request.if_none_match.contains_weak(etag):
+                raise PreconditionFailed(CHANGED)
+
+    def decorate(view: Callable[..., T]) -> Callable[..., T]:
+        operation = operation_of(view)
+        operation.headers += ["If-Match", "If-None-Match"]
+        operation.failures.add(PreconditionFailed.status)
+
+        @wraps(view)
+        def conditional(*args: Any, **kwargs: Any) -> T:
+            return view(*args, check, **kwargs)
+
+        return conditional
+
+    return decorate
+
+
+def _represent(schema: Schema, result: Any) -> bytes:
+    shaped = result if isinstance(result, dict) else schema.dump(result)
+    return to_json(shaped)
+
+
+def _etag(representation: bytes) -> str:
+    return sha256(representation).hexdigest()[:32]
+
+
+def _tagged(response: Response, representation: bytes) -> Response:
+    etag = _etag(representation)
+    response.headers["ETag"] = f'"{etag}"'
+    if request.method in SAFE_METHODS:
+        _check_if_match(etag)
+        if "If-None-Match" in request.headers and request.if_none_match.contains_weak(etag):
+            response.status_code = HTTPStatus.NOT_MODIFIED
+            response.set_data(b"")
+    return response
+
+
+def _check_if_match(etag: str) -> None:
+    # One that cannot be understood matches nothing: its sender wants to be stopped in doubt.
+    if "If-Match" in request.headers and etag not in request.if_match:
+        raise PreconditionFailed(CHANGED)

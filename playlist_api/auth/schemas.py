@@ -1,0 +1,194 @@
+"""Accounts and sessions in JSON: what clients send, and what they get."""
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, validates_schema
+from marshmallow.validate import Length, OneOf
+
+from playlist_api.api.fields import (
+    AccountEmail,
+    CamelCase,
+    EmailAddress,
+    Text,
+    Timestamp,
+    Trimmed,
+    email_address,
+    not_blank,
+)
+from playlist_api.api.schemas import ResponseSchema
+from playlist_api.auth.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, password_problem
+from playlist_api.db import models
+from playlist_api.db.models import NAME_LENGTH
+from playlist_api.errors import Problem
+
+
+class NewPassword(Text):
+    """A password that somebody chooses."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        predicate = f"must have at least {MIN_PASSWORD_LENGTH} characters."
+        longer = Length(min=MIN_PASSWORD_LENGTH, error=Problem("too_short", predicate))
+        super().__init__(longer, max_length=MAX_PASSWORD_LENGTH, required=True, **kwargs)
+
+
+class SignUpSchema(CamelCase):
+    """What an account is made of."""
+
+    example = {
+        "name": "Ada Lovelace",
+        "email": "ada@example.com",
+        "password": "correct horse battery",
+    }
+
+    name = Trimmed(not_blank, max_length=NAME_LENGTH, required=True)
+    email = EmailAddress(email_address, required=True)
+    password = NewPassword()
+
+    @validates_schema(skip_on_field_errors=False)
+    def _is_strong(self, account: dict[str, Any], **_: Any) -> None:
+        if "password" in account:
+            about = {"name": account.get("name", ""), "email": account.get("email", "")}
+            if problem := password_problem(account["password"], **about):
+                raise ValidationError(problem, "password")
+
+
+class LogInSchema(CamelCase):
+    """Who claims to be whom; a password of any length can be wrong."""
+
+    example = {"email": "ada@example.com", "password": "correct horse battery"}
+
+    email = AccountEmail(not_blank, required=True)
+    password = Text(not_blank, required=True)
+
+
+class ProfileChangesSchema(CamelCase):
+    """What people may change of their account; the password goes with a new e-mail."""
+
+    example = {"name": "Ada King"}
+
+    name = Trimmed(not_blank, max_length=NAME_LENGTH)
+    # The service checks it by `email_address`, unless it is the one that the user has.
+    email = EmailAddress(not_blank)
+    current_password = Text(not_blank, metadata={"description": "Needed for a new e-mail."})
+
+
+class PasswordChangeSchema(CamelCase):
+    """The password that is, and the one that is to be."""
+
+    example = {
+        "currentPassword": "correct horse battery",
+        "newPassword": "a staple of another kind",
+    }
+
+    current_password = Text(not_blank, required=True)
+    new_password = NewPassword()
+
+
+class ConfirmationSchema(CamelCase):
+    """The password of somebody who is about to do what cannot be undone."""
+
+    example = {"currentPassword": "correct horse battery"}
+
+    current_password = Text(not_blank, required=True)
+
+
+class ForgottenPasswordSchema(CamelCase):
+    """Where to mail a link."""
+
+    example = {"email": "ada@example.com"}
+
+    email = AccountEmail(not_blank, required=True)
+
+
+class PasswordResetSchema(CamelCase):
+    """What the mailed link held, and the password that is to be."""
+
+    example = {
+        "token": "Zk3v0yq8m1cQnJ4wT7uXe2RbLsDpHf9aGiKoYtWvM5c",
+        "newPassword": "a staple of another kind",
+    }
+
+    token = Text(not_blank, required=True)
+    new_password = NewPassword()
+
+
+sign_up_schema = SignUpSchema()
+log_in_schema = LogInSchema()
+profile_changes_schema = ProfileChangesSchema()
+password_change_schema = PasswordChangeSchema()
+confirmation_schema = ConfirmationSchema()
+forgotten_password_schema = ForgottenPasswordSchema()
+password_reset_schema = PasswordResetSchema()
+
+
+class UserSchema(ResponseSchema):
+    """A user, without anything secret."""
+
+    example = {
+        "id": "7f9c24e8-3b12-4fef-91e0-4c1c6a2d8f55",
+        "name": "Ada Lovelace",
+        "email": "ada@example.com",
+        "role": "user",
+        "createdAt": "2026-11-23T10:15:30.123456Z",
+        "updatedAt": "2026-11-23T10:15:30.123456Z",
+    }
+
+    id = fields.UUID()
+    name = fields.String(validate=Length(max=models.NAME_LENGTH))
+    email = fields.String(validate=Length(max=models.EMAIL_LENGTH))
+    role = fields.String(validate=OneOf(models.ROLES))
+    created_at = Timestamp()
+    updated_at = Timestamp()
+
+
+class SignedInSchema(ResponseSchema):
+    """A user and their access token; the refresh token travels in its cookie."""
+
+    example = {"accessToken": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3ZjljMjRlOCJ9.c2lnbmF0dXJl"}
+
+    user = fields.Nested(UserSchema)
+    access_token = fields.String(
+        metadata={"description": "For `Authorization: Bearer …`, for 15 minutes."}
+    )
+
+
+class SessionSchema(ResponseSchema):
+    """A session, and whether it is the one that asks."""
+
+    example = {
+        "id": "b3d1f2a6-6c0e-4a5b-8d57-90f1c2e3a4b5",
+        "createdAt": "2026-11-23T10:15:30.123456Z",
+        "lastUsedAt": "2026-11-23T10:30:12.654321Z",
+        "expiresAt": "2026-11-30T10:30:12.654321Z",
+        "userAgent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
+        "current": True,
+    }
+
+    id = fields.UUID(attribute="session.id")
+    created_at = Timestamp(attribute="session.created_at")
+    # One in use is refreshed every few minutes, so that not every request needs to write.
+    last_used_at = Timestamp(
+        attribute="session.rotated_at", metadata={"description": "When it was last refreshed."}
+    )
+    expires_at = Timestamp(attribute="session.expires_at")
+    user_agent = fields.String(
+        validate=Length(max=models.USER_AGENT_LENGTH),
+        attribute="session.user_agent",
+        metadata={"description": "What the device says it is."},
+    )
+    current = fields.Boolean(metadata={"description": "Whether it is the one that asks."})
+
+
+class SessionListSchema(ResponseSchema):
+    """All of somebody's sessions."""
+
+    items = fields.List(fields.Nested(SessionSchema))
+
+
+user_schema = UserSchema()
+
+
+signed_in_schema = SignedInSchema()
+
+
+session_list_schema = SessionListSchema()

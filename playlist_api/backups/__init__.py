@@ -1,0 +1,1 @@
+"""Backups of the database and what they are restored from."""

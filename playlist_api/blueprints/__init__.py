@@ -1,1 +1,0 @@
-"""The routes: a view loads what the client sent, calls one service and dumps what came back."""

@@ -1,0 +1,1 @@
+"""The database: engine, pool, time-outs, prepared statements, and models."""

@@ -1,0 +1,39 @@
+"""Deleting what has expired and is of no use to anybody."""
+
+from typing import Any
+
+from sqlalchemy import delete, func, select
+
+from playlist_api.db.engine import db
+from playlist_api.db.models import IdempotencyKey, PasswordReset, RateLimit, Session
+
+BATCH = 1000
+"""Rows deleted in one transaction, so that no lock is held for long."""
+
+EXPIRIES = {
+    "Session": (Session.id, Session.expires_at),
+    "PasswordReset": (PasswordReset.token_hash, PasswordReset.expires_at),
+    "IdempotencyKey": (IdempotencyKey.key_hash, IdempotencyKey.expires_at),
+    "RateLimit": (RateLimit.key, RateLimit.used_until),
+}
+
+
+def prune(most: int) -> dict[str, int]:
+    """Delete at most so many expired rows of each table, and return how many there were."""
+    return {table: _prune(key, expiry, most) for table, (key, expiry) in EXPIRIES.items()}
+
+
+def _prune(key: Any, expiry: Any, most: int) -> int:
+    deleted = 0
+    while deleted < most:
+        batch = min(BATCH, most - deleted)
+        # What somebody is using this moment is skipped, and stays until the next time.
+        expired = select(key).where(expiry <= func.now()).limit(batch)
+        expired = expired.with_for_update(skip_locked=True)
+        pruning = delete(key.class_).where(key.in_(expired.scalar_subquery())).returning(key)
+        pruned = len(db.session.scalars(pruning).all())
+        db.session.commit()
+        deleted += pruned
+        if pruned < batch:
+            break
+    return deleted

@@ -1,0 +1,1 @@
+"""A list of movies: create, read, change, delete; pages and searches."""

@@ -1,0 +1,1 @@
+"""What operators see and depend on: log, metrics, Sentry, mail, bulkheads."""

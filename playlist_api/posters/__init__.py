@@ -1,0 +1,1 @@
+"""Pictures of movies: checked, kept, served, and pruned."""

@@ -1,1 +1,0 @@
-"""The shape of every body and query, in and out. Schemas check and convert, and ask no database."""

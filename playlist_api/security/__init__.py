@@ -1,1 +1,0 @@
-"""Proving who somebody is: passwords and tokens."""

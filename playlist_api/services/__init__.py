@@ -1,1 +1,0 @@
-"""The use cases: plain functions, one transaction each, that know nothing of HTTP."""
