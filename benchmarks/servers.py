@@ -84,7 +84,6 @@ def settings(database_url: str, **more: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "SECRET_KEY": "a key for benchmarks that is long enough",
         "RATELIMIT_ENABLED": "false",
-        "WEB_CONCURRENCY": str(WORKERS),
         **more,
     }
 
@@ -104,7 +103,7 @@ def launch(
         process = psutil.Popen(
             [sys.executable, "-m", "gunicorn", "--bind", bind, *arguments],
             cwd=code,
-            env=os.environ | environment | {"WEB_CONCURRENCY": str(WORKERS)},
+            env={**os.environ, **environment, "WEB_CONCURRENCY": str(WORKERS)},
             pass_fds=[listener] if listener else [],
             stdout=output,
             stderr=None if log == Path(os.devnull) else output,
