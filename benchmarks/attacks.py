@@ -151,8 +151,11 @@ ATTACKS = {"floods": floods, "crowds": crowds, "slow": slow_clients, "guesses": 
 
 
 def new_user(server: Server, address: str) -> Client:
-    """Sign somebody up, and have all their requests come from an address."""
-    made = Client(Connection(server.url).send, X_Forwarded_For=address)
+    """Sign somebody up whose requests come from an address, each on a connection of its own.
+
+    gunicorn closes idle connections, perhaps just when a request is sent, if there are too many.
+    """
+    made = Client(Connection(server.url).send, X_Forwarded_For=address, Connection="close")
     while made.sign_up().status != 201:  # while a crowd logs in, too
         time.sleep(PAUSE)
     return made

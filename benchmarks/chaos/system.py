@@ -72,10 +72,15 @@ class Database(Part):
         self.run(f"CREATE ROLE {ROLE} LOGIN IN ROLE pg_read_all_data, pg_write_all_data")
 
     def start(self) -> None:
-        server = self.cluster.launch()
+        server = eventually(self.cluster.launch, "no process of an earlier server is left")
         assert server
-        self.process = psutil.Process(server.pid)
+        self._server, self.process = server, psutil.Process(server.pid)
         eventually(self.cluster.answers, "PostgreSQL is up", 60)
+
+    def end(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT is a fast shutdown, SIGQUIT an immediate one."""
+        super().end(how)
+        self._server.wait()
 
     def run(self, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement as the superuser."""
