@@ -124,6 +124,7 @@ def slow_clients(server: Server, tries: int) -> Iterator[Figure]:
         with suppress(OSError), socket.create_connection(where, timeout=30) as connection:
             connection.sendall(HALF)
             connection.recv(65536)
+        time.sleep(1)  # else this would be a flood of connections
         return Response(0, Headers(), b"")
 
     with attacking([Client(Connection(server.url).send)] * HALF_SENT, send_half):
