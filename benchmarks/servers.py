@@ -1,106 +1,158 @@
-"""What is measured: servers, started for it, and what they take of the machine."""
+"""Servers that a benchmark starts, and the processor time and memory that they take."""
 
+import json
 import os
-import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import psutil
 
-from benchmarks.load import Load, lasting, send
-from tests.service import Remote, free_port
-from tests.waiting import eventually
+from benchmarks.client import Connection
+from dev.processes import eventually, free_port
+from dev.run import GLIBC_TUNABLES
+
+ROOT = Path(__file__).parents[1]
 
 WORKERS = 2
-"""Of each gunicorn: what it starts unless it is told otherwise."""
+
+SERVICE = "-c", "gunicorn.conf.py", "wsgi:app"
+"""gunicorn's arguments for the service."""
+
+AWAY = "The database is away"
+"""The log message for a request that is refused because there is no database connection."""
+
+HELLO = (
+    *("--config", "benchmarks/hello.py"),  # and not the one of the service
+    *("--worker-class", "gthread", "--threads", "4", "--no-control-socket"),
+    *("--log-level", "error", "benchmarks.hello:app"),
+)
+"""gunicorn's arguments for a bare hello, with workers of the same kind."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A process with its children, and the address that it serves."""
+    """A process with its children."""
 
     process: psutil.Process
     url: str = ""
+    log: Path = Path(os.devnull)
 
     def cpu_seconds(self) -> float:
-        """What it has used of the processor, with its children, be they gone."""
-        while True:
-            before = self.process.cpu_times()
-            living = 0.0
-            for child in self.process.children(recursive=True):
-                with suppress(psutil.NoSuchProcess):
-                    times = child.cpu_times()
-                    living += times.user + times.system
-            after = self.process.cpu_times()
-            ended = after.children_user + after.children_system
-            # Of a child that ended meanwhile nobody could say whether it is counted already.
-            if ended == before.children_user + before.children_system:
-                return float(after.user + after.system + ended + living)
+        """Return the processor time of the process and of all its children, ended ones included."""
+        used = 0.0
+        for process in (self.process, *self.process.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):  # its time is its parent's now
+                used += sum(process.cpu_times()[:4])
+        return used
 
-    def memory(self) -> list[tuple[float, float, float]]:
-        """Return the PSS, USS and RSS of each worker, in megabytes, the oldest worker first.
+    def memory(self) -> list[float]:
+        """Return each worker's PSS in megabytes: of shared pages it counts the worker's part."""
+        return [worker.memory_full_info().pss / 1e6 for worker in self.workers()]
 
-        Workers share what was loaded before they were forked. RSS counts it in each of them, USS
-        in none; PSS gives each its part, so that these add up to what the machine lacks.
-        """
-        workers = sorted(self.process.children(), key=lambda child: child.pid)
-        sizes = [worker.memory_full_info() for worker in workers]
-        return [(size.pss / 1e6, size.uss / 1e6, size.rss / 1e6) for size in sizes]
+    def workers(self) -> list[psutil.Process]:
+        """Return the children that are alive."""
+        with suppress(psutil.NoSuchProcess):
+            children = self.process.children()
+            return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+        return []
+
+    def is_up(self) -> bool:
+        """Tell whether the server answers, with all its workers."""
+        if len(self.workers()) != WORKERS:
+            return False
+        return Connection(self.url).send("GET", "/health/live", None, {}).status == 200
+
+    def errors(self) -> list[str]:
+        """Return the errors in the log of the service, but for those of being busy or cut off."""
+        found: list[str] = []
+        for text in self.log.read_text().splitlines():
+            line: Any = json.loads(text) if text.startswith("{") else {"level": 50, "msg": text}
+            busy = line.get("statusCode") in {502, 503} or line["msg"].startswith(AWAY)
+            found += [line["msg"]] * (line["level"] >= 50 and not busy)
+        return found
 
 
-def postmaster(cluster: Path) -> Server:
-    """Find the PostgreSQL that serves a cluster."""
-    (file,) = cluster.rglob("postmaster.pid")
-    return Server(psutil.Process(int(file.read_text().splitlines()[0])))
+def settings(database_url: str, **more: str) -> dict[str, str]:
+    """Return the service's settings: rate limits are off unless `more` switches them on."""
+    return {
+        "APP_ENV": "development",
+        "DATABASE_URL": database_url,
+        "SECRET_KEY": "a key for benchmarks that is long enough",
+        "RATELIMIT_ENABLED": "false",
+        **more,
+    }
 
 
-def measure(
-    url: str,
-    requests: Sequence[bytes],
-    seconds: float,
-    *servers: Server,
-    tls: ssl.SSLContext | None = None,
-) -> tuple[Load, list[float]]:
-    """Send the requests in turn, and tell the servers' milliseconds of processor for each."""
-    before = [server.cpu_seconds() for server in servers]
-    load = send(url, lasting(seconds, requests), tls=tls)
-    used = [server.cpu_seconds() - early for server, early in zip(servers, before, strict=True)]
-    return load, [cpu / load.requests * 1000 for cpu in used]
+def launch(
+    arguments: tuple[str, ...],
+    environment: Mapping[str, str],
+    port: int,
+    *,
+    code: Path = ROOT,
+    log: Path = Path(os.devnull),
+    listener: int | None = None,
+) -> Server:
+    """Start gunicorn on the code in a folder; `listener` is the open socket of the port, if any."""
+    bind = f"fd://{listener}" if listener else f"127.0.0.1:{port}"
+    with log.open("a") as output:
+        process = psutil.Popen(
+            [sys.executable, "-m", "gunicorn", "--bind", bind, *arguments],
+            cwd=code,
+            env={
+                **os.environ,
+                "GLIBC_TUNABLES": GLIBC_TUNABLES,
+                **environment,
+                "WEB_CONCURRENCY": str(WORKERS),
+            },
+            pass_fds=[listener] if listener else [],
+            stdout=output,
+            stderr=None if log == Path(os.devnull) else output,
+        )
+    return Server(process, f"http://127.0.0.1:{port}", log)
 
 
 @contextmanager
 def gunicorn(
-    app: str, folder: Path, settings: Mapping[str, str], *options: str
+    arguments: tuple[str, ...],
+    environment: Mapping[str, str],
+    *,
+    code: Path = ROOT,
+    log: Path = Path(os.devnull),
 ) -> Iterator[Server]:
-    """Serve an application of the code in a folder."""
-    port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *options, app]
-    environment = {**os.environ, "WEB_CONCURRENCY": str(WORKERS), **settings, "PORT": str(port)}
-    with started(command, folder, environment) as process:
-        server = Server(process, f"http://127.0.0.1:{port}")
-        eventually(lambda: _is_up(server), f"{app} is up")
+    """Run gunicorn until the context is left."""
+    server = launch(arguments, environment, free_port(), code=code, log=log)
+    try:
+        eventually(server.is_up, "gunicorn is up")
         yield server
+    finally:
+        server.process.terminate()
+        server.process.wait(timeout=40)
+
+
+def migrate(environment: Mapping[str, str], code: Path = ROOT) -> None:
+    """Make the tables."""
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
+    subprocess.run(command, cwd=code, env=os.environ | environment, capture_output=True, check=True)
+
+
+def postmaster(cluster: Path) -> Server:
+    """Return the PostgreSQL server of a cluster."""
+    (file,) = cluster.rglob("postmaster.pid")
+    return Server(psutil.Process(int(file.read_text().splitlines()[0])))
 
 
 @contextmanager
-def started(
-    command: list[str], cwd: Path, env: Mapping[str, str] | None = None
-) -> Iterator[psutil.Process]:
-    """Run a server, and end it; its standard output goes to /dev/null."""
-    process = subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.DEVNULL)
-    try:
-        yield psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(timeout=40)
-
-
-def _is_up(server: Server) -> bool:
-    try:
-        return Remote(server.url).send("GET", "/health/live", None, {}).status == 200
-    except OSError:
-        return False
+def checked_out(revision: str) -> Iterator[Path]:
+    """Check a revision out into a temporary folder."""
+    archive = subprocess.run(
+        ["git", "archive", revision], cwd=ROOT, capture_output=True, check=True
+    )
+    with TemporaryDirectory(prefix="playlist-") as folder:
+        subprocess.run(["tar", "-x"], cwd=folder, input=archive.stdout, check=True)
+        yield Path(folder)

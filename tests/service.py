@@ -4,7 +4,6 @@ import http.client
 import itertools
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,9 +20,10 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from flask import Flask
 from werkzeug.datastructures import Headers
 
+from dev.processes import eventually
+from dev.processes import free_port as free_port
 from dev.run import GLIBC_TUNABLES
 from tests import document
-from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[1]
 PASSWORD = "correct horse battery"
@@ -255,14 +255,6 @@ def elsewhere(call: Callable[..., T], *arguments: Any) -> T:
     """Call in a thread of its own: of one thread's requests Flask would share what is about one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(call, *arguments).result()
-
-
-def free_port() -> int:
-    """Find a port of this machine that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from flask import Blueprint, Flask
 
-from benchmarks.cost.audit import Audit, largest_pictures, reduced
+from benchmarks.cost.audit import Audit, reduced
 from benchmarks.cost.budgets import BUDGETS, MIB, OTHER, PICTURES, READ, table
-from benchmarks.cost.inputs import TEXTS, Place, Request, places
+from benchmarks.cost.inputs import TEXTS, Family, Place, Request, places
 from benchmarks.cost.measure import Meter, owner_of, service
+from benchmarks.pictures import largest_pictures
 from playlist_api.api.arguments import body
 from playlist_api.api.fields import CamelCase, Text
 from playlist_api.api.responses import response
@@ -42,7 +43,7 @@ def test_a_movie_as_large_as_it_may_be_keeps_its_budget(audit: Audit) -> None:
     audit.findings.clear()
     for place in places(document()):
         if place.request.call == "POST /movies" and place.field == "body.imageUrl":
-            for family in (*place.families, *TEXTS["letters of four bytes"]):
+            for family in (*place.families, *TEXTS["\U00020000"]):
                 audit.check(place, family, place.times(family, place.limit))
     assert not audit.findings, "\n".join(audit.findings)
 
@@ -51,8 +52,8 @@ def test_the_largest_pictures_keep_their_budget(audit: Audit) -> None:
     audit.findings.clear()
     place = next(place for place in places(document()) if place.takes_pictures)
     costly = replace(place, request=replace(place.request, call=PICTURES))
-    for picture in largest_pictures():
-        audit.check(costly, picture, 1)
+    for name, picture in largest_pictures().items():
+        audit.check(costly, Family(name, picture), 1)
     assert not audit.findings, "\n".join(audit.findings)
 
 
@@ -132,8 +133,8 @@ def added(database_url: str) -> dict[str, Place]:
     return {place.field: place for place in made if place.request.call == ADDED}
 
 
-FAMILIES = {"body.large": "slashes ", "body.endless": "slashes ", "body.kept": "slashes "}
-"""What fields are filled with whose measurement takes long; others with two families."""
+UNITS = {"body.large": {"/"}, "body.endless": {"/"}, "body.kept": {"/"}}
+"""What fields are filled with whose measurement takes long; others with two units."""
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +143,7 @@ def findings(database_url: str, added: dict[str, Place]) -> list[str]:
         audit = Audit(meter, {ADDED: READ})
         fields = [place for name, place in added.items() if name.startswith("body.")]
         for place, family, times in reduced(fields):
-            if family.name.startswith(FAMILIES.get(place.field, ("spaces ", "slashes "))):
+            if family.unit in UNITS.get(place.field, {" ", "/"}):
                 audit.check(place, family, times)
         for name in ("fine", "kept"):
             audit.check_kept(added[f"body.{name}"], MIB // 32)
@@ -156,9 +157,9 @@ def test_a_field_that_is_added_to_a_schema_is_measured(added: dict[str, Place]) 
 @pytest.mark.parametrize(
     ("field", "told"),
     [
-        ("quadratic", "spaces .* ms of CPU at a quarter, half and whole"),
+        ("quadratic", "' ' .* ms of CPU at a quarter, half and whole"),
         ("large", "MiB of memory, and 32 are allowed"),
-        ("endless", "slashes .* ended after"),
+        ("endless", "'/' .* ended after"),
         ("kept", "MiB are kept"),
     ],
 )

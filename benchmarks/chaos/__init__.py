@@ -1,1 +1,1 @@
-"""Faults under load, each several times, and a journal of what was acknowledged: `make chaos`."""
+"""Faults under load, and whether the service keeps its promises."""

@@ -1,44 +1,84 @@
-"""Clients on connections that they keep: some who use the service, and some who only look."""
+"""Clients under faults, and journals of what they were told about their writes."""
 
-import json
 import time
-from collections.abc import Collection, Iterator, Mapping
-from http.client import HTTPException
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from enum import Enum
 from itertools import count, cycle, islice
 from threading import Event, Thread
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import uuid4
 
-from werkzeug.datastructures import Headers
+from benchmarks.client import Client, Connection, Response
+from dev.nginx import Nginx
 
-from benchmarks.chaos.journal import BUSY, Journal, Verdict, verdict
-from tests.nginx import Nginx
-from tests.service import JSON, PASSWORD, Answer
+SUCCESS, BUSY = range(200, 300), {429, 502, 503, 504}
 
-PATIENCE = 40
-"""Seconds that a client waits for an answer: nginx itself gives up after 30."""
+PAUSE, RETRIES = 0.04, 30
+"""Seconds between a client's calls, and for which a call with an idempotency key is repeated after
+the load has ended."""
 
-PAUSE = 0.04
-"""Seconds between a client's calls."""
-
-OBSTINACY = 30
-"""Seconds for which a call with a key is repeated after the load has ended."""
-
-MIX = (
-    *("read", "add", "list", "change", "me", "list", "add", "read", "list", "change"),
-    *("delete", "me", "read", "refresh", "list", "add", "me", "change", "list", "log in"),
+LIST = "/movies?page=1&limit=20"
+DEEDS = (
+    *("read", "add", LIST, "change", "/me", LIST, "add", "read", LIST, "change"),
+    *("delete", "/me", "read", "refresh", LIST, "add", "/me", "change", LIST, "log_in"),
 )
-"""What a client does in turn, each beginning elsewhere in it."""
+"""What each user does in turn, beginning at different places."""
 
-PICTURE = f"https://example.com/{'picture' * 150}.jpg"
-"""Long enough that a few movies fill a page of the table, so that it grows."""
 
-FRESH = count(1)
+class Verdict(Enum):
+    """What a client knows of a write."""
+
+    ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
+    IN_DOUBT = "in doubt"
+
+
+def verdict(status: int) -> Verdict:
+    """Judge a write by its status; without an answer, after a 502 or a 504 nobody knows."""
+    if status in {0, 502, 504}:
+        return Verdict.IN_DOUBT
+    return Verdict.ACKNOWLEDGED if status in SUCCESS else Verdict.REFUSED
+
+
+class Journal:
+    """The writes of one user. Each movie has a title of its own, and each write another year.
+
+    `allowed` has the years that a movie may have, and None if it may be missing.
+    """
+
+    def __init__(self) -> None:
+        self.allowed: defaultdict[str, set[str | None]] = defaultdict(lambda: {None})
+        self.refused: defaultdict[str, set[str | None]] = defaultdict(set)
+        self.verdicts: list[Verdict] = []
+
+    def note(self, title: str, year: str | None, told: Verdict) -> None:
+        """Record a write after which the movie has this year, or is deleted."""
+        self.verdicts.append(told)
+        if told is Verdict.ACKNOWLEDGED:
+            self.allowed[title] = {year}
+        else:
+            (self.allowed if told is Verdict.IN_DOUBT else self.refused)[title].add(year)
+
+    def compare(self, movies: Iterable[tuple[str, str]]) -> Iterator[str]:
+        """Compare with the titles and years of all the user's movies; return what is wrong."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for title, its_year in movies:
+            found[title].append(its_year)
+        for title in sorted(found.keys() | self.allowed.keys() | self.refused.keys()):
+            year = next(iter(found[title]), None)
+            if len(found[title]) > 1:
+                yield f"there twice: {title}"
+            if year not in self.allowed[title]:
+                kind = "refused but done" if year in self.refused[title] else "lost"
+                yield f"{kind}: {title} is {year}, not {self.allowed[title]}"
 
 
 class Sample(NamedTuple):
-    """A call and what came of it; the status 0 is no answer."""
+    """A call and what came of it; status 0 means no answer."""
 
+    client: str
+    """The kind of client: "user", "live", "forged token" or "ended session"."""
     call: str
     began: float
     ended: float
@@ -46,210 +86,153 @@ class Sample(NamedTuple):
     expected: bool
     problem: str = ""
 
-
-class Caller:
-    """Sends one request after the other, and keeps a sample of each."""
-
-    def __init__(self, front: Nginx, samples: list[Sample], source: str = "") -> None:
-        self._connection = front.connect(PATIENCE, source)
-        self._samples = samples
-
-    def ask(
-        self,
-        call: str,
-        method: str,
-        path: str,
-        body: object = None,
-        *,
-        expected: Collection[int],
-        **headers: str,
-    ) -> Answer:
-        """Return the answer; without one, its status is 0."""
-        content = None if body is None else json.dumps(body)
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        sent |= {"Content-Type": JSON} if content else {}
-        began = time.monotonic()
-        answer = self._exchange(method, path, content, sent)
-        found = problem(answer, expected)
-        told = f"{method} {path}: {found}" if found else ""
-        known = answer.status in expected
-        self._samples.append(Sample(call, began, time.monotonic(), answer.status, known, told))
-        return answer
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def _exchange(
-        self, method: str, path: str, body: str | None, headers: Mapping[str, str]
-    ) -> Answer:
-        try:
-            self._connection.request(method, path, body, dict(headers))
-            answer = self._connection.getresponse()
-            return Answer(answer.status, Headers(answer.getheaders()), answer.read())
-        except (OSError, HTTPException) as error:
-            self._connection.close()
-            return Answer(0, Headers(), repr(error).encode())
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.began
 
 
-def problem(answer: Answer, expected: Collection[int]) -> str:
-    """Tell what is wrong with an answer, given that the service may be busy."""
-    if answer.status in expected or not answer.status:
+def problem(response: Response, expected: Collection[int]) -> str:
+    """Return what is wrong with a response; to be busy is not, but has its form."""
+    if response.status in expected or not response.status:
         return ""
-    if answer.status not in BUSY:
-        return f"{answer.status} {answer.body[:200].decode(errors='replace')}"
+    if response.status not in BUSY:
+        return f"{response.status} {response.body[:200].decode(errors='replace')}"
     try:
-        well_formed = isinstance(answer.json["error"]["message"], str)
+        well_formed = isinstance(response.json["error"]["message"], str)
     except (ValueError, KeyError, TypeError):
         well_formed = False
-    if well_formed and answer.headers.get("Retry-After", "").isdecimal():
-        return ""
-    return f"{answer.status} without its envelope or Retry-After"
+    well_formed = well_formed and response.says_when_to_retry
+    return "" if well_formed else f"{response.status} without its envelope or Retry-After"
 
 
-class Person(Caller):
-    """Somebody who is signed in."""
+class Sampler(Client):
+    """A client that keeps a sample of each call."""
 
-    def __init__(self, front: Nginx, samples: list[Sample]) -> None:
-        super().__init__(front, samples)
-        self.email = f"person{next(FRESH)}@example.com"
-        self.token, self.cookie = "", ""
-        self._enter("sign up", "/auth/signup", 201)
+    def __init__(
+        self,
+        front: Nginx,
+        samples: list[Sample],
+        kind: str = "user",
+        expected: Collection[int] = SUCCESS,
+    ) -> None:
+        super().__init__(Connection(f"https://localhost:{front.port}", front.trust).send)
+        self.samples, self._kind, self._expected = samples, kind, expected
 
-    def call(self, call: str, method: str, path: str, *body: object, **how: Any) -> Answer:
-        return self.ask(call, method, path, *body, Authorization=f"Bearer {self.token}", **how)
+    def call(self, method: str, path: str, body: object = None, **headers: str) -> Response:
+        began, call = time.monotonic(), f"{method} {path.partition('?')[0]}"
+        response = super().call(method, path, body, **headers)
+        known, told = response.status in self._expected, problem(response, self._expected)
+        ended, told = time.monotonic(), f"{call}: {told}" if told else ""
+        self.samples.append(Sample(self._kind, call, began, ended, response.status, known, told))
+        return response
 
-    def log_in(self) -> None:
-        self._enter("log in", "/auth/login", 200)
-
-    def refresh(self) -> None:
-        """Have new tokens; when the answer is lost, nobody knows the cookie, so log in."""
-        cookie = f"refreshToken={self.cookie}"
-        answer = self.ask("refresh", "POST", "/auth/refresh", expected={200}, Cookie=cookie)
-        self._hold(answer)
-        if verdict(answer.status) is Verdict.IN_DOUBT:
-            self.log_in()
-
-    def _enter(self, call: str, path: str, status: int) -> None:
-        account = {"name": "Ada", "email": self.email, "password": PASSWORD}
-        self._hold(self.ask(call, "POST", path, account, expected={status}))
-
-    def _hold(self, answer: Answer) -> None:
-        if verdict(answer.status) is Verdict.ACKNOWLEDGED:
-            self.token, self.cookie = answer.json["accessToken"], answer.cookie.value
+    def repeat(self, path: str, ended: Event) -> None:
+        """Get the same all the time."""
+        while not ended.wait(PAUSE):
+            self.call("GET", path)
 
 
-class Client(Person):
-    """Uses the service until it is told to end, and keeps a journal of what it writes.
+class User(Sampler):
+    """Uses the service until told to end, and keeps a journal of the writes.
 
-    A movie whose last write was not acknowledged is left alone from then on: a late effect would
-    be hidden by a further write.
+    A movie whose last write was not acknowledged is left alone from then on: a further write would
+    hide a late effect of the one before.
     """
 
     def __init__(self, front: Nginx, samples: list[Sample], number: int) -> None:
         super().__init__(front, samples)
         self.journal = Journal()
-        self._keyed = number % 2 == 0
-        self._mix = islice(cycle(MIX), number * 3, None)
+        self._with_keys = number % 2 == 0
+        self._deeds = islice(cycle(DEEDS), number * 3, None)
         self._years = cycle(f"{year}" for year in range(1000, 10000))
-        self._titles = (f"{self.email} {n}" for n in count())
+        self._titles = (f"{self.email} {number}" for number in count())
         self._movies: dict[int, str] = {}
+        self.sign_up()
 
-    def live(self, ended: Event) -> None:
+    def run(self, ended: Event) -> None:
+        self._ended = ended
         while not ended.wait(PAUSE):
-            self._do(next(self._mix), ended)
-        self.close()
+            deed = next(self._deeds)
+            if deed.startswith("/"):
+                self.call("GET", deed)
+            elif self._movies or deed not in {"read", "change", "delete"}:
+                getattr(self, deed)()
 
-    def _do(self, deed: str, ended: Event) -> None:
-        if deed == "add":
-            self._add(ended)
-        elif deed == "list":
-            self.call("list", "GET", "/movies?page=1&limit=20", expected={200})
-        elif deed == "me":
-            self.call("me", "GET", "/me", expected={200})
-        elif deed == "refresh":
-            self.refresh()
-        elif deed == "log in":
-            self.log_in()
-        elif self._movies:
-            self._use(deed)
+    def refresh(self) -> Response:
+        """Have new tokens; if the answer is lost so is the cookie, and a login must follow."""
+        response = super().refresh()
+        return self.log_in() if verdict(response.status) is Verdict.IN_DOUBT else response
 
-    def _use(self, deed: str) -> None:
+    def read(self) -> None:
         number, title = next(iter(self._movies.items()))
-        path = f"/movies/{number}"
-        if deed == "read":
-            answer = self.call("read", "GET", path, expected={200})
-            if answer.status == 200 and not self.journal.allows(title, answer.json["year"]):
-                now = time.monotonic()
-                self._samples.append(Sample("read", now, now, 200, False, f"stale: {title}"))
-            return
-        year = next(self._years) if deed == "change" else None
-        how = ("PATCH", path, {"year": year}) if year else ("DELETE", path)
-        answer = self.call(deed, *how, expected={200 if year else 204})
-        self.journal.note(title, year, verdict(answer.status))
-        if not year or verdict(answer.status) is not Verdict.ACKNOWLEDGED:
+        movie = self.call("GET", f"/movies/{number}")
+        if movie.status == 200 and movie.json["year"] not in self.journal.allowed[title]:
+            self.samples[-1] = self.samples[-1]._replace(problem=f"stale: {title}")
+
+    def change(self) -> None:
+        self._write("PATCH", next(self._years))
+
+    def delete(self) -> None:
+        self._write("DELETE", None)
+
+    def _write(self, method: str, year: str | None) -> None:
+        number, title = next(iter(self._movies.items()))
+        body = {"year": year} if year else None
+        told = verdict(self.call(method, f"/movies/{number}", body).status)
+        self.journal.note(title, year, told)
+        if not year or told is not Verdict.ACKNOWLEDGED:
             del self._movies[number]
 
-    def _add(self, ended: Event) -> None:
+    def add(self) -> None:
+        """Add a movie; with an idempotency key, as often as it takes until it is acknowledged."""
         title, year = next(self._titles), next(self._years)
-        key = {"Idempotency_Key": str(uuid4())} if self._keyed else {}
-        for _ in self._tries(ended):
-            movie = {"title": title, "year": year, "imageUrl": PICTURE}
-            answer = self.call("add", "POST", "/movies", movie, expected={201}, **key)
-            self.journal.note(title, year, verdict(answer.status))
-            if verdict(answer.status) is Verdict.ACKNOWLEDGED:
-                self._movies[answer.json["id"]] = title
+        key = {"Idempotency_Key": str(uuid4())} if self._with_keys else {}
+        end = float("inf")
+        while True:
+            response = self.call("POST", "/movies", {"title": title, "year": year}, **key)
+            self.journal.note(title, year, verdict(response.status))
+            if response.status in SUCCESS:
+                self._movies[response.json["id"]] = title
+            if response.status in SUCCESS or not key or time.monotonic() > end:
                 return
-
-    def _tries(self, ended: Event) -> Iterator[None]:
-        yield
-        until = None
-        while self._keyed and (until is None or time.monotonic() < until):
             time.sleep(2 * PAUSE)
-            if until is None and ended.is_set():
-                until = time.monotonic() + OBSTINACY
-            yield
+            if self._ended.is_set():
+                end = min(end, time.monotonic() + RETRIES)
 
-
-class Prober(Caller):
-    """Asks for the same all the time."""
-
-    def __init__(
-        self, front: Nginx, samples: list[Sample], call: str, path: str, token: str, status: int
-    ) -> None:
-        super().__init__(front, samples)
-        self._call, self._path, self._token, self._status = call, path, token, status
-
-    def live(self, ended: Event) -> None:
-        while not ended.wait(PAUSE):
-            bearer = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-            self.ask(self._call, "GET", self._path, expected={self._status}, **bearer)
-        self.close()
+    def compare(self) -> Iterator[str]:
+        """Compare the journal with the list that the service has."""
+        self.log_in()
+        movies = self.call("GET", "/movies/export").json["movies"]
+        total = self.call("GET", "/movies?page=1&limit=1").json["meta"]["total"]
+        if total != len(movies):
+            yield f"total is wrong: {total} of {len(movies)}"
+        yield from self.journal.compare((movie["title"], movie["year"]) for movie in movies)
 
 
 class Load:
-    """Clients and probers at work; all that they saw is in `samples`."""
+    """Users at work, and clients that must be answered all the time; all that they saw."""
 
-    def __init__(self, front: Nginx, clients: int) -> None:
+    def __init__(self, front: Nginx, users: int) -> None:
         self.samples: list[Sample] = []
-        self.clients = [Client(front, self.samples, number) for number in range(clients)]
-        gone = Person(front, self.samples)
-        gone.call("log out", "POST", "/auth/logout", expected={204})
-        gone.close()
-        self._probers = [
-            Prober(front, self.samples, "live", "/health/live", "", 200),
-            Prober(front, self.samples, "bad token", "/me", "eyJhbGciOiJub25lIn0.e30.", 401),
-            Prober(front, self.samples, "ended session", "/movies", gone.token, 401),
-        ]
+        self.users = [User(front, self.samples, number) for number in range(users)]
+        live = Sampler(front, self.samples, "live")
+        forged = Sampler(front, self.samples, "forged token", {401})
+        ended = Sampler(front, self.samples, "ended session", {401})
+        leaving = Sampler(front, self.samples)
+        leaving.sign_up()
+        leaving.call("POST", "/auth/logout")
+        forged.token, ended.token = "eyJhbGciOiJub25lIn0.e30.", leaving.token
         self._ended = Event()
-        lives = [each.live for each in self.clients] + [each.live for each in self._probers]
-        self._threads = [Thread(target=live, args=(self._ended,)) for live in lives]
+        self._threads = [Thread(target=user.run, args=(self._ended,)) for user in self.users]
+        for client, path in ((live, "/health/live"), (forged, "/me"), (ended, "/movies")):
+            self._threads.append(Thread(target=client.repeat, args=(path, self._ended)))
 
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
     def finish(self) -> None:
-        """Let all finish what they have begun."""
+        """Have all complete what they have begun."""
         self._ended.set()
         for thread in self._threads:
             if thread.ident:

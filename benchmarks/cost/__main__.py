@@ -13,12 +13,10 @@ from time import monotonic
 
 from flask_migrate import upgrade
 
-from benchmarks.cost.audit import SMALL, Audit, reduced, whole
-from benchmarks.cost.budgets import BUDGETS
+from benchmarks.cost.audit import SMALL, Audit, whole
 from benchmarks.cost.inputs import places
 from benchmarks.cost.measure import Meter, owner_of, service
-from benchmarks.report import header, row
-from benchmarks.speed import write
+from benchmarks.report import table, write
 from dev.postgres import running
 
 
@@ -30,7 +28,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the order of the inputs")
     parser.add_argument("--only", default="", help="a part of a call's name, like 'POST /movies'")
     parser.add_argument("--rows", type=int, default=100_000, help="of the list that is read")
-    parser.add_argument("--reduced", action="store_true", help="what the tests measure")
     chosen = parser.parse_args()
     end = monotonic() + chosen.minutes * 60
     with (
@@ -44,15 +41,14 @@ def main() -> int:
         found = [p for p in places(document) if chosen.only in f"{p.request.call} {p.field}"]
         with Meter(url, reader=owner_of(app, chosen.rows, chosen.rows // 10)) as meter:
             audit = Audit(meter)
-            for check in reduced(found) if chosen.reduced else whole(found, chosen.seed):
+            for check in whole(found, chosen.seed):
                 if monotonic() > end:
                     break
                 told = len(audit.findings)
                 audit.check(*check)
                 write(*audit.findings[told:])
-                sys.stdout.flush()
             else:
-                for place in found if not chosen.reduced else ():
+                for place in found:
                     audit.check_kept(place, min(2 * SMALL, place.limit))
     report(audit)
     return bool(audit.findings)
@@ -61,11 +57,11 @@ def main() -> int:
 def report(audit: Audit) -> None:
     """Print the dearest input of each call, and all that was wrong."""
     write("", f"{audit.requests:,} requests.", "")
-    write(*header("call", "CPU, ms", "of", "MiB more", "of"))
-    for call in BUDGETS:
-        if call in audit.dearest:
-            (cpu, slow), (memory, large) = audit.dearest[call]
-            write(row(call, f"{cpu:.1f}", slow, f"{memory:.1f}", large))
+    rows = [
+        (call, f"{cpu:.1f}", slow, f"{memory:.1f}", large)
+        for call, ((cpu, slow), (memory, large)) in audit.dearest.items()
+    ]
+    write(*table(("call", "CPU, ms", "of", "MiB more", "of"), rows))
     write("", *(audit.findings or ["Nothing was wrong."]))
 
 

@@ -2,17 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from itertools import chain
 from math import inf
 from random import Random
 
-from PIL import Image, ImageCms
-
 from benchmarks.cost.budgets import BUDGETS, MIB, PICTURES, READ, Budget
 from benchmarks.cost.inputs import READ_ALIKE, TEXTS, Family, Place, csv_text
 from benchmarks.cost.measure import Cost, Meter
-from tests.pictures import data_url, file_of, written
+from benchmarks.pictures import largest_pictures
 
 SMALL = 16 * 1024
 """Bytes at which work that is quadratic shows, and ends soon."""
@@ -35,8 +32,6 @@ SENT = 8 * MIB
 KEPT = 2
 """MiB of them that may be: caches of small things, and fragments."""
 
-ORIENTATION = 0x0112
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 Check = tuple[Place, Family, int]
 """What is measured: a family in a place, and how often its unit is repeated."""
@@ -164,7 +159,10 @@ def whole(places: Iterable[Place], seed: int) -> Iterator[Check]:
         small += _small(place, texts)
         if place.takes_pictures:
             costly = replace(place, request=replace(place.request, call=PICTURES))
-            small += ((costly, picture, 1) for picture in largest_pictures())
+            small += [
+                (costly, Family(f"the largest {name}", picture), 1)
+                for name, picture in largest_pictures().items()
+            ]
         if place.limit > SMALL:
             large += [
                 (place, family, place.times(family, place.limit)) for family in _all(place, texts)
@@ -183,33 +181,3 @@ def _small(place: Place, texts: Iterable[Family], *, accepted: bool = True) -> I
 
 def _all(place: Place, texts: Iterable[Family]) -> Iterable[Family]:
     return chain(place.families, texts if place.texts else ())
-
-
-@cache
-def largest_pictures() -> list[Family]:
-    """Draw the largest pictures that are taken, in every format: 12.5 megapixels, of a WebP 4."""
-    width, height = 4330, 2886
-    noise = Image.effect_noise((width, height), 40)
-    lying = Image.Exif()
-    lying[ORIENTATION] = 6
-    files = {
-        "PNG": written(Image.new("RGB", (width, height)), "PNG"),
-        "PNG of grey and transparency": written(Image.new("LA", (width, height)), "PNG"),
-        "PNG of a transparent colour": written(
-            Image.new("RGB", (width, height)), "PNG", transparency=(0, 0, 0), exif=lying
-        ),
-        "PNG with a profile": written(
-            Image.new("RGBA", (width, height)), "PNG", icc_profile=SRGB, exif=lying
-        ),
-        "GIF": written(Image.new("P", (width, height)), "GIF"),
-        "WebP": file_of("WEBP", 2000, 2000),
-        "JPEG": file_of("JPEG", width, height, progressive=True),
-        "JPEG for printers": file_of(
-            "JPEG", width, height, mode="CMYK", progressive=True, exif=lying
-        ),
-        "JPEG of noise": written(noise, "JPEG", quality=5),
-    }
-    return [
-        Family(f"the largest {name}", data_url(file, f"image/{name.split()[0].lower()}"))
-        for name, file in files.items()
-    ]

@@ -46,50 +46,14 @@ class Family(NamedTuple):
     """Whether it is JSON itself, and no text to be quoted."""
 
 
-UNITS = {
-    "letters": "a",
-    "digits": "7",
-    "zeros": "0",
-    "spaces": " ",
-    "no-break spaces": "\u00a0",
-    "tabs": "\t",
-    "line breaks": "\r\n",
-    "NULs": "\0",
-    "dots": ".",
-    "hyphens": "-",
-    "underscores": "_",
-    "slashes": "/",
-    "backslashes": "\\",
-    "quotes": '"',
-    "apostrophes": "'",
-    "brackets": "[",
-    "braces": "{",
-    "angle brackets": "<",
-    "percent signs": "%",
-    "percent signs and digits": "%41",
-    "ampersands": "&",
-    "equals signs": "=",
-    "semicolons": ";",
-    "commas": ",",
-    "colons": ":",
-    "at signs": "@",
-    "labels": "a.",
-    "items": "a,",
-    "quoted items": '"a", ',
-    "pairs": "a=1; ",
-    "words": "a ",
-    "numbered words": f"a{NUMBER} ",
-    "encoded words": "=?utf-8?q?a?=",
-    "combining marks": "\u0301\u0323",
-    "marks on letters": "a\u0323\u0301",
-    "ligatures": "\ufdfa",  # eighteen characters in NFKC
-    "folding letters": "\u0390",  # three characters in lower case, without their marks
-    "surrogates": "\ud800",
-    "zero-width joiners": "\u200d",
-    "right-to-left": "\u202e\u05d0",
-    "emoji sequences": "\U0001f469\u200d\U0001f467",
-    "letters of four bytes": "\U00020000",
-}
+UNITS = (
+    *"a70 \u00a0\t\0.-_/\\\"'[{<%&=;,:@",
+    *("\r\n", "%41", "a.", "a,", '"a", ', "a=1; ", "a ", f"a{NUMBER} ", "=?utf-8?q?a?="),
+    *("\u0301\u0323", "a\u0323\u0301"),  # combining marks, alone and on letters
+    *"\ufdfa\u0390",  # eighteen characters in NFKC, three in lower case without their marks
+    *("\ud800", "\u200d", "\u202e\u05d0"),  # a surrogate, a joiner of zero width, right-to-left
+    *("\U0001f469\u200d\U0001f467", "\U00020000"),  # an emoji sequence, a letter of four bytes
+)
 
 SHAPES = {
     "alone": ("", ""),
@@ -106,8 +70,8 @@ SHAPES = {
 }
 
 TEXTS = {
-    name: [Family(f"{name} {shape}", unit, *around) for shape, around in SHAPES.items()]
-    for name, unit in UNITS.items()
+    unit: [Family(f"{unit!a} {shape}", unit, *around) for shape, around in SHAPES.items()]
+    for unit in UNITS
 }
 
 JSON_VALUES = [
@@ -144,7 +108,7 @@ QUERIES = [
 PATHS = [Family(f"raw {unit}", unit, raw=True) for unit in ("/", "/a", "../", "%2f", "%ff", "%")]
 
 FILES = [
-    *(Family(f"a header of {name}", unit, "title,") for name, unit in UNITS.items()),
+    *(Family(f"a header of {unit!a}", unit, "title,") for unit in UNITS),
     Family("columns", "aNNNNNN,", "title,", "\nHeat,1995\n"),
     Family("columns of one name", "title,", "", "\nHeat,1995\n"),
     Family("cells", "a,", "title,year\n", "\n"),

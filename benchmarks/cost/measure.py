@@ -8,6 +8,7 @@ import ctypes
 import gc
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ from io import BytesIO
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from tempfile import gettempdir
 from time import process_time, sleep
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -26,9 +28,10 @@ import psycopg2
 from flask import Flask
 from sqlalchemy import make_url
 
+from benchmarks.client import Client, Send, in_process
 from benchmarks.cost.inputs import Request
+from benchmarks.servers import settings
 from playlist_api.app import create_app
-from tests.service import Actor, InProcess, environment, log_in, sign_up
 
 MIB = 1024 * 1024
 KEPT_BY_MALLOC = 1024 * 1024
@@ -68,7 +71,12 @@ class Cost(NamedTuple):
 
 def service(database_url: str) -> Flask:
     """Make the application whose requests are measured, without limits on how many."""
-    return create_app(environment(database_url))
+    media = {"MEDIA_STORAGE": media_of(os.getpid()), "MEDIA_URL": "http://localhost:3001/media"}
+    return create_app(settings(database_url, **media))
+
+
+def media_of(process: int) -> str:
+    return str(Path(gettempdir(), f"playlist-media-{process}"))
 
 
 class Meter:
@@ -129,6 +137,7 @@ class Meter:
         self._pipe.close()
         self._process.kill()
         self._process.join()
+        shutil.rmtree(media_of(self._process.pid or 0), ignore_errors=True)
 
 
 def _serve(pipe: Connection, database_url: str, made_by: str, reader: str) -> None:
@@ -194,13 +203,12 @@ def owner_of(app: Flask, movies: int, others: int) -> str:
 
     There are as many keys as pictures: `others` of each.
     """
-    owner = sign_up(InProcess(app))
+    owner = Client(in_process(app))
+    owner.sign_up()
     with connect(app.config["SQLALCHEMY_DATABASE_URI"]) as connection:
         cursor = connection.cursor()
         for statement in FILLING:
-            cursor.execute(
-                statement, {"owner": owner.user["id"], "movies": movies, "others": others}
-            )
+            cursor.execute(statement, {"owner": owner.id, "movies": movies, "others": others})
     return owner.email
 
 
@@ -244,22 +252,21 @@ class Caller:
     """Whoever calls: for reads somebody who stays, for changes somebody new after each of them."""
 
     def __init__(self, app: Flask, reader: str) -> None:
-        self._app, self._service = app, InProcess(app)
-        known = log_in(Actor(self._service, reader)) if reader else sign_up(self._service)
-        self._reader, self._writer = _with_ids(known), _with_ids(sign_up(self._service))
+        self._app, self._send = app, in_process(app)
+        self._reader, self._writer = _with_ids(self._send, reader), _with_ids(self._send)
 
     def changed(self, request: Request) -> None:
         """Have somebody new make the next change, if this one was of the account or the movie."""
-        actor, ids = self._writer
-        movie = actor.get(f"/movies/{ids['movies']}")
+        client, ids = self._writer
+        movie = client.call("GET", f"/movies/{ids['movies']}")
         if movie.status != 200 or b"assword" in request.body:
-            self._writer = _with_ids(sign_up(self._service))
+            self._writer = _with_ids(self._send)
 
     def environ(self, request: Request) -> dict[str, Any]:
         """Make what gunicorn would make of the request."""
-        actor, ids = self._reader if request.method in READS else self._writer
+        client, ids = self._reader if request.method in READS else self._writer
         path = request.path.replace("{id}", ids.get(request.path.split("/")[1], ""))
-        headers = {"Host": "localhost", **dict(tokens(actor, request)), **dict(request.headers)}
+        headers = {"Host": "localhost", **dict(tokens(client, request)), **dict(request.headers)}
         keys = {name: name.upper().replace("-", "_") for name in headers}
         fields = {
             key if key == "CONTENT_TYPE" else f"HTTP_{key}": headers[name]
@@ -299,15 +306,19 @@ class Caller:
         return int(statuses[0][:3])
 
 
-def _with_ids(actor: Actor) -> tuple[Actor, dict[str, str]]:
-    session = actor.get("/auth/sessions").json["items"][0]["id"]
-    movie = actor.get("/movies").json["items"] or [actor.add_movie()]
-    return actor, {"movies": str(movie[0]["id"]), "auth": session}
+def _with_ids(send: Send, known: str = "") -> tuple[Client, dict[str, str]]:
+    client = Client(send, known)
+    entered = client.log_in() if known else client.sign_up()
+    assert entered.status in {200, 201}
+    session = client.call("GET", "/auth/sessions").json["items"][0]["id"]
+    movies = client.call("GET", "/movies").json["items"]
+    movies = movies or [client.call("POST", "/movies", {"title": "Heat"}).json]
+    return client, {"movies": str(movies[0]["id"]), "auth": session}
 
 
-def tokens(actor: Actor, request: Request) -> Iterator[tuple[str, str]]:
+def tokens(client: Client, request: Request) -> Iterator[tuple[str, str]]:
     """Name the headers that prove who calls, where the call asks for this."""
     if "accessToken" in request.security:
-        yield "Authorization", f"Bearer {actor.token}"
+        yield "Authorization", f"Bearer {client.token}"
     if "refreshToken" in request.security:
-        yield "Cookie", f"refreshToken={actor.cookie}"
+        yield "Cookie", f"refreshToken={client.cookie}"
