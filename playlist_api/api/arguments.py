@@ -1,6 +1,6 @@
-"""From what the client sent to what a service takes.
+"""From the request to the arguments of a view.
 
-The decorators hand it to the view, in front of what the route's path holds, and in their order.
+The decorators pass them in their order, before the parameters of the route's path.
 """
 
 import json
@@ -48,11 +48,7 @@ large_bodies = Bulkhead(
 
 IDEMPOTENCY_KEY = re.compile(r"[!-+\--~]{1,255}")
 """Visible ASCII characters, as in UUIDs and in the quoted strings of the IETF's draft (RFC 8941,
-section 3.3.3); 255 is the longest that services in wide use take. A comma would stand between the
-keys of two headers."""
-
-UNDECODED = "surrogateescape"
-"""Makes surrogates of such bytes, which no clean text has."""
+section 3.3.3), and at most 255, as in widely used services. A comma would separate two headers."""
 
 T = TypeVar("T")
 
@@ -78,7 +74,7 @@ def body(
 
 
 def query(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Hand the view the query string's parameters; one that is given twice becomes a list.
+    """Pass the view the query string's parameters; a repeated one becomes a list.
 
     :raises ValidationError: when they are not what the schema asks for.
     """
@@ -93,7 +89,7 @@ def query(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
 
 
 def idempotency_key(view: Callable[..., T]) -> Callable[..., T]:
-    """Hand the view the request's `Idempotency-Key`, or None if it has none.
+    """Pass the view the request's `Idempotency-Key`, or None if it has none.
 
     :raises ValidationError: when it is empty, too long or not plain.
     """
@@ -104,16 +100,16 @@ def idempotency_key(view: Callable[..., T]) -> Callable[..., T]:
 
 
 def user_agent() -> str:
-    """Return what the client says it is, as one line of clean text that fits its column."""
-    told = request.headers.get("User-Agent", "")
-    return CONTROL_OR_SURROGATE.sub("", told)[:USER_AGENT_LENGTH]
+    """Return the `User-Agent` as clean text that fits its column."""
+    sent = request.headers.get("User-Agent", "")
+    return CONTROL_OR_SURROGATE.sub("", sent)[:USER_AGENT_LENGTH]
 
 
 def inject(load: Callable[[], Any], view: Callable[..., T]) -> Callable[..., T]:
-    """Pass what is loaded from the request to the view, as its first argument.
+    """Pass what is loaded from the request to the view.
 
     :raises SessionEnded: when the request is invalid and its session has ended: 401 comes before
-        400. Valid requests are not asked here, since their service's first statement asks anyway.
+        400. The service's first statement checks the session of a valid request.
     """
 
     @wraps(view)
@@ -129,9 +125,10 @@ def inject(load: Callable[[], Any], view: Callable[..., T]) -> Callable[..., T]:
 
 
 def _parameters() -> dict[str, Any]:
-    # Flask would show bytes that are no UTF-8 as if their percent signs had been meant.
-    query = request.query_string.decode(errors=UNDECODED)
-    given = parse_qs(query, keep_blank_values=True, errors=UNDECODED).items()
+    # Bytes that are not UTF-8 become surrogates, which no clean text has. Flask would leave them
+    # percent-encoded.
+    query = request.query_string.decode(errors="surrogateescape")
+    given = parse_qs(query, keep_blank_values=True, errors="surrogateescape").items()
     return {name: values if len(values) > 1 else values[0] for name, values in given}
 
 

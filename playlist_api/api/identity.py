@@ -1,4 +1,4 @@
-"""Who calls: whose token a request holds, and whether their session is alive."""
+"""The identity of the caller: the user and session of the request's token."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -30,17 +30,17 @@ active_user = (
         Session.expires_at > func.now(),
     )
 )
-"""The user of an active session. Statements that need one include this, so that the check costs no
-round trip of its own."""
+"""The user of an active session. Statements include it, so that the check needs no round trip of
+its own."""
 
 active_session = Query("active_session", active_user.with_only_columns(User.id))
 
 
 def access_token_required(view: View) -> View:
-    """Let only requests through that have a valid access token in `Authorization: Bearer`.
+    """Require a valid access token in `Authorization: Bearer`.
 
-    The view gets the token's user and session from `current_identity()`, for a statement that
-    includes `active_user`, or from `current_user()`.
+    The view passes `current_identity()` to a statement that includes `active_user`, or calls
+    `current_user()`: the token alone does not prove that its session is active.
 
     :raises Unauthorized: without a valid token.
     """
@@ -48,7 +48,7 @@ def access_token_required(view: View) -> View:
 
 
 def refresh_cookie_required(view: View) -> View:
-    """Let only requests through that have a valid refresh token in their cookie.
+    """Require a valid refresh token in the cookie.
 
     :raises Unauthorized: without a valid token.
     """
@@ -56,7 +56,7 @@ def refresh_cookie_required(view: View) -> View:
 
 
 def tokens_accepted(view: View) -> View:
-    """Note of a view that it asks for no token, but uses what `presented_sessions` finds."""
+    """Document that a view requires no token, but uses those of `presented_sessions`."""
     operation = operation_of(view)
     operation.security = [ACCESS_TOKEN, REFRESH_TOKEN]
     operation.failures |= {502, 503}
@@ -97,7 +97,7 @@ def _identity(token: str, kind: str) -> Identity:
 
 
 def current_identity() -> Identity:
-    """Return the user and session that the request's valid token names."""
+    """Return the user and session of the request's valid token."""
     identity: Identity = g.identity
     return identity
 
@@ -116,12 +116,12 @@ def current_user() -> User:
 
 
 def session_is_active(identity: Identity) -> bool:
-    """Tell whether the session has not ended."""
+    """Tell whether the session is active."""
     return bool(active_session(**identity._asdict()))
 
 
 def require_active_session() -> None:
-    """Check the request's session, where the route requires a token.
+    """Check the request's session, if the route requires a token.
 
     :raises SessionEnded: when the session has ended.
     """
@@ -130,9 +130,9 @@ def require_active_session() -> None:
 
 
 def presented_sessions() -> Iterator[UUID]:
-    """Name the sessions that the request holds a genuine token of, be it expired or replaced.
+    """Return the sessions of the request's genuine tokens, even if these are expired or replaced.
 
-    Such a token opens nothing, but is proof enough for ending its session.
+    Such a token gives no access, but is enough to end its session.
     """
     for token, kind in ((_bearer(), "access"), (_cookie(), "refresh")):
         with suppress(*tokens.TOKEN_ERRORS):
@@ -142,5 +142,5 @@ def presented_sessions() -> Iterator[UUID]:
 
 
 def current_session() -> UUID:
-    """Name the session of the request's token, which has been checked."""
+    """Return the session of the request's valid token."""
     return UUID(current_identity().session_id)

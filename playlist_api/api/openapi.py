@@ -15,7 +15,7 @@ from marshmallow import Schema, fields
 from werkzeug.routing import Rule
 
 from playlist_api import __version__
-from playlist_api.api.operations import ACCESS_TOKEN, REFRESH_TOKEN, Operation, ResponseSpec
+from playlist_api.api.operations import ACCESS_TOKEN, REFRESH_TOKEN, Operation
 from playlist_api.api.schemas import error_schema
 from playlist_api.api.tokens import REFRESH_COOKIE
 from playlist_api.db.models import MAX_ID
@@ -34,12 +34,6 @@ took too long to arrive), 414 (address too long), 417 (unknown `Expect`), 431 (h
 `OPTIONS`.
 """
 
-SERVER = {
-    "url": ".",
-    "description": "Where this document is, in production as on a local machine",
-    "x-internal": False,
-}
-
 SECURITY_SCHEMES = {
     ACCESS_TOKEN: {
         "type": "http",
@@ -56,6 +50,7 @@ SECURITY_SCHEMES = {
     },
 }
 
+SECONDS = {"type": "integer", "format": "int32", "minimum": 1, "maximum": 2**31 - 1}
 UUID_SCHEMA = {"type": "string", "format": "uuid", "maxLength": 36}
 
 PATH_PARAMETERS: dict[str, dict[str, Any]] = {
@@ -87,19 +82,13 @@ REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
 RESPONSE_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "X-Request-ID": ("The request's id, which is also in the log.", {}),
     "Cache-Control": ("Caches must not store the answer.", {"const": "no-store"}),
-    "ETag": (
-        "Names this version of the resource.",
-        {"pattern": '^"[0-9a-f]{32}"$', "maxLength": 34},
-    ),
+    "ETag": ("Names this version.", {"pattern": '^"[0-9a-f]{32}"$', "maxLength": 34}),
     "Link": ("The next and the previous page, if there are any (RFC 8288).", {}),
     "Location": ("Where the new movie is.", {"format": "uri-reference"}),
     "Set-Cookie": ("Sets or clears the refresh token.", {}),
     "Content-Disposition": ("Makes browsers save the answer as a file.", {}),
     "WWW-Authenticate": ("The scheme to authenticate with.", {"const": "Bearer"}),
-    "Retry-After": (
-        "Seconds to wait before trying again.",
-        {"type": "integer", "format": "int32", "minimum": 1, "maximum": 2**31 - 1},
-    ),
+    "Retry-After": ("Seconds to wait before trying again.", SECONDS),
     "Allow": ("The methods of this address.", {}),
     "Access-Control-Allow-Origin": ("The front end's origin, if the request has it.", {}),
 }
@@ -109,9 +98,8 @@ ON_EVERY_RESPONSE = ("X-Request-ID", "Cache-Control", "Access-Control-Allow-Orig
 OPTIONAL = {"Access-Control-Allow-Origin", "Link", "Retry-After", "Set-Cookie"}
 """The headers that a response may lack even where it lists them."""
 
-ERROR_HEADERS = {401: "WWW-Authenticate", 405: "Allow"} | dict.fromkeys(
-    (409, 429, 502, 503), "Retry-After"
-)
+ERROR_HEADERS = {401: ["WWW-Authenticate"], 405: ["Allow"]}
+ERROR_HEADERS |= {status: ["Retry-After"] for status in (409, 429, 502, 503)}
 
 
 class Converter(OpenAPIConverter):
@@ -154,22 +142,20 @@ def build_document(app: Flask) -> dict[str, Any]:
         version=__version__,
         openapi_version="3.1.0",
         info={"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
-        servers=[SERVER],
+        servers=[{"url": ".", "description": "The server of this document", "x-internal": False}],
         plugins=[Plugin()],
     )
     _add_components(spec)
-    tags = set()
+    views = {name: v for name, v in app.view_functions.items() if hasattr(v, "operation")}
+    for tag in dict.fromkeys(endpoint.partition(".")[0] for endpoint in views):
+        module = sys.modules[app.blueprints[tag].import_name]
+        spec.tag({"name": tag, "description": module.__doc__})
     for rule in app.url_map.iter_rules():
-        view = app.view_functions[rule.endpoint]
-        if not hasattr(view, "operation"):
-            continue
-        tag = rule.endpoint.partition(".")[0]
-        if tag not in tags:
-            tags.add(tag)
-            module = sys.modules[app.blueprints[tag].import_name]
-            spec.tag({"name": tag, "description": module.__doc__})
-        operations = {method.lower(): _describe(rule, method, view) for method in _methods(rule)}
-        spec.path(re.sub(r"<(\w+:)?(\w+_)?(\w+)>", r"{\3}", rule.rule), operations=operations)
+        if view := views.get(rule.endpoint):
+            path = re.sub(r"<(\w+:)?(\w+_)?(\w+)>", r"{\3}", rule.rule)
+            methods = _methods(rule)
+            operations = {method.lower(): _describe(rule, method, view) for method in methods}
+            spec.path(path, operations=operations)
     return spec.to_dict()
 
 
@@ -177,32 +163,27 @@ def _add_components(spec: APISpec) -> None:
     for name, scheme in SECURITY_SCHEMES.items():
         spec.components.security_scheme(name, scheme)
     for name, (description, schema) in REQUEST_HEADERS.items():
-        parameter = {"name": name, "description": description, "schema": _string(schema)}
-        spec.components.parameter(name, "header", parameter)
+        header = {"description": description, "schema": {"type": "string", **schema}}
+        spec.components.parameter(name, "header", {"name": name, **header})
     for name, (description, schema) in RESPONSE_HEADERS.items():
-        required = name not in OPTIONAL
-        header = {"description": description, "required": required, "schema": _string(schema)}
-        spec.components.header(name, header)
+        header = {"description": description, "schema": {"type": "string", **schema}}
+        spec.components.header(name, {"required": name not in OPTIONAL, **header})
     spec.components.schema("Error", schema=error_schema)
     for status in STATUSES:
         spec.components.response(code_of(status), _error_response(status))
 
 
-def _string(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "string", **schema}
-
-
 def _error_response(status: int) -> dict[str, Any]:
-    error: dict[str, Any] = {"properties": {"code": {"const": code_of(status)}}}
+    properties: dict[str, Any] = {"code": {"const": code_of(status)}}
     if status == 400:
         rows = {"type": "array", "items": {"$ref": "#/components/schemas/Problem"}}
-        error["properties"]["details"] = rows
-    error["required"] = list(error["properties"])
+        properties["details"] = rows
+    error = {"properties": properties, "required": list(properties)}
     this_error = {"properties": {"error": error}, "required": ["error"]}
     schema = {"allOf": [{"$ref": "#/components/schemas/Error"}, this_error]}
     return {
         "description": MESSAGES.get(status) or HTTPStatus(status).description,
-        "headers": _headers(*filter(None, [ERROR_HEADERS.get(status)])),
+        "headers": _headers(*ERROR_HEADERS.get(status, ())),
         "content": {"application/json": {"schema": schema}},
     }
 
@@ -222,22 +203,18 @@ def _describe(rule: Rule, method: str, view: Any) -> dict[str, Any]:
     first, *words = view.__name__.split("_")
     name = first + "".join(map(str.capitalize, words))
     is_conditional_read = method == "GET" and "ETag" in operation.answers[200].headers
-    described: dict[str, Any] = {
+    security: list[dict[str, list[str]]] = [{name: []} for name in operation.security]
+    return {
         "operationId": name if len(_methods(rule)) == 1 else f"{name}By{method.capitalize()}",
         "tags": [rule.endpoint.partition(".")[0]],
         "summary": summary.removesuffix("."),
+        **({"description": description} if description else {}),
         "parameters": list(_parameters(rule, operation, is_conditional_read)),
+        **_request_body(operation),
         "responses": _responses(operation, is_conditional_read),
-        # An empty list says that the call is public, and `{}` that authentication is optional.
-        "security": [{name: []} for name in operation.security],
+        # No scheme at all: the call is public. An empty scheme: authentication is optional.
+        "security": [*security, {}] if security and operation.anonymous else security,
     }
-    if operation.security and operation.anonymous:
-        described["security"].append({})
-    if description:
-        described["description"] = description
-    if content := _request_body(operation):
-        described["requestBody"] = {"required": True, "content": content}
-    return described
 
 
 def _parameters(rule: Rule, operation: Operation, is_conditional_read: bool) -> Iterator[Any]:
@@ -252,16 +229,18 @@ def _parameters(rule: Rule, operation: Operation, is_conditional_read: bool) -> 
 
 
 def _request_body(operation: Operation) -> dict[str, Any]:
-    if schema := operation.upload:
-        example: dict[str, str] = getattr(schema, "example", {})
-        return {
+    schema = operation.upload or operation.body
+    if schema is None:
+        return {}
+    example: dict[str, Any] = getattr(schema, "example", {})
+    content = {"application/json": {"schema": schema, "example": example}}
+    if operation.upload:
+        content = {
             "multipart/form-data": {"schema": schema, "example": example},
             "text/csv": {"schema": {"type": "string"}, "example": example["file"]},
             "application/json": {"schema": {}},
         }
-    schema = operation.body
-    content = {"schema": schema, "example": getattr(schema, "example", {})}
-    return {"application/json": content} if schema else {}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def _responses(operation: Operation, is_conditional_read: bool) -> dict[str, Any]:
@@ -270,19 +249,10 @@ def _responses(operation: Operation, is_conditional_read: bool) -> dict[str, Any
         responses[304] = {"description": "Not modified.", "headers": _headers("ETag")}
         responses[412] = code_of(412)
     for status, response in operation.answers.items():
-        responses[status] = _success(response)
+        headers = _headers(*response.headers)
+        responses[status] = {"description": "Done; there is no body.", "headers": headers}
+        if response.schema:
+            responses[status]["description"] = cleandoc(type(response.schema).__doc__ or "")
+            text = {media_type: {"schema": {"type": "string"}} for media_type in response.also}
+            responses[status]["content"] = {"application/json": {"schema": response.schema}, **text}
     return {str(status): responses[status] for status in sorted(responses)}
-
-
-def _success(response: ResponseSpec) -> dict[str, Any]:
-    headers = _headers(*response.headers)
-    if response.schema is None:
-        return {"description": "Done; there is no body.", "headers": headers}
-    return {
-        "description": cleandoc(type(response.schema).__doc__ or ""),
-        "headers": headers,
-        "content": {
-            "application/json": {"schema": response.schema},
-            **{media_type: {"schema": {"type": "string"}} for media_type in response.also},
-        },
-    }

@@ -1,4 +1,4 @@
-"""From what a service returned to what the client gets, and whether the client wants it at all."""
+"""From what a view returns to the HTTP response, with ETags and conditional requests."""
 
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -27,14 +27,13 @@ def response(
     headers: tuple[str, ...] = (),
     also: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
-    """Answer with what the view returns, dumped by the schema; without one, with no body.
+    """Send what the view returns, dumped by the schema; without a schema, send no body.
 
-    The view may return a pair of that and headers, or a whole `Response`. With `etag`, the answer
-    says which representation it holds, and reads obey `If-Match` and `If-None-Match` (RFC 9110,
-    sections 8.8.3 and 13.1). Other `headers`, and types that it can `also` be, are named for the
-    document.
+    The view may also return a pair of that and headers, or a whole `Response`. With `etag` the
+    response has an `ETag`, and reads obey `If-Match` and `If-None-Match` (RFC 9110, sections 8.8.3
+    and 13.1). `headers` and `also`, other media types, are for the OpenAPI document.
 
-    :raises PreconditionFailed: when a read asks for another representation.
+    :raises PreconditionFailed: when `If-Match` of a read does not match.
     """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
@@ -57,14 +56,14 @@ def response(
 
 
 def attachment(name: str, media_type: str, content: Iterable[bytes]) -> Response:
-    """Answer with a file to be saved, which is made while it is sent."""
+    """Send a file for saving, produced while it is sent."""
     response = Response(content, mimetype=media_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
 def other_responses(*errors: type[ApiError]) -> Callable[[View], View]:
-    """Note what can go wrong in the view's service."""
+    """Document the errors that the view's service can raise."""
 
     def decorate(view: View) -> View:
         operation_of(view).failures |= {error.status for error in errors}
@@ -74,12 +73,10 @@ def other_responses(*errors: type[ApiError]) -> Callable[[View], View]:
 
 
 def preconditions(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Hand the view a check that `If-Match` and `If-None-Match` let it go on.
+    """Pass the view a check of `If-Match` and `If-None-Match`, which raises PreconditionFailed.
 
-    Its service calls it with the row that it is about to change, which it has locked; the schema
-    represents that row to clients.
-
-    :raises PreconditionFailed: by the check, when they do not.
+    The service calls it with the locked row that it is about to change; the schema is that of the
+    row's representation.
     """
 
     def check(row: Any) -> None:
@@ -124,6 +121,6 @@ def _tagged(response: Response, representation: bytes) -> Response:
 
 
 def _check_if_match(etag: str) -> None:
-    # One that cannot be understood matches nothing: its sender wants to be stopped in doubt.
+    # A malformed `If-Match` matches nothing: in doubt its sender wants no change.
     if "If-Match" in request.headers and etag not in request.if_match:
         raise PreconditionFailed

@@ -1,7 +1,4 @@
-"""Access and refresh tokens: made, decoded, and handed out.
-
-Both are JWTs that name their user (`sub`) and their session (`sid`), signed with HS256.
-"""
+"""Access and refresh tokens: JWTs, signed with HS256, with user (`sub`) and session (`sid`)."""
 
 from datetime import timedelta
 from functools import lru_cache
@@ -16,6 +13,7 @@ from flask_jwt_extended import (
     create_refresh_token,
     decode_token,
     set_refresh_cookies,
+    unset_refresh_cookies,
 )
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import InvalidTokenError, PyJWTError
@@ -30,14 +28,14 @@ CLAIMS = frozenset({"sub", "sid", "type", "jti", "iat", "exp"})
 
 TOKEN_ERRORS = (JWTExtendedException, PyJWTError, AttributeError, TypeError, ValueError)
 
-REMEMBERED = 2048
-"""Tokens that a process need not decode again: of so many people who call at a time."""
+CACHED_TOKENS = 2048
+"""Decoded tokens that a process keeps: as many people can call at a time without decoding."""
 
 jwt = JWTManager()
 
 
 class Identity(NamedTuple):
-    """Whose genuine token a request holds; whether their session is alive, the database knows."""
+    """The user and session of a genuine token; only the database knows if the session is active."""
 
     user_id: str
     session_id: str
@@ -47,11 +45,11 @@ def init_app(app: Flask, *, secure_cookie: bool) -> None:
     """Configure the tokens; `app` must have its secret key."""
     app.config.from_mapping(
         JWT_ACCESS_TOKEN_EXPIRES=ACCESS_TOKEN_LIFETIME,
-        JWT_COOKIE_CSRF_PROTECT=False,  # SameSite and the check of `Origin` do this
+        JWT_COOKIE_CSRF_PROTECT=False,  # SameSite and the check of `Origin` protect
         JWT_COOKIE_SAMESITE="Strict",
         JWT_COOKIE_SECURE=secure_cookie,
-        # Else a token of an instance whose clock is ahead, be it by milliseconds, would not be good
-        # yet. It lets no token live longer: whoever uses one looks at when it expires.
+        # A token from an instance whose clock is ahead must be valid at once. Expiry is checked
+        # without leeway, by the callers of `decoded`.
         JWT_DECODE_LEEWAY=ACCESS_TOKEN_LIFETIME,
         JWT_ENCODE_NBF=False,
         JWT_REFRESH_COOKIE_NAME=REFRESH_COOKIE,
@@ -62,20 +60,20 @@ def init_app(app: Flask, *, secure_cookie: bool) -> None:
 
 @jwt.decode_key_loader
 def _key(_header: dict[str, Any], claims: dict[str, Any]) -> str:
-    # Else one that never expires would do, and one without a type pass for an access token.
+    # Without this check a token could never expire, or pass as an access token without a type.
     if not claims.keys() >= CLAIMS or claims["type"] not in ("access", "refresh"):
-        raise InvalidTokenError("This service does not make such tokens.")
+        raise InvalidTokenError("The token lacks a claim or has an unknown type.")
     key: str = current_app.config["SECRET_KEY"]
     return key
 
 
-@lru_cache(REMEMBERED)
+@lru_cache(CACHED_TOKENS)
 def decoded(token: str, _key: str) -> tuple[Identity, str, float]:
-    """Check a token's signature and claims, and say whose it is, of which kind, and until when.
+    """Check a token's signature and claims; return its identity, type and expiry time.
 
-    A token that was decoded before is not decoded again, so that the caller must look at the time.
+    Results are cached, so the caller must compare the expiry with the current time.
 
-    :raises TOKEN_ERRORS: when this service has not made it, or it expired long ago.
+    :raises TOKEN_ERRORS: when the token is not genuine or has expired long ago.
     """
     claims = decode_token(token)
     identity = Identity(str(UUID(claims["sub"])), str(UUID(claims["sid"])))
@@ -83,7 +81,7 @@ def decoded(token: str, _key: str) -> tuple[Identity, str, float]:
 
 
 def access_token(session: Session) -> str:
-    """Make an access token for the session's user, good for `ACCESS_TOKEN_LIFETIME` from now."""
+    """Make an access token for the session, valid for `ACCESS_TOKEN_LIFETIME`."""
     token: str = create_access_token(
         str(session.user_id), additional_claims={"sid": str(session.id)}
     )
@@ -91,10 +89,10 @@ def access_token(session: Session) -> str:
 
 
 def refresh_token(session: Session) -> str:
-    """Make the session's current refresh token: the same one for as long as it is not rotated.
+    """Make the session's current refresh token, which is the same until it is rotated.
 
-    It can be made again from the row and the secret key, and from nothing less; that is how a
-    session that keeps only hashes hands one token to several tabs that refresh at once.
+    It is derived from the row and the secret key. So several tabs that refresh at once get the same
+    token, although the database keeps only hashes.
     """
     token: str = create_refresh_token(
         str(session.user_id),
@@ -109,15 +107,12 @@ def refresh_token(session: Session) -> str:
 
 
 def token_hash(token: str) -> str:
-    """Hash a refresh token for storing; it is random enough to need neither salt nor delay."""
+    """Hash a refresh token for storing; it is random, so it needs no salt and no slow hash."""
     return sha256(token.encode()).hexdigest()
 
 
 def set_refresh_cookie(token: str) -> None:
-    """Give the browser the refresh token with this answer: for `/auth` only, out of scripts' reach.
-
-    The cookie lives as long as the token does.
-    """
+    """Have the answer set the refresh cookie, which lives as long as the token."""
 
     @after_this_request
     def set_cookie(response: Response) -> Response:
@@ -127,15 +122,9 @@ def set_refresh_cookie(token: str) -> None:
 
 
 def clear_refresh_cookie() -> None:
-    """Have the browser forget the refresh token with this answer."""
+    """Have the answer remove the refresh cookie."""
 
     @after_this_request
-    def delete_cookie(response: Response) -> Response:
-        response.delete_cookie(
-            REFRESH_COOKIE,
-            path=current_app.config["JWT_REFRESH_COOKIE_PATH"],
-            secure=current_app.config["JWT_COOKIE_SECURE"],
-            httponly=True,
-            samesite="Strict",
-        )
+    def clear_cookie(response: Response) -> Response:
+        unset_refresh_cookies(response)
         return response
