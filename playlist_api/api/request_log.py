@@ -14,7 +14,7 @@ from uuid import uuid4
 from playlist_api.movies.cursors import SORTS
 from playlist_api.ops.events import EVENT
 from playlist_api.ops.logs import LINES
-from playlist_api.transfer.schemas import WRITTEN_AS
+from playlist_api.transfer.schemas import EXPORT_FORMATS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -27,7 +27,7 @@ TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}.*")
 
 SHOWN = re.compile(
     rf"(page|limit)=[0-9]+|year=[0-9]{{4}}(\.\.[0-9]{{4}})?|sort=({'|'.join(SORTS)})"
-    rf"|dryRun=(true|false)|format=({'|'.join(WRITTEN_AS)})"
+    rf"|dryRun=(true|false)|format=({'|'.join(EXPORT_FORMATS)})"
 )
 """The parameters of which no part is a person's own words. Any other may be a secret that went
 astray, and what people search for is theirs; so is a cursor, which may hold a title."""
