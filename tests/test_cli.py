@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
-from playlist_api.transfer import imports as lists
+from playlist_api.transfer import service as lists
 from tests.conftest import Databases
 from tests.service import ROOT, Actor, InProcess, environment, sign_up
 

@@ -16,7 +16,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from playlist_api.api.fields import CONTROL_OR_SURROGATE, SPACES
 from playlist_api.db.engine import db
 from playlist_api.ops.metrics import registry
-from playlist_api.transfer.spreadsheets import guarded, unguarded
+from playlist_api.transfer.writers import guarded, unguarded
 from tests.service import Actor, InProcess, sign_up
 
 URL = "https://example.com/heat.jpg"

@@ -22,8 +22,8 @@ from playlist_api.ops import mail
 from playlist_api.ops.bulkheads import OVER_SHARE
 from playlist_api.ops.mail import Mailer
 from playlist_api.posters import images as pictures
-from playlist_api.transfer import imports as lists
-from playlist_api.transfer.files import read_file
+from playlist_api.transfer import service as lists
+from playlist_api.transfer.readers import read_file
 from tests.pictures import POSTER
 from tests.service import (
     PASSWORD,
@@ -202,13 +202,13 @@ def test_one_clients_large_files_leave_room_for_others(
 def test_one_users_imports_leave_room_for_others(
     ada: Actor, bob: Actor, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add = lists._add_missing
-    monkeypatch.setattr(lists, "_add_missing", gate.before(add))
+    add = lists._import_rows
+    monkeypatch.setattr(lists, "_import_rows", gate.before(add))
     with ThreadPoolExecutor(CROWD) as threads:
         crowd = [threads.submit(bring, ada, HERE) for _ in range(CROWD)]
         eventually(lambda: crowded(crowd, 1 + 6), "those who find no place are refused")
         eventually(lambda: gate.came == 1, "one of the others is at work")
-        monkeypatch.setattr(lists, "_add_missing", add)
+        monkeypatch.setattr(lists, "_import_rows", add)
         assert bring(bob, THERE).status == 200
         gate.open()
         answers = [future.result() for future in crowd]

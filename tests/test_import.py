@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from playlist_api.db.engine import db
 from playlist_api.errors import ServiceUnavailable
-from playlist_api.transfer import imports as lists
-from playlist_api.transfer.files import read_file
+from playlist_api.transfer import service as lists
+from playlist_api.transfer.readers import read_file
 from playlist_api.transfer.uploads import MAX_FILE
 from tests.service import PASSWORD, Actor, Answer, Gunicorn, InProcess, elsewhere, log_in, sign_up
 from tests.waiting import eventually
@@ -274,7 +274,7 @@ def while_importing(app: Flask, ada: Actor, do: Callable[[], Answer]) -> Answer:
     """Do something while an import for the list has added a movie and is not done."""
     with app.app_context():
         found = read_file(b"title\nHeat\n")
-        lists._add_missing(ada.user["id"], found.rows, dry_run=False)
+        lists._import_rows(ada.user["id"], found.rows, dry_run=False)
         answer = ThreadPoolExecutor(1).submit(do).result()
         db.session.commit()
     return answer
@@ -293,7 +293,7 @@ def test_the_second_of_two_imports_at_once_finds_what_the_first_has_added(
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     with app.app_context(), ThreadPoolExecutor(1) as threads:
         rows = read_file(b"title\nHeat\n").rows
-        lists._add_missing(local.user["id"], rows, dry_run=False)
+        lists._import_rows(local.user["id"], rows, dry_run=False)
         second = threads.submit(bring, local, "title\nHeat\n")
         eventually(lambda: db.session.scalar(waiting), "the second import waits")
         db.session.commit()

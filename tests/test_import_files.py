@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from playlist_api.transfer import imports as lists
+from playlist_api.transfer import service as lists
 from tests.service import Actor, Answer, InProcess, sign_up
 
 Movie = tuple[str, str | None]

@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from playlist_api.db.engine import db
 from playlist_api.ops import metrics
-from playlist_api.transfer import imports as lists
-from playlist_api.transfer.files import read_file
+from playlist_api.transfer import service as lists
+from playlist_api.transfer.readers import read_file
 from tests.service import PASSWORD, Actor, Answer, InProcess, log_in, new_email, sign_up
 from tests.test_import import bring
 from tests.waiting import eventually
@@ -38,7 +38,7 @@ def meanwhile(app: Flask, ada: Actor, movie: str) -> Iterator[Callable[..., Any]
     assert movie
     with app.app_context(), ThreadPoolExecutor(1) as threads:
         rows = read_file(b"title\nHeat\n").rows
-        lists._add_missing(ada.user["id"], rows, dry_run=False)
+        lists._import_rows(ada.user["id"], rows, dry_run=False)
         yield lambda call, *arguments, **how: threads.submit(call, *arguments, **how).result()
         db.session.commit()
 
@@ -119,7 +119,7 @@ def test_a_forgotten_password_can_be_set_anew(
 
 
 def test_a_bug_is_not_told_as_a_busy_list(ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lists, "one_at_a_time", text("SELECT 1 / 0"))
+    monkeypatch.setattr(lists, "list_lock", text("SELECT 1 / 0"))
     assert bring(ada, "title\nHeat\n").status == 500
 
 

@@ -24,8 +24,8 @@ from playlist_api.db.statements import GENERIC, Query, Search
 from playlist_api.movies import page_queries, queries
 from playlist_api.movies.cursors import NEWEST_FIRST, SORTS
 from playlist_api.posters.pruning import BATCH
-from playlist_api.transfer import imports as lists
 from playlist_api.transfer import queries as imports
+from playlist_api.transfer import service as lists
 from tests import large
 from tests.conftest import Databases
 from tests.service import Actor, InProcess, environment, log_in, sign_up
@@ -76,7 +76,7 @@ QUERIES = {
     "surplus_sessions": SIGNED_IN,
     "account": CALLER,
     "one_movie": {*CALLER, "Movie_pkey"},
-    "next_oldest": {ORDERS["createdAt"]},
+    "next_movies": {ORDERS["createdAt"]},
     "next_idempotency_keys": {"IdempotencyKey_userId_movieId_idx"},
     "next_pictures": {"Picture_pkey"},
     "new_movie": CALLER,
@@ -474,15 +474,15 @@ def test_every_call_reads_by_its_indexes(
 def test_a_batch_of_a_file_is_compared_row_by_row_by_the_index(
     connection: Connection, owner: str
 ) -> None:
-    rows = [f"Movie {number}" for number in range(lists.BATCH)]
+    rows = [f"Movie {number}" for number in range(lists.IMPORT_BATCH)]
     given = {"title": rows, "year": rows, "owner_id": large.id_of("user", large.OWNERS[owner])}
-    compiled = imports.compared.compile(dialect=connection.dialect)
+    compiled = imports.matching_movies.compile(dialect=connection.dialect)
     explain = connection.exec_driver_sql(
         f"EXPLAIN (FORMAT JSON) {compiled}", {**compiled.params, **given}
     )
     plan = explain.scalar_one()[0]["Plan"]
     assert indexes(plan) == {SAME}
-    assert faults(plan, sortable=lists.BATCH) == []
+    assert faults(plan, sortable=lists.IMPORT_BATCH) == []
 
 
 def test_every_index_serves_a_statement(connection: Connection) -> None:

@@ -4,24 +4,16 @@ from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint
 
 from playlist_api.api.arguments import body
-from playlist_api.api.identity import (
-    access_token_required,
-    current_identity,
-    current_session,
-    current_user,
-)
-from playlist_api.api.json import with_lists
-from playlist_api.api.responses import attachment, other_responses, preconditions, response
+from playlist_api.api.identity import access_token_required, current_identity, current_user
+from playlist_api.api.responses import other_responses, preconditions, response
 from playlist_api.api.tokens import clear_refresh_cookie
 from playlist_api.auth import accounts
 from playlist_api.auth.limits import limit_failed_logins
 from playlist_api.auth.schemas import confirmation_schema, profile_changes_schema, user_schema
 from playlist_api.errors import Conflict
-from playlist_api.transfer import exports
-from playlist_api.transfer.schemas import export_head_schema, export_schema
 
 blueprint = Blueprint("account", __name__, url_prefix="/me")
 
@@ -70,16 +62,3 @@ def delete_me(confirmed: dict[str, str], check: accounts.Check) -> None:
     with limit_failed_logins(current_user().email):
         accounts.delete_account(current_user(), confirmed["current_password"], check)
     clear_refresh_cookie()
-
-
-@blueprint.get("/export")
-@access_token_required
-@response(export_schema, headers=("Content-Disposition",))
-def export_me() -> Response:
-    """Take everything that is held on one, as a file.
-
-    The movies are sent while they are read, oldest first.
-    """
-    exported = accounts.export(current_user(), current_session())
-    content = with_lists(export_head_schema.dump(exported), exported.lists)
-    return attachment("playlist-export.json", "application/json", exports.within_share(content))

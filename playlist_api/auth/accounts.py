@@ -1,8 +1,6 @@
-"""What people do with their own account: change it, take their data, and leave."""
+"""What users do with their own account: change it, and delete it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -15,32 +13,18 @@ from playlist_api.api.tokens import Identity
 from playlist_api.auth.passwords import hasher, password_problem
 from playlist_api.auth.queries import account, as_account
 from playlist_api.auth.service import confirmed, locked
-from playlist_api.auth.sessions import ListedSession, list_sessions
 from playlist_api.db.engine import db, violates
 from playlist_api.db.locks import can_change
 from playlist_api.db.models import PasswordReset, Session, User
 from playlist_api.db.timeouts import extend, response_timeout
 from playlist_api.errors import EmailTaken, Invalid, ListBusy, SessionEnded
 from playlist_api.ops import events
-from playlist_api.transfer.exports import idempotency_keys_of, movies_of, pictures_of
 
 DELETION_TIMEOUT = 30
 """Seconds: a million movies take a few."""
 
 Check = Callable[[User], None]
 """Looks at a user who is about to be changed or deleted, and raises to prevent it."""
-
-
-@dataclass(frozen=True)
-class Export:
-    """Everything that the service holds on a user."""
-
-    exported_at: datetime
-    user: User
-    sessions: Iterable[ListedSession]
-    password_resets: Iterable[PasswordReset]
-    lists: Mapping[str, Iterator[dict[str, Any]]]
-    """What there may be very many of, by its name in the answer: it is read while it is sent."""
 
 
 def find_account(identity: Identity) -> dict[str, Any]:
@@ -141,20 +125,3 @@ def delete_account(user: User, current_password: str, check: Check) -> None:
         extend(db.session.connection().connection.cursor())
         db.session.commit()
     events.record("account_deleted", userId=user.id)
-
-
-def export(user: User, current: UUID) -> Export:
-    """Gather everything that the service holds on the user, who asks in the current session."""
-    resets = select(PasswordReset).where(PasswordReset.user_id == user.id)
-    events.record("account_exported", userId=user.id)
-    return Export(
-        datetime.now(UTC),
-        user,
-        list_sessions(user, current).items,
-        db.session.scalars(resets).all(),
-        {
-            "idempotencyKeys": idempotency_keys_of(user.id),
-            "pictures": pictures_of(user.id),
-            "movies": movies_of(user.id),
-        },
-    )

@@ -7,6 +7,7 @@ from sqlalchemy import update
 from playlist_api.auth.passwords import hasher
 from playlist_api.auth.queries import credentials, new_account, new_session
 from playlist_api.auth.sessions import SignedIn, end_surplus_sessions, start_session
+from playlist_api.auth.sessions import list_sessions as list_sessions
 from playlist_api.db.engine import db
 from playlist_api.db.models import User
 from playlist_api.errors import EmailTaken, SessionEnded, Unauthorized, WrongPassword

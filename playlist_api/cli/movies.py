@@ -9,24 +9,28 @@ from marshmallow import ValidationError
 
 from playlist_api.api.fields import problems
 from playlist_api.cli.common import operating, user_of
-from playlist_api.transfer.files import File, read_file
-from playlist_api.transfer.imports import Report, import_rows
+from playlist_api.transfer.readers import read_file
 from playlist_api.transfer.schemas import Outcome
+from playlist_api.transfer.service import import_rows
 
 movies = AppGroup("movies", help="Work on users' lists of movies.")
 
 
 @movies.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--email", required=True, help="Whose list the movies are for.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+@click.option("--email", required=True, help="The owner of the list.")
+@click.option("--dry-run", is_flag=True, help="Only report what would be done.")
 def import_file(file: Path, email: str, *, dry_run: bool) -> None:
-    """Put the movies of a FILE on a user's list that it does not have, in one transaction.
+    """Add the movies in a FILE that are not on a user's list yet, all or none.
 
-    The file is whatever `POST /movies/import` takes, of any length. Rows that are no movies, or
-    that no client could have sent, are left out and told of, each with its line and reason.
+    FILE is what `POST /movies/import` takes, of any length. Rows that are skipped or refused are
+    reported with their line and the reason.
     """
-    found = _read(file)
+    try:
+        found = read_file(file.read_bytes())
+    except ValidationError as error:
+        (problem,) = problems(error)
+        raise click.ClickException(f"{file}: {problem['message']}") from error
     with operating():
         user = user_of(email)
         with click.progressbar(found.rows, label=file.name, file=sys.stderr) as bar:
@@ -34,18 +38,10 @@ def import_file(file: Path, email: str, *, dry_run: bool) -> None:
     for row in found.rows:
         if row.outcome in {Outcome.SKIPPED, Outcome.REFUSED}:
             click.echo(f"line {row.line}: {row.reason}", err=True)
-    totals = Report(dry_run, found.format, found.rows).totals
+    totals = found.totals
     click.echo(
         f"{totals['created']} movies {'would be ' * dry_run}imported for {user.email},"
-        f" {totals['duplicate_in_list']} on the list already,"
-        f" {totals['duplicate_in_file']} twice in the file,"
+        f" {totals['duplicateInList']} on the list already,"
+        f" {totals['duplicateInFile']} twice in the file,"
         f" {totals['skipped']} rows skipped, {totals['refused']} rows refused."
     )
-
-
-def _read(file: Path) -> File:
-    try:
-        return read_file(file.read_bytes())
-    except ValidationError as error:
-        (problem,) = problems(error)
-        raise click.ClickException(f"{file}: {problem['message']}") from error

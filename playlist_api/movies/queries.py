@@ -8,18 +8,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    DateTime,
     Interval,
     String,
-    Uuid,
     and_,
     bindparam,
     func,
     literal_column,
     select,
     true,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert
 
@@ -44,23 +40,6 @@ one_movie = Query(
     ),
 )
 """The caller's id and role, and the movie, whosever it is; nulls if there is none."""
-
-
-next_oldest = Query(
-    "next_oldest",
-    select(*columns_of(Movie, movie_schema.names))
-    .where(
-        Movie.owner_id == bindparam("user_id", type_=Uuid),
-        tuple_(Movie.created_at, Movie.id)
-        > tuple_(
-            bindparam("created_at", type_=DateTime(timezone=True)),
-            bindparam("id", type_=BigInteger),
-        ),
-    )
-    .order_by(Movie.created_at, Movie.id)
-    .limit(bindparam("limit")),
-)
-"""Somebody's movies from a place in their list on, the oldest first."""
 
 
 _fields = (

@@ -5,13 +5,15 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64
 from typing import Any
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
+from marshmallow.validate import Length, Regexp
 
-from playlist_api.api.fields import Text, web_address
-from playlist_api.db.models import URL_LENGTH
+from playlist_api.api.fields import BigInteger, Text, Timestamp, web_address
+from playlist_api.api.schemas import ResponseSchema
+from playlist_api.db.models import PICTURE_LENGTH, URL_LENGTH
 from playlist_api.errors import Problem
 from playlist_api.posters.images import NO_PICTURE, Picture, Unusable, checked
-from playlist_api.posters.media import TYPES, media
+from playlist_api.posters.media import NAME, TYPES, media
 
 MAX_PICTURE = 2 * 1024 * 1024
 """Bytes."""
@@ -98,3 +100,20 @@ def _decoded(base64: str) -> bytes:
     if len(content) > MAX_PICTURE:
         raise ValidationError(TOO_LARGE)
     return content
+
+
+class PictureSchema(ResponseSchema):
+    """A picture that a user has uploaded, and the bytes it takes, its thumbnail included."""
+
+    example = {
+        "name": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.jpg",
+        "bytes": 183402,
+        "createdAt": "2026-11-23T10:20:00.000001Z",
+    }
+
+    name = fields.String(validate=[Length(max=PICTURE_LENGTH), Regexp(NAME)])
+    bytes = BigInteger()
+    created_at = Timestamp()
+
+
+picture_schema = PictureSchema()

@@ -1,12 +1,11 @@
-"""What an import asks of the database: for a batch of rows at a time, each as one statement."""
+"""The statements of imports and exports, each for a batch of rows."""
 
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
-    BigInteger,
+    DateTime,
     Select,
-    String,
     Text,
     Uuid,
     bindparam,
@@ -16,21 +15,27 @@ from sqlalchemy import (
     insert,
     select,
     true,
+    tuple_,
 )
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.selectable import TableValuedAlias
 
+from playlist_api.api.schemas import ResponseSchema
 from playlist_api.db.locks import lock_of
 from playlist_api.db.models import (
     IdempotencyKey,
     Movie,
     MovieCount,
+    PasswordReset,
     StoredPicture,
     same_title,
     sort_year,
 )
 from playlist_api.db.statements import Query, columns_of
-from playlist_api.transfer.schemas import idempotency_key_schema, picture_schema
+from playlist_api.movies.schemas import movie_schema
+from playlist_api.posters.schemas import picture_schema
+from playlist_api.transfer.schemas import MOVIE_FIELDS, idempotency_key_schema
 
 
 def _given(*names: str) -> TableValuedAlias:
@@ -57,50 +62,58 @@ def _compare() -> Select[Any]:
 
 
 def _insert() -> ReturningInsert[Any]:
-    given = _given("title", "year", "image_url")
-    columns = bindparam("owner_id", type_=Uuid), given.c.title, given.c.year, given.c.image_url
+    given = _given(*MOVIE_FIELDS)
+    columns = bindparam("owner_id", type_=Uuid), *(given.c[name] for name in MOVIE_FIELDS)
     rows = select(*columns).order_by(given.c.number)
-    # Into the table, for of a class the ORM would take the parameters for rows.
+    # Into the table: the ORM would take the parameters of an insert into the class for rows.
     adding = insert(Movie.metadata.tables["Movie"])
-    adding = adding.from_select(["ownerId", "title", "year", "imageUrl"], rows)
-    return adding.returning(Movie.id)
+    return adding.from_select(["ownerId", *MOVIE_FIELDS.values()], rows).returning(Movie.id)
 
 
-one_at_a_time = select(func.pg_advisory_xact_lock(lock_of(bindparam("owner"))))
-"""Waits until nobody is importing or changing the owner's list, which none of them does then."""
+list_lock = select(func.pg_advisory_xact_lock(lock_of(bindparam("owner"))))
+"""Waits until nobody else changes the owner's list, and locks it until the transaction ends."""
 
 list_length = select(MovieCount.movies).where(MovieCount.owner_id == bindparam("owner_id"))
-"""How many movies the owner has, as soon as others have; no row if none ever were."""
+"""The number of the owner's movies; no row if there never were any."""
 
-compared = _compare()
-"""Of each title and year, in their order: what all have in common that count as one movie, and
-which on the owner's list is that, found by an index."""
+matching_movies = _compare()
+"""For each title and year, in their order: a key that is equal for equal movies, and the id of the
+owner's movie with that key, if there is one."""
 
-added_rows = _insert()
-"""Adds movies in the order in which they are given, and returns their ids in any."""
+new_movies = _insert()
+"""Adds movies in the given order, and returns their ids in any order."""
+
+password_resets = select(PasswordReset).where(PasswordReset.user_id == bindparam("user_id"))
 
 
-next_idempotency_keys = Query(
+def _next_page(
+    name: str, owner_id: Any, schema: ResponseSchema, *key: InstrumentedAttribute[Any]
+) -> Query:
+    """Read a page of a user's rows after one of them, in the order of a unique key.
+
+    The key's parameters are named and typed like its columns; times are in UTC.
+    """
+    columns = [attribute.property.columns[0] for attribute in key]
+    after = [
+        func.timezone("UTC", cast(bindparam(column.name), DateTime))
+        if isinstance(column.type, DateTime)
+        else bindparam(column.name, type_=column.type)
+        for column in columns
+    ]
+    rows = select(*columns_of(owner_id.class_, schema.names))
+    rows = rows.where(
+        owner_id == bindparam("user_id", type_=Uuid), tuple_(*columns) > tuple_(*after)
+    )
+    return Query(name, rows.order_by(*columns).limit(bindparam("limit")))
+
+
+next_movies = _next_page("next_movies", Movie.owner_id, movie_schema, Movie.created_at, Movie.id)
+next_idempotency_keys = _next_page(
     "next_idempotency_keys",
-    select(*columns_of(IdempotencyKey, idempotency_key_schema.names))
-    .where(
-        IdempotencyKey.user_id == bindparam("user_id", type_=Uuid),
-        # Each key has a movie of its own.
-        IdempotencyKey.movie_id > bindparam("movie_id", type_=BigInteger),
-    )
-    .order_by(IdempotencyKey.movie_id)
-    .limit(bindparam("limit")),
+    IdempotencyKey.user_id,
+    idempotency_key_schema,
+    IdempotencyKey.movie_id,  # which each key has for itself
 )
-"""A user's idempotency keys after that of a movie, the oldest first."""
-
-next_pictures = Query(
-    "next_pictures",
-    select(*columns_of(StoredPicture, picture_schema.names))
-    .where(
-        StoredPicture.owner_id == bindparam("user_id", type_=Uuid),
-        StoredPicture.name > bindparam("name", type_=String),
-    )
-    .order_by(StoredPicture.name)
-    .limit(bindparam("limit")),
+next_pictures = _next_page(
+    "next_pictures", StoredPicture.owner_id, picture_schema, StoredPicture.name
 )
-"""A user's pictures after one of them, by name."""

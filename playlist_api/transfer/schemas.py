@@ -1,22 +1,23 @@
-"""Lists and accounts as files: how they are asked for, and what is answered."""
+"""Imports and exports in JSON: their parameters, and their responses."""
 
 from enum import StrEnum
 
 from marshmallow import fields
-from marshmallow.validate import Length, OneOf, Regexp
+from marshmallow.validate import OneOf
 
 from playlist_api.api.fields import BigInteger, CamelCase, Flag, Text, Timestamp
 from playlist_api.api.schemas import ResponseSchema
 from playlist_api.auth.schemas import SessionSchema, UserSchema
-from playlist_api.db import models
 from playlist_api.errors import Problem
-from playlist_api.movies.schemas import MovieSchema
-from playlist_api.posters.media import NAME
+from playlist_api.movies.schemas import MovieSchema, imported_movie_schema
+from playlist_api.posters.schemas import PictureSchema
 
-TAKEN_FOR = ("letterboxd", "letterboxdList", "imdb", "movary", "yamtrack", "csv", "json")
-"""What files are recognised as; `csv` and `json` are this service's own, and others like them."""
+IMPORT_FORMATS = ("letterboxd", "letterboxdList", "imdb", "movary", "yamtrack", "csv", "json")
 
-WRITTEN_AS = ("json", "csv", "letterboxd")
+EXPORT_FORMATS = ("json", "csv", "letterboxd")
+
+MOVIE_FIELDS = {name: str(field.data_key) for name, field in imported_movie_schema.fields.items()}
+"""The fields of a movie in a file, in their order, with their names in JSON and in the database."""
 
 
 class Outcome(StrEnum):
@@ -35,31 +36,31 @@ class MovieFileSchema(CamelCase):
     example = {"file": "title,year\r\nHeat,1995\r\n"}
 
     file = fields.String(
-        required=True, metadata={"format": "binary", "description": "Of at most 10 MiB."}
+        required=True, metadata={"format": "binary", "description": "At most 10 MiB."}
     )
 
 
 class ImportQuerySchema(CamelCase):
-    """How a file is taken."""
+    """How to import a file."""
 
     dry_run = Flag(
         load_default=False,
         metadata={
-            "description": "Only tell what would become of each row, and change nothing.",
+            "description": "Only report what would become of each row, and change nothing.",
             "examples": [True],
         },
     )
 
 
 class ExportQuerySchema(CamelCase):
-    """What a list is written as."""
+    """The format of an export."""
 
     format = Text(
-        OneOf(WRITTEN_AS, error=Problem("invalid", "must be json, csv or letterboxd.")),
+        OneOf(EXPORT_FORMATS, error=Problem("invalid", "must be json, csv or letterboxd.")),
         load_default="json",
         metadata={
             "description": (
-                "`csv` is for spreadsheets, `letterboxd` is what Letterboxd imports: titles and"
+                "`csv` is for spreadsheets. `letterboxd` is what Letterboxd imports: titles and"
                 " years, without pictures."
             ),
             "examples": ["csv"],
@@ -74,7 +75,7 @@ class ListSchema(ResponseSchema):
 
 
 class ImportedRowSchema(ResponseSchema):
-    """What became of a row of a file, or would."""
+    """What became of a row of a file, or would become of it in a dry run."""
 
     example = {
         "line": 2,
@@ -86,22 +87,22 @@ class ImportedRowSchema(ResponseSchema):
     }
 
     line = BigInteger(
-        metadata={"description": "Where it begins in the file; of JSON, which entry it is."}
+        metadata={"description": "The line on which the row begins; in JSON, the entry's number."}
     )
     outcome = fields.String(validate=OneOf(list(Outcome)))
     title = fields.String(allow_none=True, metadata={"description": "As it was understood."})
     year = fields.String(allow_none=True)
     movie_id = BigInteger(
         allow_none=True,
-        metadata={"description": "Of the new movie, or the one on the list."},
+        metadata={"description": "Of the new movie, or of the one on the list."},
     )
     reason = fields.String(
-        allow_none=True, metadata={"description": "For people: why it was not created."}
+        allow_none=True, metadata={"description": "Why it was not created, for people."}
     )
 
 
 class ImportTotalsSchema(ResponseSchema):
-    """How many rows a file has, and how many came to what."""
+    """The number of rows in a file, and of each outcome."""
 
     example = {
         "rows": 1,
@@ -115,30 +116,22 @@ class ImportTotalsSchema(ResponseSchema):
     rows = BigInteger()
     created = BigInteger()
     duplicate_in_list = BigInteger(metadata={"description": "The list has that movie."})
-    duplicate_in_file = BigInteger(metadata={"description": "A row before has that movie."})
+    duplicate_in_file = BigInteger(metadata={"description": "An earlier row has that movie."})
     skipped = BigInteger(metadata={"description": "Series, episodes, games and the like."})
-    refused = BigInteger(metadata={"description": "What is wrong is each one's `reason`."})
+    refused = BigInteger(metadata={"description": "Each row's `reason` says what is wrong."})
 
 
 class ImportReportSchema(ResponseSchema):
-    """What became of each row of a file, or would."""
+    """What became of each row of a file, or would become of it in a dry run."""
 
     example = {"dryRun": False, "format": "letterboxd"}
 
     dry_run = fields.Boolean(metadata={"description": "Whether nothing was changed."})
     format = fields.String(
-        validate=OneOf(TAKEN_FOR), metadata={"description": "What the file was taken for."}
+        validate=OneOf(IMPORT_FORMATS), metadata={"description": "The format of the file."}
     )
     totals = fields.Nested(ImportTotalsSchema)
     rows = fields.List(fields.Nested(ImportedRowSchema))
-
-
-movie_file_schema = MovieFileSchema()
-import_query_schema = ImportQuerySchema()
-export_query_schema = ExportQuerySchema()
-list_schema = ListSchema()
-import_report_schema = ImportReportSchema()
-import_report_head_schema = ImportReportSchema(exclude=["rows"])
 
 
 class PasswordResetLinkSchema(ResponseSchema):
@@ -150,7 +143,7 @@ class PasswordResetLinkSchema(ResponseSchema):
 
 
 class IdempotencyKeySchema(ResponseSchema):
-    """That a movie was added with an `Idempotency-Key`; the key itself is not kept."""
+    """A movie that was added with an `Idempotency-Key`. The key itself is not kept."""
 
     example = {
         "movieId": 42,
@@ -163,22 +156,8 @@ class IdempotencyKeySchema(ResponseSchema):
     expires_at = Timestamp()
 
 
-class PictureSchema(ResponseSchema):
-    """A picture that somebody has sent, and the bytes that it takes with the small one of it."""
-
-    example = {
-        "name": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.jpg",
-        "bytes": 183402,
-        "createdAt": "2026-11-23T10:20:00.000001Z",
-    }
-
-    name = fields.String(validate=[Length(max=models.PICTURE_LENGTH), Regexp(NAME)])
-    bytes = BigInteger()
-    created_at = Timestamp()
-
-
 class ExportSchema(ResponseSchema):
-    """Everything that the service holds on somebody."""
+    """All data stored about the current user."""
 
     example = {"exportedAt": "2026-11-23T10:45:00.000000Z"}
 
@@ -191,9 +170,11 @@ class ExportSchema(ResponseSchema):
     movies = fields.List(fields.Nested(MovieSchema))
 
 
-export_schema = ExportSchema()
-
-
-export_head_schema = ExportSchema(exclude=["idempotency_keys", "pictures", "movies"])
+movie_file_schema = MovieFileSchema()
+import_query_schema = ImportQuerySchema()
+import_report_schema = ImportReportSchema()
+export_query_schema = ExportQuerySchema()
+list_schema = ListSchema()
 idempotency_key_schema = IdempotencyKeySchema()
-picture_schema = PictureSchema()
+export_schema = ExportSchema()
+export_head_schema = ExportSchema(exclude=["idempotency_keys", "pictures", "movies"])

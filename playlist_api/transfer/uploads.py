@@ -1,4 +1,4 @@
-"""From a file that the client sent, in a form or as it is, to its content."""
+"""A file in the body of a request, as it is or as a part of a form."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -14,13 +14,15 @@ from playlist_api.api.operations import operation_of
 from playlist_api.errors import Invalid
 
 MAX_FILE = 10 * 1024 * 1024
-"""Bytes: more than the lists of a lifetime, and what a worker reads in a few seconds."""
+"""Bytes."""
 
 MAX_FORM_OVERHEAD = 64 * 1024
-"""Bytes of a form around its file, and of its other parts."""
+"""Bytes of a form besides its file."""
 
-MAX_PART_HEAD = 16 * 1024
-"""Bytes of a part's headers."""
+MAX_PART_HEAD = 128 * 1024
+"""Bytes of a part's headers, of what is before the first part, and of a part that is not a file.
+
+Werkzeug reads 64 KiB at a time, and looks at the headers when they are complete."""
 
 MAX_PARTS = 10
 
@@ -28,12 +30,12 @@ T = TypeVar("T")
 
 
 def upload(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Hand the view the bytes of a file, which the schema describes as the part of a form.
+    """Pass the bytes of an uploaded file to the view. The schema documents the form.
 
-    Other bodies than forms are the file themselves, whatever their `Content-Type` says.
+    A body that is not a form is the file itself, whatever its `Content-Type`.
 
     :raises RequestEntityTooLarge: when the file has more than `MAX_FILE` bytes.
-    :raises ValidationError: when there is none, it is empty, or the form is broken.
+    :raises ValidationError: when there is no file, it is empty, or the form is malformed.
     """
 
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
@@ -49,7 +51,7 @@ def _load_file() -> bytes:
     request.max_content_length = MAX_FILE + MAX_FORM_OVERHEAD
     content = read_body()
     if content and request.mimetype == "multipart/form-data":
-        content = _part(content)
+        content = _file_in(content)
     if len(content) > MAX_FILE:
         raise RequestEntityTooLarge
     if not content:
@@ -57,10 +59,10 @@ def _load_file() -> bytes:
     return content
 
 
-def _part(form: bytes) -> bytes:
-    _check_heads(form)
-    # In memory, where the form is already, rather than in files on the disk.
-    parser = FormDataParser(_in_memory, max_form_parts=MAX_PARTS, silent=False)
+def _file_in(form: bytes) -> bytes:
+    parser = FormDataParser(
+        _in_memory, max_form_memory_size=MAX_PART_HEAD, max_form_parts=MAX_PARTS, silent=False
+    )
     try:
         _, _, files = parser.parse(
             BytesIO(form), request.mimetype, len(form), request.mimetype_params
@@ -73,20 +75,6 @@ def _part(form: bytes) -> bytes:
     return content
 
 
-def _check_heads(form: bytes) -> None:
-    """Bound the headers of the parts, of which the parser takes any number."""
-    boundary = b"--" + request.mimetype_params.get("boundary", "").encode("latin-1", "replace")
-    start, parts = form.find(boundary), 0
-    # Wherever it stands: the parser takes it for one after some characters that are no line break.
-    while start >= 0 and parts <= MAX_PARTS + 1:
-        start, parts = start + len(boundary), parts + 1
-        is_last = form[start : start + 2] == b"--"
-        if not is_last and form.find(b"\r\n\r\n", start, start + MAX_PART_HEAD) < 0:
-            raise Invalid("malformed", "must be a well-formed form with short headers.")
-        start = form.find(boundary, start)
-    if parts > MAX_PARTS + 1:
-        raise Invalid("malformed", "must be a well-formed form with few parts.")
-
-
 def _in_memory(*_: Any, **__: Any) -> BytesIO:
+    # The body is in memory already, so a temporary file would save nothing.
     return BytesIO()
