@@ -18,7 +18,7 @@ from playlist_api.api.fields import (
     WholeNumber,
 )
 from playlist_api.db.models import URL_LENGTH
-from playlist_api.movies.cursors import BASE64, LONGEST, CursorField
+from playlist_api.movies.cursors import BASE64, MAX_CURSOR, CursorField
 from playlist_api.posters.schemas import FORMATS, MAX_DATA_URL, ImageUrl
 
 CONTROL = r"\u0000-\u001f\u007f-\u009f"
@@ -36,7 +36,7 @@ PICTURE = rf"^data:({'|'.join(FORMATS)});base64,[A-Za-z0-9+/]+={{0,2}}$"
 UUID_LENGTH = len(str(UUID(int=0)))
 TIMESTAMP_LENGTH = len("0001-01-01T00:00:00.000000Z")
 LENGTHS: dict[type, int] = {
-    CursorField: LONGEST,
+    CursorField: MAX_CURSOR,
     Timestamp: TIMESTAMP_LENGTH,
     fields.UUID: UUID_LENGTH,
 }
