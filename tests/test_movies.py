@@ -2,15 +2,14 @@
 
 import socket
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api.api.tokens import Identity
-from playlist_api.db.models import User
-from playlist_api.errors import Forbidden
+from playlist_api.db.engine import db
 from playlist_api.movies import service as movies
 from tests.service import Actor
 
@@ -174,14 +173,17 @@ def test_somebody_elses_movie_is_forbidden_and_stays_as_it_is(
     assert ada.get(path).json == movie
 
 
-def test_nobody_can_hold_up_a_change_of_what_is_not_theirs(app: Flask, ada: Actor) -> None:
+def test_nobody_can_hold_up_a_change_of_what_is_not_theirs(
+    app: Flask, ada: Actor, bob: Actor
+) -> None:
     movie = ada.add_movie()
-    with app.app_context():
-        eve = User(id=uuid4(), role="user")
-        with pytest.raises(Forbidden):
-            movies.find_movie(eve, movie["id"])
-        # The transaction of Eve's request is still open.
-        assert ada.put(f"/movies/{movie['id']}", {"title": "Ronin"}).status == 200
+    lock = text('SELECT FROM "Movie" WHERE id = :id FOR UPDATE')
+    with app.app_context(), db.engine.connect() as connection:
+        connection.execute(lock, {"id": movie["id"]})
+        # Bob's request would wait for this lock if it took one.
+        answer = bob.put(f"/movies/{movie['id']}", {"title": "Mine"})
+        connection.rollback()
+    assert answer.status == 403
 
 
 def test_head_answers_like_get_without_a_body(ada: Actor) -> None:

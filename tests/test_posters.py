@@ -332,11 +332,11 @@ def test_an_owner_who_leaves_meanwhile_gets_no_picture(
 ) -> None:
     admin, movie = sign_up(InProcess(app)), eve.add_movie()
     app.test_cli_runner().invoke(args=["users", "promote", admin.email])
-    kept = pictures.kept_for_owner
+    keep = pictures.keep_picture
 
     def leaving(*arguments: Any) -> Any:
         assert elsewhere(eve.delete, "/me", {"currentPassword": PASSWORD}).status == 204
-        return kept(*arguments)
+        return keep(*arguments)
 
-    monkeypatch.setattr(movies, "kept_for_owner", leaving)
+    monkeypatch.setattr(movies, "keep_picture", leaving)
     assert admin.patch(f"/movies/{movie['id']}", {"imageUrl": POSTER}).status == 404

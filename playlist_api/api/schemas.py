@@ -19,9 +19,9 @@ class ResponseSchema(CamelCase):
         field_obj.required = field_obj.metadata.get("always", True)
 
     @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The fields' names in JSON, in their order."""
-        return tuple(str(field.data_key) for field in self.fields.values())
+    def names(self) -> dict[str, str]:
+        """The attribute that each field is read from, by the field's name in JSON, in order."""
+        return {str(field.data_key): field.attribute or name for name, field in self.fields.items()}
 
 
 class ProblemSchema(ResponseSchema):

@@ -15,6 +15,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 
 from playlist_api.api.identity import active_user
 from playlist_api.auth.schemas import user_schema
@@ -26,7 +27,9 @@ account = Query("account", active_user.with_only_columns(*columns_of(User, user_
 
 credentials = Query(
     "credentials",
-    select(*columns_of(User, ["id", "password"])).where(User.email == bindparam("email")),
+    select(*columns_of(User, {"id": "id", "password": "password_hash"})).where(
+        User.email == bindparam("email")
+    ),
 )
 
 
@@ -45,7 +48,7 @@ def _with_session(owner: CTE) -> Select[Any]:
         Session.user_agent: bindparam("user_agent", type_=String),
     }
     adding = insert(Session).from_select(list(session), select(*session.values()))
-    return select(*columns_of(owner, user_schema.names)).add_cte(adding.cte("added"))
+    return select(*columns_of(aliased(User, owner), user_schema.names)).add_cte(adding.cte("added"))
 
 
 _new_user: dict[Any, Any] = {

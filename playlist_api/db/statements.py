@@ -3,7 +3,7 @@
 What a call does most is one statement, which needs no session of the ORM and no transaction.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from math import inf
 from typing import Any, cast
@@ -191,10 +191,12 @@ class Change(Query):
         return rows
 
 
-def columns_of(rows: Any, names: Iterable[str]) -> list[ColumnElement[Any]]:
-    """Choose columns of a table by their names, as clients get them: times in UTC, ids as text."""
-    table = getattr(rows, "__table__", rows)
-    return [_plain(table.c[name]).label(name) for name in names]
+def columns_of(entity: Any, names: Mapping[str, str]) -> list[ColumnElement[Any]]:
+    """Select attributes of a mapped class, or of an alias of one, labelled by their names in JSON.
+
+    `names` are a schema's. Times are in UTC, UUIDs are text.
+    """
+    return [_plain(getattr(entity, attribute)).label(name) for name, attribute in names.items()]
 
 
 def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:

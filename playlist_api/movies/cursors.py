@@ -1,4 +1,4 @@
-"""Cursors: places in a list of movies, which clients hand back as they were given them."""
+"""Cursors: positions in a list of movies, as opaque text in a link."""
 
 import re
 import struct
@@ -17,82 +17,74 @@ SORTS = (
     *("createdAt", NEWEST_FIRST, "updatedAt", "-updatedAt"),
     *("title", "-title", "year", "-year"),
 )
-"""The orders of a list: a `-` turns one around. A cursor has the number of its own."""
+"""The orders of a list; `-` means descending. A cursor holds an index into this tuple, so append
+new orders at its end."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-"""What PostgreSQL's times are exact to, and so must be a place among them."""
+"""The resolution of PostgreSQL's timestamps."""
 
-HEAD, MOMENT = struct.Struct(">Bq"), struct.Struct(">q")
-LONGEST = 4 * (HEAD.size + 4 * TITLE_LENGTH) // 3
-"""Characters of a cursor with the longest title: each has 4 bytes, and base64 makes 4 of 3."""
+CURSOR_HEAD, CURSOR_TIME = struct.Struct(">Bq"), struct.Struct(">q")
+MAX_CURSOR = 4 * (CURSOR_HEAD.size + 4 * TITLE_LENGTH) // 3
+"""Characters of a cursor with the longest title, at 4 bytes a character, in base64."""
 
-BASE64 = re.compile(f"[A-Za-z0-9_-]{{1,{LONGEST}}}")
-"""For URLs (RFC 4648, section 5), without the padding."""
+BASE64 = re.compile(f"[A-Za-z0-9_-]{{1,{MAX_CURSOR}}}")
+"""The URL-safe alphabet (RFC 4648, section 5) without padding."""
 
-WELL_FORMED = [Length(max=LONGEST), Regexp(BASE64)]
-"""What every cursor passes, for the document."""
+WELL_FORMED = [Length(max=MAX_CURSOR), Regexp(BASE64)]
+"""Describes a cursor in the OpenAPI document."""
 
 
 class Cursor(NamedTuple):
-    """Where a movie stands in an order of its list, be it still there or not.
-
-    The list is theirs who ask.
-    """
+    """A position in a list; the movie that was there may be gone."""
 
     sort: str
     key: datetime | str
-    """What the order compares first: the movie's time, title or year, "" if it has none."""
+    """What the order compares first: a time, a title, or a year, which may be ""."""
     id: int
     before: bool = False
-    """Whether the page that is meant ends here, instead of beginning."""
+    """Whether the page ends here instead of starting here."""
 
 
 def encode_cursor(place: Cursor) -> str:
-    """Write a place as a cursor.
+    """Write a position as a cursor.
 
-    It is not signed: whoever makes one up names a place, and sees what is around it in their own
-    list.
+    Cursors are not signed: a forged one is just another position in the caller's own list.
     """
-    head = HEAD.pack(2 * SORTS.index(place.sort) + place.before, place.id)
-    return urlsafe_b64encode(head + _written(place.key)).decode().rstrip("=")
-
-
-def _written(key: datetime | str) -> bytes:
+    sort, key, movie_id, before = place
+    head = CURSOR_HEAD.pack(2 * SORTS.index(sort) + before, movie_id)
     if isinstance(key, datetime):
-        return MOMENT.pack((key - EPOCH) // MICROSECOND)
-    return key.encode()
+        tail = CURSOR_TIME.pack((key - EPOCH) // MICROSECOND)
+    else:
+        tail = key.encode()
+    return urlsafe_b64encode(head + tail).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str) -> Cursor:
     """Read a cursor.
 
-    :raises ValueError, IndexError, OverflowError, struct.error: when it is none.
+    :raises ValueError, IndexError, OverflowError, struct.error: when it is not one.
     """
-    written = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    number, movie_id = HEAD.unpack_from(written)
-    sort, key = SORTS[number // 2], written[HEAD.size :]
-    place = Cursor(sort, _read(key, sort.endswith("At")), movie_id, number % 2 == 1)
+    content = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    number, movie_id = CURSOR_HEAD.unpack_from(content)
+    sort, tail = SORTS[number // 2], content[CURSOR_HEAD.size :]
+    key: datetime | str
+    if sort.endswith("At"):
+        key = EPOCH + CURSOR_TIME.unpack(tail)[0] * MICROSECOND
+    else:
+        key = tail.decode()
+        if "\0" in key:
+            raise ValueError("PostgreSQL's text has no NUL.")
+    place = Cursor(sort, key, movie_id, number % 2 == 1)
     if encode_cursor(place) != cursor:
-        raise ValueError("A place has one spelling.")
+        raise ValueError("Each position has exactly one spelling.")
     return place
 
 
-def _read(key: bytes, is_moment: bool) -> datetime | str:
-    if is_moment:
-        (microseconds,) = MOMENT.unpack(key)
-        return EPOCH + timedelta(microseconds=microseconds)
-    text = key.decode()
-    if "\0" in text:
-        raise ValueError("PostgreSQL has no text with a NUL.")
-    return text
-
-
 class CursorField(fields.Field[Cursor]):
-    """A cursor as a parameter of a query that has no `page`."""
+    """A cursor in a query, which must not have a `page` as well."""
 
-    json_schema = {"type": "string", "pattern": f"^{BASE64.pattern}$", "maxLength": LONGEST}
-
+    json_schema = {"type": "string", "pattern": f"^{BASE64.pattern}$", "maxLength": MAX_CURSOR}
     default_error_messages = {
         "invalid": Problem("invalid", "must be a cursor that this list has given."),
         "page": Problem("invalid", "must not be given together with a page."),
@@ -101,7 +93,7 @@ class CursorField(fields.Field[Cursor]):
 
     def _deserialize(self, value: Any, *context: Any, **_: Any) -> Cursor:
         _name, parameters = context
-        # One that is given twice arrives as a list.
+        # A parameter that is given twice is a list.
         if not (isinstance(value, str) and BASE64.fullmatch(value)):
             raise self.make_error("invalid")
         if "page" in parameters:
@@ -110,7 +102,7 @@ class CursorField(fields.Field[Cursor]):
             place = decode_cursor(value)
         except (ValueError, IndexError, OverflowError, struct.error) as error:
             raise self.make_error("invalid") from error
-        # One that is no sort at all is told by its own name, and may be a list.
+        # An unknown sort, or a list of them, is reported by its own field.
         if parameters.get("sort", place.sort) in [sort for sort in SORTS if sort != place.sort]:
             raise self.make_error("sort")
         return place

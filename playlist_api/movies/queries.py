@@ -1,54 +1,63 @@
-"""The statements of the calls that are made most: each is made once, and is one round trip.
+"""Statements for single movies: one round trip each.
 
-The check that the caller's session is alive is a part of each, so that it costs nothing more; when
-it is not, there is no row.
+Each of a caller's statements checks the session too, and returns no row when it has ended.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
     Interval,
     String,
+    Text,
     and_,
     bindparam,
+    cast,
     func,
     literal_column,
     select,
     true,
 )
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 
 from playlist_api.api.identity import active_user
 from playlist_api.db.locks import can_change
 from playlist_api.db.models import IdempotencyKey, Movie, User
 from playlist_api.db.statements import Change, Query, columns_of
-from playlist_api.movies.schemas import movie_schema
+from playlist_api.movies.schemas import WRITABLE, movie_schema
 
 caller = active_user.with_only_columns(User.id, User.role).cte("caller")
 
+movie_columns = columns_of(Movie, movie_schema.names)
 
-def as_movie(row: Iterable[Any]) -> dict[str, Any]:
-    """Name the columns of a row that is a movie."""
-    return dict(zip(movie_schema.names, row, strict=True))
+
+def as_movies(rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+    """Turn rows into JSON objects; columns after the movie's own are left out."""
+    names = tuple(movie_schema.names)
+    return [dict(zip(names, row, strict=False)) for row in rows]
 
 
 one_movie = Query(
     "one_movie",
-    select(*columns_of(caller, ["id", "role"]), *columns_of(Movie, movie_schema.names)).select_from(
+    select(*movie_columns, cast(caller.c.id, Text), caller.c.role).select_from(
         caller.outerjoin(Movie, Movie.id == bindparam("movie_id"))
     ),
 )
-"""The caller's id and role, and the movie, whosever it is; nulls if there is none."""
+"""The movie, on anybody's list, and the caller's id and role; the movie is nulls if not found."""
 
-
-_fields = (
-    bindparam("title", type_=String),
-    bindparam("year", type_=String),
-    bindparam("image_url", type_=String),
+locked_movie = (
+    select(*movie_columns, can_change(Movie.owner_id))
+    .where(Movie.id == bindparam("movie_id"))
+    .with_for_update()
 )
-_FIELDS = ["title", "year", "imageUrl", "ownerId"]
-# A trigger holds the list's new length against it (see migration 0009).
+"""The movie, locked until the transaction ends, and whether its list is not being imported."""
+
+_written = [getattr(Movie, name) for name in WRITABLE]
+_values = [
+    bindparam(name, type_=column.type) for name, column in zip(WRITABLE, _written, strict=True)
+]
+# A trigger checks the list's new length against this setting (migration 0009).
 _limit = func.set_config(
     literal_column("'playlist_api.movies_per_user'"),
     bindparam("movies_per_user", type_=String),
@@ -59,10 +68,10 @@ _may_add = and_(can_change(caller.c.id), _limit.is_not(None))
 new_movie = Change(
     "new_movie",
     insert(Movie)
-    .from_select(_FIELDS, select(*_fields, caller.c.id).where(_may_add))
-    .returning(*columns_of(Movie, movie_schema.names)),
+    .from_select([*_written, Movie.owner_id], select(*_values, caller.c.id).where(_may_add))
+    .returning(*movie_columns),
 )
-"""Adds a movie; an error if the list is full, and no row while it is imported."""
+"""Add a movie. Fails if the list is full; returns no row while it is being imported."""
 
 _next_id = func.nextval(func.pg_get_serial_sequence('"Movie"', "id"))
 _new = select(_next_id.label("id"), caller.c.id.label("owner_id")).where(_may_add).cte("new")
@@ -77,7 +86,7 @@ _claim = insert(IdempotencyKey).from_select(
         func.now() + bindparam("lifetime", type_=Interval),
     ),
 )
-# Of those who race, the first claims the key, and the others wait here until it has.
+# When requests race, the first claims the key and the others wait here until it has committed.
 _claimed = (
     _claim.on_conflict_do_update(
         index_elements=[IdempotencyKey.key_hash],
@@ -91,18 +100,31 @@ new_movie_with_key = Change(
     "new_movie_with_key",
     insert(Movie)
     .from_select(
-        ["id", *_FIELDS],
-        select(_claimed.c.movie_id, *_fields, _new.c.owner_id).select_from(
-            _claimed.join(_new, true())
-        ),
+        [Movie.id, *_written, Movie.owner_id],
+        select(_claimed.c.movie_id, *_values, _new.c.owner_id).join_from(_claimed, _new, true()),
     )
-    .returning(*columns_of(Movie, movie_schema.names)),
+    .returning(*movie_columns),
 )
-"""Adds a movie if it can claim the key for it: no row if it cannot."""
+"""Add a movie and claim its idempotency key. Returns no row if the key is taken."""
 
+_first = (
+    select(
+        IdempotencyKey.movie_id.label("id"),
+        *(value.label(column.name) for value, column in zip(_values, _written, strict=True)),
+        IdempotencyKey.user_id.label("ownerId"),
+        IdempotencyKey.created_at.label("createdAt"),
+        IdempotencyKey.created_at.label("updatedAt"),
+        IdempotencyKey.fields_hash.label("fields_hash"),
+    )
+    .join(caller, caller.c.id == IdempotencyKey.user_id)
+    .where(IdempotencyKey.key_hash == bindparam("key_hash"))
+    .subquery("first")
+)
 movie_of_key = Query(
     "movie_of_key",
-    select(*columns_of(IdempotencyKey, ["fields", "movieId", "createdAt"]))
-    .join(caller, caller.c.id == IdempotencyKey.user_id)
-    .where(IdempotencyKey.key_hash == bindparam("key_hash")),
+    select(
+        *columns_of(aliased(Movie, _first, adapt_on_names=True), movie_schema.names),
+        _first.c.fields_hash,
+    ),
 )
+"""The movie as it was added with a key, made of the same fields, and the hash of the fields."""

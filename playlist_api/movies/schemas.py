@@ -1,4 +1,4 @@
-"""Movies in JSON: what clients send, and what they get."""
+"""Movies in JSON: what clients send and get."""
 
 from typing import Any
 
@@ -16,18 +16,16 @@ from playlist_api.api.fields import (
     web_address,
 )
 from playlist_api.api.schemas import ResponseSchema
-from playlist_api.db import models
 from playlist_api.db.models import TITLE_LENGTH, URL_LENGTH
 from playlist_api.errors import Invalid, Problem
 from playlist_api.movies.cursors import NEWEST_FIRST, SORTS, WELL_FORMED, CursorField
 from playlist_api.posters.schemas import ImageUrl
 
-PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
 
 
 class MovieSchema(ResponseSchema):
-    """A movie of somebody's list."""
+    """A movie on a user's list."""
 
     example = {
         "id": 42,
@@ -40,60 +38,22 @@ class MovieSchema(ResponseSchema):
     }
 
     id = BigInteger()
-    title = fields.String(validate=Length(max=models.TITLE_LENGTH))
+    title = fields.String(validate=Length(max=TITLE_LENGTH))
     year = fields.String(
         validate=Length(equal=4), allow_none=True, metadata={"description": "Four digits."}
     )
     image_url = fields.String(
-        validate=Length(max=models.URL_LENGTH),
+        validate=Length(max=URL_LENGTH),
         allow_none=True,
-        metadata={"description": "Where its picture is."},
+        metadata={"description": "The URL of the movie's picture."},
     )
-    owner_id = fields.UUID(metadata={"description": "The user on whose list it is."})
+    owner_id = fields.UUID(metadata={"description": "The user whose list the movie is on."})
     created_at = Timestamp()
     updated_at = Timestamp()
 
 
-class PageMetaSchema(ResponseSchema):
-    """Where in its list a page stands."""
-
-    example = {"page": 1, "limit": 20, "total": 1, "totalPages": 1}
-
-    page = fields.Integer(
-        allow_none=True, metadata={"description": "Null where a `cursor` was asked for instead."}
-    )
-    limit = fields.Integer(validate=Range(1, MAX_PAGE_SIZE), metadata={"format": "int32"})
-    total = BigInteger(metadata={"description": "Movies in the list, or those found."})
-    total_pages = BigInteger()
-    next = fields.String(
-        allow_none=True,
-        validate=WELL_FORMED,
-        metadata={
-            "always": False,
-            "description": "The `cursor` of what follows, if there is more; given with a `search`,"
-            " `year`, `sort` or `cursor`.",
-        },
-    )
-    previous = fields.String(
-        allow_none=True,
-        validate=WELL_FORMED,
-        metadata={"always": False, "description": "The same of what comes before."},
-    )
-
-
-class MoviePageSchema(ResponseSchema):
-    """A page of somebody's list."""
-
-    items = fields.List(fields.Nested(MovieSchema), validate=Length(max=MAX_PAGE_SIZE))
-    meta = fields.Nested(PageMetaSchema)
-
-
-movie_schema = MovieSchema()
-movie_page_schema = MoviePageSchema()
-
-
 class ImportedMovieSchema(CamelCase):
-    """A movie as files have it; what is left out is null."""
+    """A movie in a file; fields left out are null."""
 
     example: dict[str, Any] = {
         "title": "Heat",
@@ -118,7 +78,7 @@ class ImportedMovieSchema(CamelCase):
 
 
 class NewMovieSchema(ImportedMovieSchema):
-    """A movie to be put on a list; what is left out is null."""
+    """A movie to add to a list; fields left out are null."""
 
     image_url = ImageUrl(
         allow_none=True,
@@ -126,70 +86,100 @@ class NewMovieSchema(ImportedMovieSchema):
         metadata={
             "description": (
                 "An absolute http or https URL, without credentials; or the picture itself, a PNG,"
-                " JPEG, WebP or GIF of at most 2 MiB, as a `data:` URL in base64. The answer then"
-                " has the URL where it is kept."
+                " JPEG, WebP or GIF of at most 2 MiB, as a base64 `data:` URL. The answer then has"
+                " the URL at which the service keeps it."
             )
         },
     )
 
 
 class MovieChangesSchema(NewMovieSchema):
-    """Changes of a movie; fields left out keep their value, and null clears."""
+    """Changes to a movie; fields left out keep their value, and null clears."""
 
     example = {"year": "1996", "imageUrl": None}
 
 
-def in_order(years: str) -> None:
-    """Refuse a range of years that ends before it begins."""
+class PageMetaSchema(ResponseSchema):
+    """Where a page stands in its list."""
+
+    example = {"page": 1, "limit": 20, "total": 1, "totalPages": 1}
+
+    page = fields.Integer(
+        allow_none=True, metadata={"description": "Null if the request had a `cursor` instead."}
+    )
+    limit = fields.Integer(validate=Range(1, MAX_PAGE_SIZE), metadata={"format": "int32"})
+    total = BigInteger(metadata={"description": "How many movies the list has, or were found."})
+    total_pages = BigInteger()
+    next = fields.String(
+        allow_none=True,
+        validate=WELL_FORMED,
+        metadata={
+            "always": False,
+            "description": "The `cursor` of the next page, or null on the last one. Only in answers"
+            " to requests with a `search`, `year`, `sort` or `cursor`.",
+        },
+    )
+    previous = fields.String(
+        allow_none=True,
+        validate=WELL_FORMED,
+        metadata={"always": False, "description": "The same for the previous page."},
+    )
+
+
+class MoviePageSchema(ResponseSchema):
+    """One page of a user's list."""
+
+    items = fields.List(fields.Nested(MovieSchema), validate=Length(max=MAX_PAGE_SIZE))
+    meta = fields.Nested(PageMetaSchema)
+
+
+def ascending_years(years: str) -> None:
+    """Refuse a range of years that ends before it starts."""
     first, _, last = years.partition("..")
     if last and last < first:
         raise Invalid("invalid", "must begin with the earlier year.")
 
 
-NO_YEARS = Problem("invalid", "must be like 1999 or 1990..1999.")
-
-
 class PageQuerySchema(CamelCase):
-    """Which part of a list is asked for, and in which order."""
+    """Which part of a list to return, in which order."""
 
     page = WholeNumber(
         1,
         load_default=1,
-        metadata={"description": "Which page; past the end they are empty.", "examples": [1]},
+        metadata={
+            "description": "The page's number; pages past the end are empty.",
+            "examples": [1],
+        },
     )
     limit = WholeNumber(
         1,
         MAX_PAGE_SIZE,
-        load_default=PAGE_SIZE,
-        metadata={
-            "description": "How many movies a page has.",
-            "format": "int32",
-            "examples": [PAGE_SIZE],
-        },
+        load_default=20,
+        metadata={"description": "Movies per page.", "format": "int32", "examples": [20]},
     )
     cursor = CursorField(
         metadata={
-            "description": "Where the page begins or ends, as a `Link` or `meta` says it; not"
-            " together with `page`, nor with a `sort` that is not its own.",
+            "description": "Where the page starts or ends: copy it from `meta` or `Link`. Not"
+            " allowed together with `page`, or with another `sort` than its own.",
             "examples": ["AgAAAAAAAAAqAAZg7u-vdAE"],
         },
     )
     search = Text(
         max_length=TITLE_LENGTH,
         metadata={
-            "description": "Words of the title, whatever their order, case and accents; the last"
-            " one may be the beginning of a word.",
+            "description": "Words of the title, in any order; case and accents do not matter, and"
+            " the last word may be incomplete.",
             "examples": ["redemption shaw"],
         },
     )
     year = Text(
         Regexp(
             r"[0-9]{4}(\.\.[0-9]{4})?\Z",
-            error=NO_YEARS,
+            error=Problem("invalid", "must be like 1999 or 1990..1999."),
         ),
-        in_order,
+        ascending_years,
         metadata={
-            "description": "A year, or the first and the last one.",
+            "description": "A year, or a range of years.",
             "maxLength": len("1990..1999"),
             "examples": ["1999", "1990..1999"],
         },
@@ -198,20 +188,19 @@ class PageQuerySchema(CamelCase):
         validate=OneOf(SORTS, error=Problem("invalid", f"must be one of {', '.join(SORTS)}.")),
         error_messages={"invalid": Problem("invalid", "must be a string.")},
         metadata={
-            "description": "The order; a `-` turns it around. By default it is that of the"
-            f" `cursor`, or `{NEWEST_FIRST}`. A movie without a year is older than all others.",
+            "description": "The order; `-` means descending. The default is the order of the"
+            f" `cursor`, or else `{NEWEST_FIRST}`. Movies without a year sort before all others.",
             "examples": ["title"],
         },
     )
 
 
+movie_schema = MovieSchema()
+movie_page_schema = MoviePageSchema()
 imported_movie_schema = ImportedMovieSchema()
-
-
 new_movie_schema = NewMovieSchema()
-
-
 movie_changes_schema = MovieChangesSchema(partial=True)
-
-
 page_query_schema = PageQuerySchema()
+
+WRITABLE = tuple(new_movie_schema.fields)
+"""The fields that clients set, in order, by the names of the model's attributes."""

@@ -1,133 +1,258 @@
-"""A user's list of movies."""
+"""A user's list of movies: reading, adding, changing, deleting, and listing page by page."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from playlist_api.api.identity import session_is_active
+from playlist_api.api.fields import SPACES
+from playlist_api.api.identity import active_user, session_is_active
 from playlist_api.api.tokens import Identity
 from playlist_api.db.engine import db, movies_per_user, violates
-from playlist_api.db.locks import can_change
 from playlist_api.db.models import ADMIN, MAX_ID, Movie, User
 from playlist_api.errors import Conflict, Forbidden, ListBusy, NotFound, SessionEnded
-from playlist_api.movies.idempotency import add_first
-from playlist_api.movies.queries import as_movie, new_movie, one_movie
+from playlist_api.movies.cursors import NEWEST_FIRST, Cursor, encode_cursor
+from playlist_api.movies.page_queries import (
+    keyset_pages,
+    numbered_pages,
+    reversed_sort,
+    search_pages,
+)
+from playlist_api.movies.queries import (
+    as_movies,
+    locked_movie,
+    movie_columns,
+    movie_of_key,
+    new_movie,
+    new_movie_with_key,
+    one_movie,
+)
+from playlist_api.movies.schemas import movie_schema
 from playlist_api.ops import events
-from playlist_api.posters.images import Picture
-from playlist_api.posters.service import kept_for_caller, kept_for_owner
+from playlist_api.ops.bulkheads import Bulkhead
+from playlist_api.ops.clients import client_keys
+from playlist_api.posters.service import has_picture, keep_picture
 
-Check = Callable[[Movie], None]
-"""Looks at a movie that is about to be changed, and raises to prevent it."""
+KEY_LIFETIME = timedelta(days=1)
+"""How long an idempotency key is kept: as long as the services do that made them common."""
+
+FIRST_FIELDS = {"title": None, "year": None, "image_url": None}
+"""The fields of the first release, whose hashes cover nulls too. Fields that came later count only
+when they are given, so that a request's hash stays the same across releases."""
+
+CURSOR_PARAMETERS = {"search", "year", "sort", "cursor"}
+"""With any of these, `meta` has cursors; without, it is as it was before there were cursors."""
+
+DEEP_OFFSET = 10_000
+"""Skipped movies from which on a page counts as a search: PostgreSQL walks over each of them."""
+
+searches = Bulkhead(
+    "searches",
+    4,  # half of the connections, so that short statements find one
+    concurrency_per_key=2,
+    queue=8,
+    timeout=3,  # as long as a search may take
+    busy="Too many people are searching. Please try again in a moment.",
+)
+
+FROM_THE_START = {"offset": 0, "key": None, "id": None}
+
+MovieJson = dict[str, Any]
+Check = Callable[[MovieJson], None]
+"""Raises an error to prevent a change of the movie."""
 
 
-def read_movie(identity: Identity, movie_id: int) -> dict[str, Any]:
-    """Return a movie that is the caller's to use: their own or, for an admin, anybody's.
+def read_movie(identity: Identity, movie_id: int) -> MovieJson:
+    """Return a movie on the caller's own list or, for an admin, on anybody's.
 
     :raises Unauthorized: when the caller's session has ended.
     :raises NotFound: when there is no such movie.
-    :raises Forbidden: when it is somebody else's.
+    :raises Forbidden: when it is on another user's list.
     """
-    for user_id, role, *row in one_movie(movie_id=min(movie_id, MAX_ID), **identity._asdict()):
-        movie = as_movie(row)
-        _check_access(movie_id, movie["ownerId"], user_id, role)
-        return movie
-    raise SessionEnded
-
-
-def _check_access(movie_id: int, owner_id: Any, user_id: Any, role: str) -> None:
-    if owner_id is None:
+    rows = one_movie(movie_id=min(movie_id, MAX_ID), **identity._asdict())
+    if not rows:
+        raise SessionEnded
+    *_, user_id, role = rows[0]
+    (movie,) = as_movies(rows)
+    if movie["id"] is None:
         raise NotFound("There is no such movie.")
-    if owner_id != user_id and role != ADMIN:
+    if movie["ownerId"] != user_id and role != ADMIN:
         events.record("denied", userId=user_id, movieId=movie_id)
         raise Forbidden("This movie is on somebody else's list.")
+    return movie
 
 
-def add_movie(
-    identity: Identity, fields: Mapping[str, Any], key: str | None = None
-) -> dict[str, Any]:
-    """Put a movie on the caller's list; with an idempotency key, at most once.
+def add_movie(identity: Identity, fields: Mapping[str, Any], key: str | None = None) -> MovieJson:
+    """Add a movie to the caller's list; with an idempotency key, at most once a day.
 
-    Whoever repeats the call with the key gets the movie as it was when it was added. A picture
-    among the fields is kept, and the movie has its URL.
+    A repeated call gets the movie as it was when it was added. A picture among the fields is
+    stored, and the movie has its URL.
 
     :raises Conflict: when the list is full, or the key was used for a movie with other fields.
-    :raises ListBusy: while the list is imported.
+    :raises ListBusy: while the list is being imported.
     :raises Unauthorized: when the caller's session has ended.
-    :raises ValidationError: when the caller's pictures would take too much room.
-    :raises ServiceUnavailable: when pictures cannot be kept at the moment.
+    :raises ValidationError: when the caller's pictures would exceed their quota.
+    :raises ServiceUnavailable: when the storage of pictures is away.
     """
-    fields, most = kept_for_caller(fields, identity), movies_per_user()
+    if has_picture(fields):
+        fields = keep_picture(fields, active_user, SessionEnded(), **identity._asdict())
+    most = movies_per_user()
+    given = {**fields, **identity._asdict(), "movies_per_user": str(most)}
     try:
-        if key is not None:
-            added = add_first(identity, fields, key, most)
-        else:
-            rows = new_movie(movies_per_user=str(most), **fields, **identity._asdict())
-            added = as_movie(rows[0]) if rows else None
-        if added is not None:
-            return added
+        rows = new_movie(**given) if key is None else _add_once(identity, key, fields, given)
     except IntegrityError as error:
         if violates(error, "MovieCount_movies_check"):
             raise Conflict(f"Your list is full: it may hold {most:,} movies.") from error
         if not violates(error, "Movie_ownerId_fkey"):
             raise
+        rows = []
+    for movie in as_movies(rows):
+        return movie
     raise ListBusy if session_is_active(identity) else SessionEnded
 
 
-def find_movie(user: User, movie_id: int) -> Movie:
-    """Find a movie that the user may change, and lock it until the transaction ends.
-
-    :raises NotFound, Forbidden: as `read_movie` does.
-    :raises ListBusy: while its list is imported.
-    """
-    _movie(user, movie_id)
-    # Locked only now, so that nobody holds up what is not theirs.
-    found = select(Movie, can_change(Movie.owner_id)).where(Movie.id == movie_id)
-    locked = found.with_for_update().execution_options(populate_existing=True)
-    movie, free = db.session.execute(locked).one_or_none() or (None, True)
-    if not free:
-        raise ListBusy
-    return _checked(user, movie_id, movie)
-
-
-def _movie(user: User, movie_id: int) -> Movie:
-    movie = db.session.get(Movie, movie_id) if movie_id <= MAX_ID else None
-    return _checked(user, movie_id, movie)
+def _add_once(
+    identity: Identity, key: str, fields: Mapping[str, Any], given: dict[str, Any]
+) -> list[tuple[Any, ...]]:
+    # https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+    key_hash, fields_hash = _hash(f"{identity.user_id} {key}"), hash_of_fields(fields)
+    rows = new_movie_with_key(
+        key_hash=key_hash, fields_hash=fields_hash, lifetime=KEY_LIFETIME, **given
+    )
+    if not rows:
+        rows = movie_of_key(key_hash=key_hash, **given)
+        if rows and rows[0][-1] != fields_hash:
+            raise Conflict("This Idempotency-Key was used for another movie.")
+    return rows
 
 
-def _checked(user: User, movie_id: int, movie: Movie | None) -> Movie:
-    _check_access(movie_id, movie and movie.owner_id, user.id, user.role)
-    return cast(Movie, movie)
+def hash_of_fields(fields: Mapping[str, Any]) -> str:
+    """Hash what a movie was added with; null counts as left out."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    return _hash(json.dumps(FIRST_FIELDS | given, sort_keys=True))
 
 
-def change_movie(user: User, movie_id: int, changes: Mapping[str, Any], check: Check) -> Movie:
-    """Set the given fields of a movie, if the check lets it pass, and keep the others.
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
 
-    A picture among them is kept for the movie's owner, and the movie gets its URL.
 
-    :raises NotFound, Forbidden: as `read_movie` does.
+def change_movie(
+    identity: Identity, movie_id: int, changes: Mapping[str, Any], check: Check
+) -> MovieJson:
+    """Set the given fields of a movie, if the check passes.
+
+    A picture among them is stored for the movie's owner, and the movie has its URL.
+
+    :raises Unauthorized, NotFound, Forbidden: as `read_movie` does.
+    :raises ListBusy: while the list is being imported.
     :raises ValidationError, ServiceUnavailable: as `add_movie` does.
     """
-    if isinstance(changes.get("image_url"), Picture):
-        # Before the movie is locked, for keeping one takes a while.
-        movie = _movie(user, movie_id)
+    movie = read_movie(identity, movie_id)
+    if has_picture(changes):
+        # Storing takes a while, so it comes before the movie is locked.
         check(movie)
-        changes = kept_for_owner(changes, movie.owner_id)
-    movie = find_movie(user, movie_id)
+        owner = select(User).where(User.id == movie["ownerId"])
+        changes = keep_picture(changes, owner, NotFound("There is no such movie."))
+    movie = _lock(movie_id)
     check(movie)
-    for name, value in changes.items():
-        setattr(movie, name, value)
+    names = {attribute: name for name, attribute in movie_schema.names.items()}
+    changed = {name: value for name, value in changes.items() if value != movie[names[name]]}
+    if changed:
+        setting = update(Movie).where(Movie.id == movie_id).values(changed)
+        (movie,) = as_movies(db.session.execute(setting.returning(*movie_columns)))
     db.session.commit()
     return movie
 
 
-def delete_movie(user: User, movie_id: int, check: Check) -> None:
-    """Take a movie off its list, if the check lets it pass.
+def delete_movie(identity: Identity, movie_id: int, check: Check) -> None:
+    """Delete a movie, if the check passes.
 
-    :raises NotFound, Forbidden: as `read_movie` does.
+    :raises Unauthorized, NotFound, Forbidden, ListBusy: as `change_movie` does.
     """
-    movie = find_movie(user, movie_id)
-    check(movie)
-    db.session.delete(movie)
+    read_movie(identity, movie_id)
+    check(_lock(movie_id))
+    db.session.execute(delete(Movie).where(Movie.id == movie_id))
     db.session.commit()
+
+
+def _lock(movie_id: int) -> MovieJson:
+    # Only after the caller has been authorized: nobody can hold up another user's changes.
+    rows = db.session.execute(locked_movie, {"movie_id": movie_id}).all()
+    for movie, row in zip(as_movies(rows), rows, strict=True):
+        if not row[-1]:
+            raise ListBusy
+        return movie
+    raise NotFound("There is no such movie.")
+
+
+def list_movies(
+    identity: Identity, wanted: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str | None]]:
+    """Return one page of the caller's list, and the cursors of the pages beside it.
+
+    A page past the end is empty. A page at a cursor has no number.
+
+    :raises Unauthorized: when the caller's session has ended.
+    :raises TooManyRequests, ServiceUnavailable: when too many searches are under way.
+    """
+    cursor, limit = wanted.get("cursor"), wanted["limit"]
+    if cursor:
+        number, sort, backwards = None, cursor.sort, cursor.before
+        # One more than asked for tells whether there are more.
+        part = {"limit": limit + 1, "key": cursor.key, "id": cursor.id}
+    else:
+        number, sort, backwards = wanted["page"], wanted.get("sort", NEWEST_FIRST), False
+        part = {"limit": limit, "offset": min((number - 1) * limit, MAX_ID)}
+    rows = _read_page(identity, wanted, reversed_sort(sort) if backwards else sort, part)
+    *_, total, any_before = rows[0]
+    movies = as_movies(rows) if rows[0][0] is not None else []
+    any_after = len(movies) > limit if cursor else total > part["offset"] + len(movies)
+    movies = movies[:limit]
+    if backwards:
+        movies.reverse()
+        any_before, any_after = any_after, any_before
+    cursors = {"next": _cursor(sort, movies, cursor, before=False) if any_after else None}
+    meta = {"page": number, "limit": limit, "total": total, "totalPages": -(-total // limit)}
+    if wanted.keys() & CURSOR_PARAMETERS:
+        cursors["previous"] = _cursor(sort, movies, cursor, before=True) if any_before else None
+        meta |= cursors
+    return {"items": movies, "meta": meta}, cursors
+
+
+def _read_page(
+    identity: Identity, wanted: Mapping[str, Any], sort: str, part: dict[str, Any]
+) -> Sequence[tuple[Any, ...]]:
+    search, years = wanted.get("search", "").strip(SPACES), wanted.get("year", "")
+    if search or years:
+        first, _, last = years.partition("..")
+        terms = {"search": search or None, "first": first or None, "last": last or first or None}
+        pages, part = search_pages, {**FROM_THE_START, **terms, **part}
+    else:
+        pages = numbered_pages if "offset" in part else keyset_pages
+    is_long = pages is search_pages or part.get("offset", 0) >= DEEP_OFFSET
+    with searches.slot(*client_keys()) if is_long else nullcontext():
+        rows = pages[sort](**part, **identity._asdict())
+    if not rows:
+        raise SessionEnded
+    return rows
+
+
+def _cursor(
+    sort: str, movies: list[MovieJson], cursor: Cursor | None, *, before: bool
+) -> str | None:
+    if movies:
+        movie = movies[0 if before else -1]
+        key = movie[sort.removeprefix("-")] or ""
+        key = key.replace(tzinfo=UTC) if isinstance(key, datetime) else key
+        return encode_cursor(Cursor(sort, key, movie["id"], before))
+    if cursor is None:
+        return None
+    # Turn around at an empty page, just beyond the cursor's own movie, so that it comes first.
+    beyond = cursor.id + (-1 if sort.startswith("-") != cursor.before else 1)
+    turned = max(-MAX_ID, min(beyond, MAX_ID))
+    return encode_cursor(cursor._replace(id=turned, before=not cursor.before))

@@ -13,11 +13,9 @@ from marshmallow import ValidationError
 from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from playlist_api.api.identity import active_user
-from playlist_api.api.tokens import Identity
 from playlist_api.db.engine import db
 from playlist_api.db.models import StoredPicture, User
-from playlist_api.errors import NotFound, Problem, SessionEnded
+from playlist_api.errors import ApiError, Problem
 from playlist_api.ops.clients import client_keys
 from playlist_api.posters.images import Picture, bulkhead
 from playlist_api.posters.media import Media, media
@@ -28,47 +26,31 @@ FULL = Problem(
 )
 
 
-def kept_for_caller(fields: Mapping[str, Any], identity: Identity) -> Mapping[str, Any]:
-    """Keep the picture among a movie's fields, if there is one, and put its URL in its place.
+def has_picture(fields: Mapping[str, Any]) -> bool:
+    """Tell whether a movie's fields hold a picture in place of its URL."""
+    return isinstance(fields.get("image_url"), Picture)
 
-    :raises Unauthorized: when the caller's session has ended.
-    :raises ValidationError: when the caller's pictures would take too much room.
-    :raises ServiceUnavailable: when pictures cannot be kept at the moment.
+
+def keep_picture(
+    fields: Mapping[str, Any], owner: Select[Any], missing: ApiError, **parameters: Any
+) -> Mapping[str, Any]:
+    """Store the picture among a movie's fields for a user, and put its URL in its place.
+
+    The error `missing` is raised when the statement `owner`, with its parameters, finds no user.
+
+    :raises ValidationError: when the user's pictures would exceed their quota.
+    :raises ServiceUnavailable: when the storage is away.
     """
-    picture = fields.get("image_url")
-    if not isinstance(picture, Picture):
-        return fields
-    address = _kept(picture, active_user, **identity._asdict())
-    if address is None:
-        raise SessionEnded
-    return {**fields, "image_url": address}
-
-
-def kept_for_owner(changes: Mapping[str, Any], owner_id: UUID) -> Mapping[str, Any]:
-    """Keep the picture among changes of somebody's movie, and put its URL in its place.
-
-    :raises NotFound: when that somebody was deleted a moment ago.
-    :raises ValidationError, ServiceUnavailable: as `kept_for_caller` does.
-    """
-    address = _kept(changes["image_url"], select(User).where(User.id == owner_id))
-    if address is None:
-        raise NotFound("There is no such movie.")
-    return {**changes, "image_url": address}
-
-
-def _kept(picture: Picture, owner: Select[Any], **parameters: Any) -> str | None:
-    """Keep a picture for a user, and return its URL; None if there is no such user."""
-    place = cast(Media, media())
-    db.session.commit()  # so that no connection is held while waiting
+    picture, storage = fields["image_url"], cast(Media, media())
     with bulkhead.slot(*client_keys()):
-        # The user's pictures take turns; what only refers to the user need not wait.
+        # Requests that store a user's pictures take turns; those that only refer to the user don't.
         user = db.session.scalar(owner.with_for_update(key_share=True, of=User), parameters)
         if user is None:
-            return None
-        _note(picture, user.id, place.quota)
+            raise missing
+        _note(picture, user.id, storage.quota)
         db.session.commit()
-    place.keep(picture.files)
-    return place.address(picture.name)
+    storage.keep(picture.files)
+    return {**fields, "image_url": f"{storage.url}/{picture.name}"}
 
 
 def _note(picture: Picture, owner_id: UUID, quota: int) -> None:
