@@ -144,13 +144,7 @@ def build_document(app: Flask) -> dict[str, Any]:
         version=__version__,
         openapi_version="3.1.0",
         info={"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
-        servers=[
-            {
-                "url": ".",
-                "description": "This server, in production and locally",
-                "x-internal": False,
-            }
-        ],
+        servers=[SERVER],
         plugins=[Plugin()],
     )
     _add_components(spec)
