@@ -34,6 +34,8 @@ took too long to arrive), 414 (address too long), 417 (unknown `Expect`), 431 (h
 `OPTIONS`.
 """
 
+SERVER = {"url": ".", "description": "This server, in production or local", "x-internal": False}
+
 SECURITY_SCHEMES = {
     ACCESS_TOKEN: {
         "type": "http",
@@ -142,7 +144,7 @@ def build_document(app: Flask) -> dict[str, Any]:
         version=__version__,
         openapi_version="3.1.0",
         info={"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
-        servers=[{"url": ".", "description": "The server of this document", "x-internal": False}],
+        servers=[SERVER],
         plugins=[Plugin()],
     )
     _add_components(spec)

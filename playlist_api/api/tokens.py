@@ -13,7 +13,6 @@ from flask_jwt_extended import (
     create_refresh_token,
     decode_token,
     set_refresh_cookies,
-    unset_refresh_cookies,
 )
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import InvalidTokenError, PyJWTError
@@ -126,5 +125,11 @@ def clear_refresh_cookie() -> None:
 
     @after_this_request
     def clear_cookie(response: Response) -> Response:
-        unset_refresh_cookies(response)
+        response.delete_cookie(
+            REFRESH_COOKIE,
+            path=current_app.config["JWT_REFRESH_COOKIE_PATH"],
+            secure=current_app.config["JWT_COOKIE_SECURE"],
+            httponly=True,
+            samesite="Strict",
+        )
         return response

@@ -106,5 +106,8 @@ def logging_config(log_format: str) -> dict[str, Any]:
             }
         },
         "root": {"level": "INFO", "handlers": ["stdout"]},
-        "loggers": {"gunicorn.error": {"propagate": True, "filters": ["unquoted"]}},
+        "loggers": {
+            "alembic.runtime.plugins": {"level": "WARNING"},  # seven lines at each start
+            "gunicorn.error": {"propagate": True, "filters": ["unquoted"]},
+        },
     }
