@@ -4,7 +4,7 @@ from flask import Blueprint
 
 from playlist_api.api.responses import other_responses, response
 from playlist_api.api.schemas import health_schema
-from playlist_api.db import engine as database
+from playlist_api.db.statements import ping
 from playlist_api.errors import ServiceUnavailable
 
 blueprint = Blueprint("health", __name__, url_prefix="/health")
@@ -17,7 +17,7 @@ OK = {"status": "ok"}
 @other_responses(ServiceUnavailable)
 def get_health() -> dict[str, str]:
     """Ask whether the service can serve, its database included."""
-    database.ping()
+    ping()
     return OK
 
 
