@@ -111,9 +111,8 @@ def test_connections_are_counted_while_they_are_in_use(own_app: Flask, own_datab
         with db.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
             assert (in_use("statements"), in_use("transactions")) == (0, 1)
-        held = own_app.extensions["connections"].take()
-        assert (in_use("statements"), in_use("transactions")) == (1, 0)
-        own_app.extensions["connections"].give_back(held)
+        with own_app.extensions["pool"].lend():
+            assert (in_use("statements"), in_use("transactions")) == (1, 0)
         assert (in_use("statements"), in_use("transactions")) == (0, 0)
         terminate_others(own_database)
 
@@ -143,7 +142,7 @@ def test_figures_are_read_from_what_workers_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    program = "from playlist_api import metrics; metrics.events.labels('shared').inc()"
+    program = "from playlist_api.ops import metrics; metrics.events.labels('shared').inc()"
     for _ in range(2):
         subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
     assert b'auth_events_total{event="shared"} 2.0' in metrics.exposition()

@@ -1,7 +1,4 @@
-"""Single statements: made once, planned once, and sent on connections of their own.
-
-What a call does most is one statement, which needs no session of the ORM and no transaction.
-"""
+"""Prepared statements, for requests that need no session of the ORM and no transaction."""
 
 from collections.abc import Callable, Iterable
 from hashlib import sha256
@@ -42,10 +39,10 @@ the time-out, which PgBouncer's servers may lack."""
 
 
 class Query:
-    """A statement that is made once, and planned once by each process of the server.
+    """A statement that is compiled once, and prepared once by each process of the server.
 
-    It is sent on its own: one round trip, no transaction. Operators see the name that it is given,
-    with a part of its hash: `EXECUTE account_0123456789abcdef (…)`.
+    Calling it takes one round trip and no transaction. Operators see its name with a part of its
+    hash: `EXECUTE account_0123456789abcdef (…)`.
     """
 
     begin = undo = ""
@@ -60,21 +57,21 @@ class Query:
         self._constants = {k: v for k, v in compiled.params.items() if v is not None}
         arguments = ", ".join(["%s"] * len(self._names))
         self._execute = f"EXECUTE {self.name}" + f" ({arguments})" * bool(arguments)
-        literal = self.text.replace("%", "%%")  # as psycopg2 puts the arguments where a % is
+        literal = self.text.replace("%", "%%")  # psycopg2 takes a % for an argument
         prepare = f"{SIMPLE.format('', '')} {GENERIC} PREPARE {self.name} AS {literal};"
         self._remedies = {
-            # This process of the server has not met the statement.
+            # This process of the server has not prepared the statement yet.
             InvalidSqlStatementName: prepare,
-            # PgBouncer has chosen another process for the second message, which has.
+            # PgBouncer has sent the second message to another process, which has.
             DuplicatePreparedStatement: "",
-            # A migration has changed the type of a column since it was planned.
+            # A migration has changed the type of a column since.
             FeatureNotSupported: f"DEALLOCATE {self.name};{prepare}",
         }
-        # Of many processes each message may meet one that knows what the last one did not.
+        # Behind PgBouncer each message may reach a process in another state.
         self._anywhere = f"DEALLOCATE ALL;{prepare}"
 
     def __call__(self, **parameters: Any) -> list[tuple[Any, ...]]:
-        """Send it with its parameters, and return its rows.
+        """Execute it with these parameters, and return its rows.
 
         :raises DBAPIError: as SQLAlchemy does, when the database refuses or is away.
         :raises sqlalchemy.exc.TimeoutError: when no connection is free in time.
@@ -82,7 +79,7 @@ class Query:
         return self._run(current_app.extensions["pool"], parameters)
 
     def afterwards(self) -> Callable[..., list[tuple[Any, ...]]]:
-        """Return a function that sends it outside the application's context, to stream rows."""
+        """Return a function that executes it outside the application's context, to stream rows."""
         pool = current_app.extensions["pool"]
         return lambda **parameters: self._run(pool, parameters)
 
@@ -130,9 +127,9 @@ class Query:
 
 
 class Search(Query):
-    """A query whose best plan depends on its parameters: it is planned each time, with them.
+    """A query whose best plan depends on its parameters, so that it is planned each time.
 
-    A parameter that is NULL costs nothing: what it makes true is left out of the plan.
+    Conditions that a NULL parameter makes true are left out of the plan.
     """
 
     paramstyle = "format"
@@ -147,12 +144,12 @@ class Search(Query):
 
 
 class Change(Query):
-    """A query that changes something, and is committed when its rows are here.
+    """A query that changes rows, in a transaction that is committed after its rows have arrived.
 
-    Sent on its own, it would be done by a server that was frozen or cut off when that comes back,
-    long after it was refused. Of a commit that is under way nobody can say, and so it is told.
+    Without one, a server that was frozen would make the change when it comes back, long after the
+    client got a 503. If the connection is lost during COMMIT, the error says so.
 
-    :raises TooManyRequests: when too many changes of the caller's are under way.
+    :raises TooManyRequests: when too many changes of the user are under way.
     """
 
     begin, undo = "BEGIN; ", "ROLLBACK; "
@@ -174,7 +171,7 @@ class Change(Query):
 
 
 def columns_of(rows: Any, names: Iterable[str]) -> list[ColumnElement[Any]]:
-    """Choose columns of a table by their names, as clients get them: times in UTC, ids as text."""
+    """Select columns of a table as clients get them: times in UTC, ids as text."""
     table = getattr(rows, "__table__", rows)
     return [_plain(table.c[name]).label(name) for name in names]
 
@@ -186,4 +183,4 @@ def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 ping = Query("ping", text("SELECT 1"))
-"""Asks the database for any answer; it raises as every query does."""
+"""Checks that the database answers."""
