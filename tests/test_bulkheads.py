@@ -201,6 +201,38 @@ def test_a_turn_that_comes_at_the_last_moment_counts(
     assert bulkhead.enqueue("c").result(0)
 
 
+def test_any_number_may_wait_while_slots_are_released(make: Make) -> None:
+    bulkhead = make(queue=1, stall_timeout=20)
+    bulkhead.release(bulkhead.enqueue("a"))
+    turns = {name: bulkhead.enqueue(name) for name in "abcdef"}
+    assert served(bulkhead, turns) == ["a", "b", "c", "d", "e", "f"]
+
+
+def test_the_crowd_is_refused_when_no_slot_is_released(
+    make: Make, gauge: Gauge, threads: ThreadPoolExecutor
+) -> None:
+    bulkhead = make(queue=1, stall_timeout=0.05)
+    bulkhead.release(bulkhead.enqueue("a"))
+    working, waiting = bulkhead.enqueue("a"), bulkhead.enqueue("b")
+    crowd = [threads.submit(bulkhead.acquire, key) for key in "cdef"]
+    for refused in crowd:
+        with pytest.raises(ServiceUnavailable):
+            refused.result()
+    assert here(gauge) == 2
+    bulkhead.release(working)
+    assert waiting.result(0)
+
+
+def test_nobody_may_wait_for_their_own_requests_without_end(make: Make) -> None:
+    bulkhead = make(3, queue=1, concurrency_per_key=1, stall_timeout=20)
+    bulkhead.release(bulkhead.enqueue("a"))
+    for _ in range(2):
+        bulkhead.enqueue("a")
+    with pytest.raises(TooManyRequests):
+        bulkhead.enqueue("a")
+    assert bulkhead.enqueue("b").done()
+
+
 def test_who_waits_goes_on_when_a_slot_is_released(
     make: Make, gauge: Gauge, threads: ThreadPoolExecutor
 ) -> None:

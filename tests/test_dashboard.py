@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
 from playlist_api.auth.passwords import CONCURRENCY, QUEUE
-from playlist_api.db.engine import POOL_SIZE
+from playlist_api.db.pool import MAX_CHANGES, POOL_SIZE
 from tests.service import ROOT, Gunicorn, call, sign_up
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -114,7 +114,7 @@ def test_limits_that_are_drawn_are_those_of_a_worker() -> None:
     assert threads
     places = CONCURRENCY + QUEUE
     drawn = {int(n) for shown in SHOWN for n in re.findall(r"(\d+) \* \$workers", shown)}
-    assert drawn == {int(threads[1]), POOL_SIZE, 2 * POOL_SIZE, places}
+    assert drawn == {int(threads[1]), POOL_SIZE, MAX_CHANGES, places}
     assert any(expression.endswith(f">= {places}") for expression in WATCHED)
 
 

@@ -55,7 +55,7 @@ def test_whoever_asks_a_frozen_database_is_told_to_come_back(
     app: Flask, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: object
 ) -> None:
     ada = sign_up(InProcess(app))
-    monkeypatch.setattr(deadline, "SILENCE", 0.3)
+    monkeypatch.setattr(deadline, "RESPONSE_TIMEOUT", 0.3)
     body = {"title": body} if isinstance(body, str) else body
     with frozen(*processes(app)):
         answer = ada.call(method, path, body)
@@ -65,7 +65,7 @@ def test_whoever_asks_a_frozen_database_is_told_to_come_back(
 
 
 def test_what_takes_its_time_may_say_so(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deadline, "SILENCE", 0.05)
+    monkeypatch.setattr(deadline, "RESPONSE_TIMEOUT", 0.05)
     slow = text("SELECT pg_sleep(0.2)")
     with app.app_context():
         with pytest.raises(OperationalError, match=r"no answer from the server in 0\.05 s"):

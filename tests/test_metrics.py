@@ -111,9 +111,8 @@ def test_connections_are_counted_while_they_are_in_use(own_app: Flask, own_datab
         with db.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
             assert (in_use("statements"), in_use("transactions")) == (0, 1)
-        held = own_app.extensions["connections"].take()
-        assert (in_use("statements"), in_use("transactions")) == (1, 0)
-        own_app.extensions["connections"].give_back(held)
+        with own_app.extensions["pool"].lend():
+            assert (in_use("statements"), in_use("transactions")) == (1, 0)
         assert (in_use("statements"), in_use("transactions")) == (0, 0)
         terminate_others(own_database)
 

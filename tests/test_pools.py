@@ -1,8 +1,6 @@
-"""Connections of a pool: who waits for one, and which are kept."""
+"""The pool of connections: who gets one, and which are kept."""
 
-import logging
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,61 +19,14 @@ from sqlalchemy.exc import (
 from dev.cluster import NAME
 from dev.postgres import running
 from playlist_api.app import create_app
-from playlist_api.db import pools
-from playlist_api.db.engine import POOL_SIZE, db
-from playlist_api.db.pools import ConnectionLimiter, Pool
-from playlist_api.db.statements import Change
+from playlist_api.db.engine import db
+from playlist_api.db.pool import MAX_CHANGES, POOL_SIZE
+from playlist_api.db.statements import Change, Query
 from tests.conftest import Databases
 from tests.service import InProcess, environment, sign_up
-from tests.waiting import eventually
 
 ADDED = Change("added", text("INSERT INTO list VALUES (1) RETURNING 1"))
 ADDING = text("INSERT INTO list VALUES (2)")
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor() as threads:
-        yield threads
-
-
-def pass_through(limiter: ConnectionLimiter) -> None:
-    limiter.acquire()
-    limiter.release()
-
-
-@pytest.fixture
-def taken(monkeypatch: pytest.MonkeyPatch, threads: ThreadPoolExecutor) -> ConnectionLimiter:
-    """One place, which is taken, and one request that waits for it: no more may for long."""
-    monkeypatch.setattr(pools, "WAITING", 1)
-    limiter = ConnectionLimiter(1, timeout=20)
-    limiter.acquire()
-    threads.submit(pass_through, limiter)
-    eventually(lambda: not limiter._waiting._value, "somebody waits")
-    return limiter
-
-
-def test_a_crowd_is_refused_when_no_connection_comes_back(taken: ConnectionLimiter) -> None:
-    with pytest.raises(TimeoutError):
-        taken.acquire()
-    taken.release()
-
-
-def test_a_crowd_is_served_while_connections_come_back(
-    taken: ConnectionLimiter, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pools, "STANDSTILL", 5)
-    crowd = [threads.submit(pass_through, taken) for _ in range(3)]
-    taken.release()
-    assert [each.result() for each in crowd] == [None] * 3
-
-
-def test_nobody_waits_longer_than_they_should(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pools, "WAITING", 0)
-    limiter = ConnectionLimiter(1, timeout=0)
-    limiter.acquire()
-    with pytest.raises(TimeoutError):
-        limiter.acquire()
 
 
 @pytest.fixture
@@ -95,38 +46,34 @@ def app(url: str) -> Iterator[Flask]:
         db.engine.dispose()
 
 
-def pool() -> Pool:
-    found = db.engine.pool
-    assert isinstance(found, Pool)
-    return found
+SERVERS = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+PROCESS = Query("process", text("SELECT pg_backend_pid()"))
+SERVED_BY = text("SELECT pg_backend_pid()")
 
 
 @pytest.mark.usefixtures("app")
-def test_transactions_have_so_many_connections_and_keep_fewer(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    held = [db.engine.connect() for _ in range(2 * POOL_SIZE)]
-    monkeypatch.setattr(pool()._limiter, "_timeout", 0.01)
+def test_statements_and_transactions_use_the_same_connections() -> None:
+    with db.engine.connect() as connection:
+        process = connection.scalar(SERVED_BY)
+    assert PROCESS() == [(process,)]
+
+
+@pytest.mark.usefixtures("app")
+def test_connections_are_left_for_reads_when_changes_have_all_of_theirs() -> None:
+    held = [db.engine.connect() for _ in range(MAX_CHANGES)]
     with pytest.raises(TimeoutError):
         db.engine.connect()
+    assert PROCESS()
     for connection in held:
         connection.close()
-    assert pool().checkedin() == POOL_SIZE
     with db.engine.connect() as connection:
-        assert connection.scalar(text("SELECT 1")) == 1
+        assert connection.scalar(SERVERS) <= MAX_CHANGES + 1
 
 
-@pytest.mark.usefixtures("app")
-def test_what_the_pool_does_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    db.engine.dispose()
-    assert caplog.records == []
-
-
-def test_a_server_that_is_away_takes_no_place() -> None:
+def test_a_server_that_is_away_takes_no_connection() -> None:
     away = create_app(environment("postgresql://nobody@127.0.0.1:9/nothing"))
     with away.app_context():
-        for _ in range(2 * POOL_SIZE + 1):
+        for _ in range(POOL_SIZE + 1):
             with pytest.raises(DBAPIError):
                 db.engine.connect()
 
@@ -158,19 +105,15 @@ def added_by_a_transaction() -> None:
         db.session.rollback()
 
 
+@pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("add", [added_by_a_statement, added_by_a_transaction])
 def test_nobody_stays_on_a_server_that_only_reads(
-    app: Flask, only_read: Callable[[bool], None], add: Callable[[], Any]
+    only_read: Callable[[bool], None], add: Callable[[], Any]
 ) -> None:
     only_read(True)
     db.engine.dispose()
-    connections = app.extensions["connections"]
-    idle = [connections.take() for _ in range(3)]
-    held = [db.engine.connect() for _ in range(3)]
-    for connection in held:
+    for connection in [db.engine.connect() for _ in range(3)]:
         connection.close()
-    for connection in idle:
-        connections.give_back(connection)
     with pytest.raises(DBAPIError):
         add()
     only_read(False)

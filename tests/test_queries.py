@@ -1,8 +1,8 @@
 """Single statements: each process of the server prepares what it meets, whatever it forgets."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
-from unittest.mock import MagicMock
 
 import psycopg2
 import pytest
@@ -17,7 +17,7 @@ from sqlalchemy.exc import (
 from playlist_api.app import create_app
 from playlist_api.db import timeouts as deadline
 from playlist_api.db.engine import db
-from playlist_api.db.pools import Connections
+from playlist_api.db.pool import POOL_SIZE, connections
 from playlist_api.db.statements import Change, Query, Search
 from tests.conftest import Databases
 from tests.service import InProcess, call, environment
@@ -147,13 +147,14 @@ def test_statements_of_one_name_are_told_apart() -> None:
     assert ONE.name.startswith("one_")
 
 
+@pytest.mark.usefixtures("app")
 def test_who_waits_too_long_for_a_connection_is_told() -> None:
-    connections = Connections(MagicMock(), size=2, timeout=0.01)
-    held = [connections.take() for _ in range(2)]
-    with pytest.raises(TimeoutError):
-        connections.take()
-    for connection in held:
-        connections.give_back(connection)
+    with ExitStack() as held:
+        for _ in range(POOL_SIZE):
+            held.enter_context(connections.slot())
+        with pytest.raises(TimeoutError):
+            ONE()
+    assert ONE() == [(1,)]
 
 
 @pytest.mark.usefixtures("app")
@@ -164,7 +165,7 @@ def test_a_change_is_undone_when_nobody_waits_for_it(
     added = Change("added", text("INSERT INTO list VALUES ('Heat') RETURNING title"))
     assert added() == [("Heat",)]
     process = PROCESS()[0][0]
-    monkeypatch.setattr(deadline, "SILENCE", 0.3)
+    monkeypatch.setattr(deadline, "RESPONSE_TIMEOUT", 0.3)
     with frozen(process), pytest.raises(DBAPIError):
         added()
     eventually(lambda: (process,) not in ALL(), "the process has noticed")

@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 
 from playlist_api.api.responses import other_responses, response
 from playlist_api.api.schemas import ResponseSchema
-from playlist_api.db import engine as database
+from playlist_api.db.statements import ping
 from playlist_api.errors import ServiceUnavailable
 from playlist_api.ops.metrics import exposition
 
@@ -32,7 +32,7 @@ health_schema = HealthSchema()
 @other_responses(ServiceUnavailable)
 def get_health() -> dict[str, str]:
     """Check whether the service can serve, its database included."""
-    database.ping()
+    ping()
     return OK
 
 

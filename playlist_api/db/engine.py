@@ -1,11 +1,9 @@
-"""The engine, the sessions and the migrations; and which failures mean that it is away."""
+"""The database's engine, sessions and migrations, and which of its errors mean unavailable."""
 
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import psycopg2
 from flask import Flask, current_app
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
@@ -16,35 +14,24 @@ from sqlalchemy import (
     ExceptionContext,
     MetaData,
     event,
-    text,
+    make_url,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.pool import NullPool
 
-from playlist_api.db import statements
-from playlist_api.db import timeouts as deadline
-from playlist_api.db.pools import Connections, Pool, is_lost
-from playlist_api.ops import metrics
-
-POOL_TIMEOUT = 1
-"""Seconds until a pool counts as exhausted. Its connections are back within milliseconds, unless
-the database is frozen or somebody holds a lock; then whoever waits would keep a thread from calls
-that need no database."""
-
-POOL_SIZE = 8
-"""Connections that a worker keeps for single statements, each of which is back in a moment, which
-is sooner than another is opened; and for transactions, which may wait for locks, and so may have as
-many again under load."""
+from playlist_api.db import timeouts
+from playlist_api.db.pool import ConnectionPool
 
 UNAVAILABLE_SQLSTATES = ("08", "25006", "40", "53", "55P03", "57014", "57P01", "57P02", "57P03")
-"""Prefixes of the errors that pass: https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""Prefixes of errors that pass by themselves: https://www.postgresql.org/docs/current/errcodes-appendix.html
 (connection lost, read-only, rolled back to resolve a conflict, out of resources, lock or
 statement timed out, shutting down or starting up)."""
 
 
 class Base(DeclarativeBase):
-    """The tables' common ground: constraint names that migrations can rely on, times with zones."""
+    """The base of all models: names for constraints that migrations rely on, times with zones."""
 
     registry = registry(
         metadata=MetaData(
@@ -58,39 +45,34 @@ class Base(DeclarativeBase):
         ),
         type_annotation_map={datetime: DateTime(timezone=True)},
     )
-    # RETURNING brings what the database set itself, without a second query.
+    # Fetch what the database sets itself by RETURNING, without a second query.
     __mapper_args__ = {"eager_defaults": True}
 
 
-# What a service committed is still dumped after it, so it must not be fetched again.
+# Services commit before their result is dumped: it must not be fetched again.
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 migrate = Migrate(directory=str(Path(__file__).parents[2] / "migrations"))
 
 
 def init_app(app: Flask, database_url: str) -> None:
     """Give the application its engine and its migrations; nothing connects yet."""
-    arguments = {"application_name": app.name, "connection_factory": deadline.TimeoutConnection}
-    app.config["SQLALCHEMY_DATABASE_URI"] = database_url
+    url = make_url(database_url)
+    _, arguments = url.get_dialect()().create_connect_args(url)
+    app.extensions["pool"] = pool = ConnectionPool(**arguments, application_name=app.name)
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
-        "poolclass": Pool,
-        "pool_size": POOL_SIZE,
-        "max_overflow": POOL_SIZE,
-        "pool_timeout": POOL_TIMEOUT,
+        "poolclass": NullPool,
+        "creator": pool.lend_for_transaction,
         "hide_parameters": True,  # they would be logged with each error, hashes and all
-        "connect_args": arguments,
+        "use_native_hstore": False,  # which would cost a round trip for each connection
     }
-    deadline.init_app()
+    timeouts.init_app()
     db.init_app(app)
-    with app.app_context():
-        event.listen(db.engine, "handle_error", leave_if_read_only)
-        event.listen(db.engine, "checkout", replace_if_lost)
-        event.listen(db.engine, "checkout", lambda *_: metrics.transactions.inc())
-        event.listen(db.engine, "checkin", lambda *_: metrics.transactions.dec())
-        event.listen(db.engine, "begin", lambda it: deadline.extend(it.connection.cursor()))
-        addressed = db.engine.dialect.create_connect_args(db.engine.url)[1]
-    connect = partial(psycopg2.connect, **{**addressed, **arguments})
-    statements.init_app(app, Connections(connect, POOL_SIZE, POOL_TIMEOUT))
     migrate.init_app(app, db)
+    with app.app_context():
+        event.listen(db.engine, "engine_disposed", pool.dispose)
+        event.listen(db.engine, "handle_error", leave_if_read_only)
+        event.listen(db.engine, "begin", lambda it: timeouts.extend(it.connection.cursor()))
     app.teardown_appcontext(release_connection)
 
 
@@ -106,28 +88,17 @@ def release_connection(_: BaseException | None) -> None:
             db.session().invalidate()
 
 
-def replace_if_lost(connection: Any, *_: Any) -> None:
-    """Have the pool replace a connection that is lost, which SQLAlchemy would ask the server."""
-    if is_lost(connection):
-        raise InvalidatePoolError
-
-
 def leave_if_read_only(context: ExceptionContext) -> None:
-    """Have the pool replace all connections when one of them leads to a server that only reads.
+    """Drop all connections when one leads to a server that only reads.
 
-    They would stay on a server that is no longer, or was not yet, the primary.
+    After a failover, pooled connections still point at the old primary.
     """
-    if isinstance(context.original_exception, ReadOnlySqlTransaction):
-        context.is_disconnect = True
-
-
-def ping() -> None:
-    """Ask the database for an answer, whichever; its absence is its exception."""
-    db.session.execute(text("SELECT 1"))
+    if isinstance(context.original_exception, ReadOnlySqlTransaction) and context.engine:
+        context.engine.dispose()
 
 
 def is_unavailable(error: Exception) -> bool:
-    """Tell a database that is away, or that refuses for now, from a mistake of ours."""
+    """Tell a database that is away or refuses for now from a bug of ours."""
     if isinstance(error, PoolTimeoutError):
         return True
     if not isinstance(error, DBAPIError):
@@ -145,6 +116,6 @@ def movies_per_user() -> int:
 
 
 def violates(error: IntegrityError, constraint: str) -> bool:
-    """Tell whether it was this constraint, by its name in the database, that refused a row."""
+    """Tell whether the constraint of this name refused a row."""
     diagnostics = getattr(error.orig, "diag", None)
     return getattr(diagnostics, "constraint_name", None) == constraint

@@ -1,4 +1,4 @@
-"""The lock of a list, which an import holds alone and other changes share."""
+"""The lock of a list: an import holds it alone, other changes share it."""
 
 from uuid import UUID
 
@@ -13,14 +13,13 @@ from sqlalchemy import cast as sql_cast
 
 
 def can_change(owner_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
-    """Ask whether nobody is importing somebody's list, and keep it so until the transaction ends.
+    """Share the lock of a user's list until the transaction ends; false while an import holds it.
 
-    Those who change the list share its lock, which an import has for itself. Nobody waits for it:
-    an import may take half a minute.
+    It never waits, for an import may take half a minute.
     """
     return func.pg_try_advisory_xact_lock_shared(lock_of(sql_cast(owner_id, Text)))
 
 
 def lock_of(owner_id: ColumnElement[str]) -> ColumnElement[int]:
-    """Return the number of the lock of somebody's list."""
+    """Return the key of the advisory lock of a user's list."""
     return func.hashtextextended(owner_id, literal_column("0"))

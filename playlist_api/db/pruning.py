@@ -1,4 +1,4 @@
-"""Deleting what has expired and is of no use to anybody."""
+"""Deleting expired rows."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select
 from playlist_api.db.engine import db
 from playlist_api.db.models import IdempotencyKey, PasswordReset, RateLimit, Session
 
-BATCH = 1000
+PRUNE_BATCH = 1000
 """Rows deleted in one transaction, so that no lock is held for long."""
 
 EXPIRIES = {
@@ -19,15 +19,15 @@ EXPIRIES = {
 
 
 def prune(most: int) -> dict[str, int]:
-    """Delete at most so many expired rows of each table, and return how many there were."""
+    """Delete at most so many expired rows of each table, and return how many were deleted."""
     return {table: _prune(key, expiry, most) for table, (key, expiry) in EXPIRIES.items()}
 
 
 def _prune(key: Any, expiry: Any, most: int) -> int:
     deleted = 0
     while deleted < most:
-        batch = min(BATCH, most - deleted)
-        # What somebody is using this moment is skipped, and stays until the next time.
+        batch = min(PRUNE_BATCH, most - deleted)
+        # A row that is in use is skipped, and deleted the next time.
         expired = select(key).where(expiry <= func.now()).limit(batch)
         expired = expired.with_for_update(skip_locked=True)
         pruning = delete(key.class_).where(key.in_(expired.scalar_subquery())).returning(key)

@@ -1,69 +1,48 @@
-"""Single statements: made once, planned once, and sent on connections of their own.
-
-What a call does most is one statement, which needs no session of the ORM and no transaction.
-"""
+"""Prepared statements, for requests that need no session of the ORM and no transaction."""
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from math import inf
 from typing import Any, cast
 
 import psycopg2
-from flask import Flask, current_app
+from flask import current_app
 from psycopg2.errors import (
     DuplicatePreparedStatement,
     FeatureNotSupported,
     InvalidSqlStatementName,
     ReadOnlySqlTransaction,
 )
-from sqlalchemy import ClauseElement, ColumnElement, DateTime, Text, Uuid, func
+from sqlalchemy import ClauseElement, ColumnElement, DateTime, Text, Uuid, func, text
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from playlist_api.db.pools import WAITING, Connections
+from playlist_api.db.pool import ConnectionPool, change_slot
 from playlist_api.db.timeouts import STATEMENT_TIMEOUT, detect_unknown_outcome
-from playlist_api.ops.bulkheads import Bulkhead
-from playlist_api.ops.clients import user_key
 
 GENERIC = "SET plan_cache_mode = force_generic_plan;"
-"""Else a page is planned each time: its limit is a parameter, so that PostgreSQL expects a tenth of
-a list (https://www.postgresql.org/docs/current/sql-prepare.html, Notes), and finds that dear."""
-
+"""Otherwise PostgreSQL plans a page anew each time: its limit is a parameter, for which a generic
+plan expects a tenth of the list (https://www.postgresql.org/docs/current/sql-prepare.html)."""
 
 SIMPLE = "SET {}jit = off; SET {}max_parallel_workers_per_gather = 0;"
-"""Compiling a plan, or starting processes for it, takes longer than what these plans have to do;
-but of a long list PostgreSQL expects otherwise, for it cannot know how short a page is."""
-
-
-changes = Bulkhead(
-    "changes",
-    inf,
-    concurrency_per_key=4,  # half of the connections, for changes of one list wait for each other
-    queue=WAITING,
-    timeout=1,  # as long as for a connection
-)
+"""To compile a plan or start processes for it takes longer than these plans run. PostgreSQL expects
+otherwise of a long list, as it cannot know how short a page is."""
 
 WALKING = (
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL work_mem = '32MB';"
     f" SET LOCAL {STATEMENT_TIMEOUT};"
 )
-"""Most of a table may be one list; then it would be read as a whole, or sorted, which is no quicker
-than to walk in its order. What is found is kept in memory: 32 MB are enough for a million ids. And
-searches are what may take too long, in whichever process of PgBouncer's."""
-
-
-def init_app(app: Flask, connections: Connections) -> None:
-    """Give the application the connections that its queries are sent on."""
-    app.extensions["connections"] = connections
+"""If most of a table is one list, PostgreSQL would read or sort all of it; walking an index in the
+list's order is no slower. 32 MB hold the ids of a million matches. Searches are what may run into
+the time-out, which PgBouncer's servers may lack."""
 
 
 class Query:
-    """A statement that is made once, and planned once by each process of the server.
+    """A statement that is compiled once, and prepared once by each process of the server.
 
-    It is sent on its own: one round trip, no transaction. Operators see the name that it is given,
-    with a part of its hash: `EXECUTE account_0123456789abcdef (…)`.
+    Calling it takes one round trip and no transaction. Operators see its name with a part of its
+    hash: `EXECUTE account_0123456789abcdef (…)`.
     """
 
     begin = undo = ""
@@ -78,47 +57,47 @@ class Query:
         self._constants = {k: v for k, v in compiled.params.items() if v is not None}
         arguments = ", ".join(["%s"] * len(self._names))
         self._execute = f"EXECUTE {self.name}" + f" ({arguments})" * bool(arguments)
-        literal = self.text.replace("%", "%%")  # as psycopg2 puts the arguments where a % is
+        literal = self.text.replace("%", "%%")  # psycopg2 takes a % for an argument
         prepare = f"{SIMPLE.format('', '')} {GENERIC} PREPARE {self.name} AS {literal};"
         self._remedies = {
-            # This process of the server has not met the statement.
+            # This process of the server has not prepared the statement yet.
             InvalidSqlStatementName: prepare,
-            # PgBouncer has chosen another process for the second message, which has.
+            # PgBouncer has sent the second message to another process, which has.
             DuplicatePreparedStatement: "",
-            # A migration has changed the type of a column since it was planned.
+            # A migration has changed the type of a column since.
             FeatureNotSupported: f"DEALLOCATE {self.name};{prepare}",
         }
-        # Of many processes each message may meet one that knows what the last one did not.
+        # Behind PgBouncer each message may reach a process in another state.
         self._anywhere = f"DEALLOCATE ALL;{prepare}"
 
     def __call__(self, **parameters: Any) -> list[tuple[Any, ...]]:
-        """Send it with its parameters, and return its rows.
+        """Execute it with these parameters, and return its rows.
 
         :raises DBAPIError: as SQLAlchemy does, when the database refuses or is away.
+        :raises sqlalchemy.exc.TimeoutError: when no connection is free in time.
         """
-        return self._run(current_app.extensions["connections"], parameters)
+        return self._run(current_app.extensions["pool"], parameters)
 
     def afterwards(self) -> Callable[..., list[tuple[Any, ...]]]:
-        """Return what sends it when the request is over, while its answer is being sent."""
-        connections = current_app.extensions["connections"]
-        return lambda **parameters: self._run(connections, parameters)
+        """Return a function that executes it outside the application's context, to stream rows."""
+        pool = current_app.extensions["pool"]
+        return lambda **parameters: self._run(pool, parameters)
 
-    def _run(self, connections: Connections, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def _run(self, pool: ConnectionPool, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         parameters = parameters | self._constants
+        connection: Any = None
         try:
-            connection = connections.take()
-        except psycopg2.Error as error:
-            raise self._failed(error, lost=True) from error
-        try:
-            with connection.cursor() as cursor:
+            with (
+                pool.lend() as connection,
+                connection.cursor() as cursor,
+            ):
                 return self._answer(cursor, [parameters[name] for name in self._names])
         except psycopg2.Error as error:
             if isinstance(error, ReadOnlySqlTransaction):
-                # It would stay so on a server that is no longer, or was not yet, the primary.
-                connections.discard(connection)
-            raise self._failed(error, lost=bool(connection.closed)) from error
-        finally:
-            connections.give_back(connection)
+                # After a failover, pooled connections still point at the old primary; drop them.
+                pool.dispose()
+            lost = connection is None or connection.closed
+            raise self._failed(error, lost=bool(lost)) from error
 
     def _answer(self, cursor: Any, arguments: list[Any]) -> list[tuple[Any, ...]]:
         self._send(cursor, arguments)
@@ -148,9 +127,9 @@ class Query:
 
 
 class Search(Query):
-    """A query whose best plan depends on its parameters: it is planned each time, with them.
+    """A query whose best plan depends on its parameters, so that it is planned each time.
 
-    A parameter that is NULL costs nothing: what it makes true is left out of the plan.
+    Conditions that a NULL parameter makes true are left out of the plan.
     """
 
     paramstyle = "format"
@@ -165,19 +144,19 @@ class Search(Query):
 
 
 class Change(Query):
-    """A query that changes something, and is committed when its rows are here.
+    """A query that changes rows, in a transaction that is committed after its rows have arrived.
 
-    Sent on its own, it would be done by a server that was frozen or cut off when that comes back,
-    long after it was refused. Of a commit that is under way nobody can say, and so it is told.
+    Without one, a server that was frozen would make the change when it comes back, long after the
+    client got a 503. If the connection is lost during COMMIT, the error says so.
 
-    :raises TooManyRequests: when too many changes of the caller's are under way.
+    :raises TooManyRequests: when too many changes of the user are under way.
     """
 
     begin, undo = "BEGIN; ", "ROLLBACK; "
 
-    def _run(self, connections: Connections, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        with changes.slot(*user_key()):
-            return super()._run(connections, parameters)
+    def _run(self, pool: ConnectionPool, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        with change_slot():
+            return super()._run(pool, parameters)
 
     def _answer(self, cursor: Any, arguments: list[Any]) -> list[tuple[Any, ...]]:
         try:
@@ -203,3 +182,7 @@ def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
     if isinstance(column.type, DateTime):
         return func.timezone("UTC", column)
     return sql_cast(column, Text) if isinstance(column.type, Uuid) else column
+
+
+ping = Query("ping", text("SELECT 1"))
+"""Checks that the database answers."""

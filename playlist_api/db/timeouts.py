@@ -1,8 +1,8 @@
-"""How long the database may be silent.
+"""How long a request waits for an answer from the database.
 
-A server that is frozen, or cut off without a word, is noticed by no time-out of PostgreSQL's, and
-by TCP's after minutes; whoever asked would wait, and keep their thread. psycopg2 lets us wait in
-its place: https://www.psycopg.org/docs/advanced.html#support-for-coroutine-libraries
+PostgreSQL's time-outs do not help when the server is frozen or cut off, and TCP gives up only after
+minutes, so psycopg2 waits by our callback, which has a deadline:
+https://www.psycopg.org/docs/advanced.html#support-for-coroutine-libraries
 """
 
 import select
@@ -20,25 +20,25 @@ RESPONSE_TIMEOUT = 3.0
 """Seconds for an answer, or for a connection. What a request asks takes a few milliseconds."""
 
 STATEMENT_TIMEOUT = "statement_timeout = '2500ms'"
-"""The server itself gives up before nobody waits for the answer: else it would go on for nobody."""
+"""Shorter than `RESPONSE_TIMEOUT`: the server stops before the client does, and does not go on."""
 
 TIMEOUTS = (
     f"SET lock_timeout = '2s'; SET {STATEMENT_TIMEOUT}; SET client_connection_check_interval = '1s'"
 )
-"""So it does with locks; and it looks whether the client is there still, which may have died."""
+"""The server also stops waiting for locks, and notices a client that has died."""
 
-_patience: ContextVar[float | None] = ContextVar("patience", default=None)
+_response_timeout: ContextVar[float | None] = ContextVar("response_timeout", default=None)
 
 
 class CommitOutcomeUnknown(psycopg2.OperationalError):
-    """The server was lost while it was to commit, so that nobody knows whether it did."""
+    """The connection was lost during COMMIT: the transaction may have been committed or not."""
 
 
 @contextmanager
 def detect_unknown_outcome(connection: Any) -> Iterator[None]:
     """Tell a commit that may have been done from one that was refused.
 
-    :raises InDoubt: when the connection is lost meanwhile.
+    :raises CommitOutcomeUnknown: when the connection is lost meanwhile.
     """
     try:
         yield
@@ -49,21 +49,21 @@ def detect_unknown_outcome(connection: Any) -> Iterator[None]:
 
 
 class TimeoutConnection(connection):
-    """A connection that keeps nobody waiting, but who has patience."""
+    """A connection whose server and client give up in time, unless `response_timeout` says more."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        """Connect, as psycopg2's connections do."""
+        """Connect, as psycopg2 does, and set the server's time-outs."""
         super().__init__(*arguments, **options)
-        if _patience.get() != inf:
+        if _response_timeout.get() != inf:
             self.autocommit = True
             with self.cursor() as cursor:
                 cursor.execute(TIMEOUTS)
             self.autocommit = False
 
     def commit(self) -> None:
-        """Commit, as psycopg2's connections do.
+        """Commit, as psycopg2 does.
 
-        :raises InDoubt: when nobody knows whether it was done.
+        :raises CommitOutcomeUnknown: when the connection is lost meanwhile.
         """
         with detect_unknown_outcome(self):
             super().commit()
@@ -71,32 +71,34 @@ class TimeoutConnection(connection):
 
 @contextmanager
 def response_timeout(seconds: float = inf) -> Iterator[None]:
-    """Let this thread wait for so long instead: for work that takes its time."""
-    token = _patience.set(seconds)
+    """Have this thread wait for so many seconds instead, for work that takes long."""
+    token = _response_timeout.set(seconds)
     try:
         yield
     finally:
-        _patience.reset(token)
+        _response_timeout.reset(token)
 
 
 def extend(cursor: Any) -> None:
-    """Have the server take as long for the transaction's statements as this thread waits.
+    """Have the server work as long on the transaction's statements as this thread waits.
 
-    Without patience it does anyway. A connection need not be new, and through PgBouncer leads to
-    processes that others have set time-outs for.
+    Only needed where `response_timeout` is set: the connection may be older than that, or lead
+    through PgBouncer to a server process with other time-outs.
     """
-    if seconds := _patience.get():
+    if seconds := _response_timeout.get():
         milliseconds = 0 if seconds == inf else round(seconds * 1000)
         cursor.execute(f"SET LOCAL statement_timeout = {milliseconds}")
 
 
 def wait(connection: Any) -> None:
-    """Wait until a connection has done what it was asked, as psycopg2 asks of a wait callback.
+    """Wait until a connection is ready: psycopg2's wait callback.
 
-    :raises psycopg2.OperationalError: when a punctual one does not in time; it is closed then.
+    :raises psycopg2.OperationalError: when it takes too long; psycopg2 closes the connection.
     """
     seconds = (
-        (_patience.get() or RESPONSE_TIMEOUT) if isinstance(connection, TimeoutConnection) else inf
+        (_response_timeout.get() or RESPONSE_TIMEOUT)
+        if isinstance(connection, TimeoutConnection)
+        else inf
     )
     until = monotonic() + seconds
     while (state := connection.poll()) != POLL_OK:
@@ -108,5 +110,5 @@ def wait(connection: Any) -> None:
 
 
 def init_app() -> None:
-    """Have the connections of this process wait so."""
+    """Have all connections of this process wait by `wait`."""
     set_wait_callback(wait)

@@ -4,12 +4,14 @@ The pattern is that of https://learn.microsoft.com/azure/architecture/patterns/b
 of the queue that of start-time fair queueing (Goyal, Vin and Cheng, 1996).
 """
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from threading import Lock
+from time import monotonic
 from typing import Any, TypeVar
 
 from prometheus_client import Gauge
@@ -29,22 +31,22 @@ T = TypeVar("T")
 class Turn(Future[bool]):
     """One request in a bulkhead: true when its work may begin, false when it was displaced.
 
-    `keys` say whom it counts for, such as the client's address and the user.
+    `keys` name the clients it counts for, such as an address and a user.
     """
 
     def __init__(self, keys: tuple[str, ...]) -> None:
         super().__init__()
         self.keys = keys
         self.round = 0
+        self.is_extra = False
 
 
 class Bulkhead:
     """Lets a few requests work at a time and a few more wait, and refuses all others.
 
-    While nobody else comes, one client may use all of it. Otherwise clients are served in rounds,
-    and when the queue is full, a newcomer displaces the newest request of the client that has the
-    most. So nobody is refused because of others, unless each of them has just one request here.
-    A step takes some microseconds, and as many more as requests wait.
+    A client may use all of it while no other client comes. Otherwise clients are served in
+    rounds. When the queue is full, a newcomer displaces the newest request of the client that has
+    the most, so a client is only refused for its own requests, unless every client has just one.
     """
 
     def __init__(
@@ -55,23 +57,31 @@ class Bulkhead:
         queue: int,
         timeout: float | None,
         concurrency_per_key: float | None = None,
+        stall_timeout: float = 0,
         busy: str = BUSY,
         gauge: Gauge | None = None,
     ) -> None:
-        """Take how many requests may work and wait, and for how many seconds each of them waits.
+        """Set how many requests may work and wait, and how many seconds each may wait.
 
-        `concurrency_per_key` bounds how many of one key work at a time even if nobody else comes:
-        for work that takes longer than others can wait. The message `busy` is for those who are
-        refused because of others. The gauge counts who works or waits; events have the name.
+        :param name: names the bulkhead in metrics and events.
+        :param concurrency_per_key: bounds the work of one client even when no other client comes,
+            for work that takes longer than others can wait.
+        :param stall_timeout: lets any number of requests wait, as long as slots keep being
+            released: `queue` only counts once none was for so many seconds. A request that waits
+            for its own client's others always counts.
+        :param busy: what a client is told that is refused because of others.
+        :param gauge: counts requests at work or waiting.
         """
         self._name, self._busy = name, busy
         self._gauge = gauge or metrics.bulkheads.labels(name)
         self._concurrency, self._queue, self._timeout = concurrency, queue, timeout
         self._concurrency_per_key = concurrency_per_key or concurrency
+        self._stall_timeout = stall_timeout
         self._lock = Lock()
         self._working: list[Turn] = []
-        self._waiting: list[Turn] = []
+        self._waiting: list[Turn] = []  # sorted by their rounds
         self._round = 0
+        self._released_at = 0.0
 
     @contextmanager
     def slot(self, *keys: str) -> Iterator[None]:
@@ -86,17 +96,17 @@ class Bulkhead:
             self.release(turn)
 
     def acquire(self, *keys: str) -> Turn:
-        """Wait for a slot, and return what is to be released.
+        """Wait for a slot, and return the turn to release.
 
-        :raises TooManyRequests: when it is not to be had, and a key has other requests here.
-        :raises ServiceUnavailable: when it is not to be had because of others.
+        :raises TooManyRequests: when none is free in time, and a key has other requests here.
+        :raises ServiceUnavailable: when none is free in time because of others.
         """
         turn = self.enqueue(*keys)
         self._wait_for(turn)
         return turn
 
     def enqueue(self, *keys: str) -> Turn:
-        """Return a turn without waiting for it; it is to be released once it was true.
+        """Return a turn without waiting for it; release it once it was true.
 
         :raises TooManyRequests, ServiceUnavailable: as `acquire` does, when the queue is full.
         """
@@ -106,50 +116,73 @@ class Bulkhead:
                 self._begin(turn)
             else:
                 if len(self._waiting) >= self._queue:
-                    self._displace_for(turn)
-                ahead = (other.round for other in self._waiting if _share_key(other, turn))
-                turn.round = 1 + max(ahead, default=self._round)
-                self._waiting.append(turn)
+                    turn.is_extra = self._is_within_share(turn) and not self._has_stalled()
+                    if not turn.is_extra:
+                        self._displace_for(turn)
+                last_first = reversed(self._waiting)
+                rounds = (other.round for other in last_first if _share_key(other, turn))
+                turn.round = 1 + next(rounds, self._round)
+                insort(self._waiting, turn, key=lambda each: each.round)
             self._gauge.inc()
         return turn
 
     def release(self, turn: Turn) -> None:
-        """Give the slot to whose turn it is."""
+        """Give the slot to the next request."""
         with self._lock:
             self._working.remove(turn)
             self._gauge.dec()
+            self._released_at = monotonic()
             while following := self._next():
                 self._waiting.remove(following)
                 self._round = max(self._round, following.round)
                 self._begin(following)
 
     def _wait_for(self, turn: Turn) -> None:
-        try:
-            may_begin = turn.result(self._timeout)
-        except TimeoutError:
-            may_begin = self._give_up(turn)
+        until = monotonic() + (self._timeout or 0)
+        while True:
+            try:
+                may_begin = turn.result(self._stall_timeout if turn.is_extra else self._timeout)
+                break
+            except TimeoutError:
+                if not turn.is_extra or self._has_stalled() or monotonic() >= until:
+                    may_begin = self._give_up(turn)
+                    break
         if not may_begin:
             raise self._over_share()
+
+    def _has_stalled(self) -> bool:
+        return monotonic() - self._released_at >= self._stall_timeout
 
     def _begin(self, turn: Turn) -> None:
         self._working.append(turn)
         turn.set_result(True)
 
     def _may_begin(self, turn: Turn) -> bool:
-        is_free = len(self._working) < self._concurrency
-        return is_free and _most(_counts(self._working), turn) < self._concurrency_per_key
+        return len(self._working) < self._concurrency and self._is_within_share(turn)
+
+    def _is_within_share(self, turn: Turn) -> bool:
+        if not turn.keys or len(self._working) < self._concurrency_per_key:
+            return True
+        return _most(_counts(self._working), turn) < self._concurrency_per_key
 
     def _next(self) -> Turn | None:
         if not self._waiting or len(self._working) >= self._concurrency:
             return None
         counts = _counts(self._working)
-        at_work = {each: _most(counts, each) for each in self._waiting}
-        ready = [each for each in self._waiting if at_work[each] < self._concurrency_per_key]
-        return min(ready, key=lambda each: (at_work[each], each.round), default=None)
+        chosen, fewest, seen = None, self._concurrency_per_key, set[tuple[str, ...]]()
+        for turn in self._waiting:
+            if turn.keys not in seen:  # else one of the same client is ahead
+                seen.add(turn.keys)
+                at_work = _most(counts, turn)
+                if at_work < fewest:
+                    chosen, fewest = turn, at_work
+                if not at_work:
+                    break
+        return chosen
 
     def _displace_for(self, newcomer: Turn) -> None:
         held = _counts(self._working + self._waiting)
-        # `max` takes the first of equals, which is the newest here.
+        # `max` takes the first of equals, which is the newest of a client here.
         heaviest = max(reversed(self._waiting), key=lambda each: _most(held, each), default=None)
         if heaviest is None or _most(held, heaviest) <= _most(held, newcomer) + 1:
             raise self._refusal(newcomer)
@@ -178,18 +211,17 @@ class Bulkhead:
 
 
 class ThreadBulkhead(Bulkhead):
-    """A bulkhead with threads of its own, which do the work of one turn after the other.
+    """A bulkhead whose work is done in threads of its own.
 
-    For work that nobody waits for, or that leaves memory behind in each thread that does it.
+    For work that no request waits for, or that leaves memory behind in each thread that does it.
     """
 
     def __init__(self, name: str, concurrency: int, **options: Any) -> None:
-        """Take what a bulkhead takes."""
         super().__init__(name, concurrency, **options)
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix=name)
 
     def run(self, keys: tuple[str, ...], work: Callable[..., T], *arguments: object) -> T:
-        """Do the work when it is its turn, and return what it returns.
+        """Wait for a slot, do the work, and return its result.
 
         :raises TooManyRequests, ServiceUnavailable: as `acquire` does.
         """
@@ -200,13 +232,13 @@ class ThreadBulkhead(Bulkhead):
     def submit(
         self, keys: tuple[str, ...], work: Callable[..., T], *arguments: object
     ) -> tuple[Turn, Future[T]]:
-        """Return the turn of some work, and what will have its result if it is not displaced.
+        """Queue some work; return its turn, and a future of its result if it is not displaced.
 
         :raises TooManyRequests, ServiceUnavailable: as `acquire` does, when the queue is full.
         """
         turn, done = self.enqueue(*keys), Future[T]()
 
-        # Which must not refer to the turn by itself: both would be kept, with the arguments.
+        # It must not refer to the turn itself: the cycle would keep both, and the arguments.
         def begin(begun: Any) -> None:
             if begun.result():
                 self._threads.submit(self._do, begun, done, partial(work, *arguments))
