@@ -132,7 +132,7 @@ class File:
     def totals(self) -> dict[str, int]:
         """The number of rows, and of each outcome, as in the report."""
         counted = Counter(row.outcome for row in self.rows)
-        return {"rows": len(self.rows), **{outcome: counted[outcome] for outcome in Outcome}}
+        return {"rows": len(self.rows), **{outcome.value: counted[outcome] for outcome in Outcome}}
 
 
 def read_file(content: bytes, max_rows: int = sys.maxsize) -> File:
@@ -180,13 +180,12 @@ def _first_fault(content: bytes, encoding: str) -> int | None:
 
 
 def _guesses(sample: bytes) -> Iterator[str]:
+    matches = from_bytes(sample, cp_isolation=LEGACY_ENCODINGS)
     # Western and Central European text often look alike, and Western is more common.
-    guesses = [
-        (match.chaos, -match.coherence, WESTERN not in match.could_be_from_charset, match.encoding)
-        for match in from_bytes(sample, cp_isolation=LEGACY_ENCODINGS)
-    ]
-    for *_, not_western, encoding in sorted(guesses):
-        yield encoding if not_western else WESTERN
+    guesses = [(WESTERN not in match.could_be_from_charset, match) for match in matches]
+    guesses.sort(key=lambda guess: (guess[1].chaos, -guess[1].coherence, guess[0]))
+    for not_western, match in guesses:
+        yield match.encoding if not_western else WESTERN
 
 
 def _read_json(content: bytes, encoding: str, max_rows: int) -> list[Row]:
