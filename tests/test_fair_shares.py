@@ -205,13 +205,12 @@ def test_one_clients_large_files_leave_room_for_others(
 def test_one_users_imports_leave_room_for_others(
     ada: Actor, bob: Actor, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add = lists._import_rows
-    monkeypatch.setattr(lists, "_import_rows", gate.before(add))
+    monkeypatch.setattr(lists, "read_file", gate.before(read_file))
     with ThreadPoolExecutor(CROWD) as threads:
         crowd = [threads.submit(bring, ada, HERE) for _ in range(CROWD)]
         eventually(lambda: crowded(crowd, 1 + 6), "those who find no place are refused")
         eventually(lambda: gate.came == 1, "one of the others is at work")
-        monkeypatch.setattr(lists, "_import_rows", add)
+        monkeypatch.setattr(lists, "read_file", read_file)
         assert bring(bob, THERE).status == 200
         gate.open()
         answers = [future.result() for future in crowd]

@@ -12,11 +12,9 @@ from sqlalchemy import text
 
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
-from playlist_api.transfer import service as lists
-from playlist_api.transfer.readers import read_file
 from tests.conftest import Databases
 from tests.service import Actor, Answer, InProcess, environment, sign_up
-from tests.test_import import bring, outcomes, titles
+from tests.test_import import bring, importing, outcomes, titles
 from tests.test_races import at_once
 from tests.waiting import eventually
 
@@ -152,10 +150,6 @@ def test_an_import_counts_what_is_being_added_beside_it(small: Flask, ada: Actor
 
 
 def test_a_movie_added_beside_an_import_is_counted_with_it(small: Flask, ada: Actor) -> None:
-    with small.app_context():
-        rows = read_file(b"title\nA\nB\nC\nD\nE\n").rows
-        lists._import_rows(ada.user["id"], rows, dry_run=False)
-        with ThreadPoolExecutor(1) as threads:
-            assert threads.submit(add, ada, "Ronin").result().status == 409
-        db.session.commit()
+    with importing(small, ada, "A B C D E"):
+        assert add(ada, "Ronin").status == 409
     assert add(ada, "Ronin").error["message"] == FULL

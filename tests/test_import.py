@@ -1,20 +1,24 @@
 """Bringing movies in from a file: what becomes of each row, and of the list."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.client import HTTPConnection
+from math import inf
+from threading import Event
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from playlist_api.db.engine import db
-from playlist_api.errors import ServiceUnavailable
-from playlist_api.transfer import service as lists
-from playlist_api.transfer.readers import read_file
+from playlist_api.db.models import User
+from playlist_api.transfer import service
+from playlist_api.transfer.readers import Row, read_file
+from playlist_api.transfer.service import IMPORT_BATCH, import_rows
 from playlist_api.transfer.uploads import MAX_FILE
-from tests.service import PASSWORD, Actor, Answer, Gunicorn, InProcess, elsewhere, log_in, sign_up
+from tests.service import Actor, Answer, Gunicorn, InProcess, elsewhere, log_in, sign_up
 from tests.waiting import eventually
 
 HEATS = "title,year\n" + "".join(f"Heat {number},1995\n" for number in range(2500))
@@ -196,9 +200,9 @@ def test_a_file_may_have_ten_megabytes_however_it_is_sent(witness: Actor, framed
 
 
 def test_who_is_asking_comes_before_what_is_in_the_file(witness: Actor) -> None:
-    elsewhere = log_in(witness)
-    elsewhere.post("/auth/logout")
-    for token in ("x", elsewhere.token):
+    ended = log_in(witness)
+    ended.post("/auth/logout")
+    for token in ("x", ended.token):
         answer = witness.post("/movies/import?dryRun=1", b"", token=token, Content_Type="text/csv")
         assert answer.status == 401
 
@@ -217,71 +221,84 @@ def test_a_file_in_chunks_is_read_to_its_end(served: Gunicorn) -> None:
     connection.close()
 
 
-def test_an_import_that_fails_at_its_end_leaves_nothing(
-    local: Actor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add, called = lists._add, []
+@pytest.fixture
+def before_adding(app: Flask) -> Iterator[Callable[[Callable[[], object]], None]]:
+    """Do something before an import adds its first movies."""
+    with app.app_context():
+        engine = db.engine
+    pending: list[Callable[[], object]] = []
 
-    def failing(*arguments: Any) -> None:
-        add(*arguments)
-        called.append(arguments)
-        if len(called) == 3:
-            raise ServiceUnavailable("Not now.")
+    def execute(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if pending and statement.startswith('INSERT INTO "Movie"'):
+            pending.pop()()
 
-    monkeypatch.setattr(lists, "_add", failing)
-    assert bring(local, HEATS).status == 503
-    assert (len(called), titles(local)) == (3, [])
+    event.listen(engine, "before_cursor_execute", execute)
+    yield pending.append
+    event.remove(engine, "before_cursor_execute", execute)
 
 
 def test_a_session_that_ends_meanwhile_has_imported_nothing(
-    local: Actor, monkeypatch: pytest.MonkeyPatch
+    local: Actor, before_adding: Callable[..., None]
 ) -> None:
-    elsewhere, add = log_in(local), lists._add
-
-    def logging_out(*arguments: Any) -> None:
-        add(*arguments)
-        ThreadPoolExecutor(1).submit(local.post, "/auth/logout").result()
-
-    monkeypatch.setattr(lists, "_add", logging_out)
+    other = log_in(local)
+    before_adding(lambda: elsewhere(lambda: local.post("/auth/logout")))
     assert bring(local, "title\nHeat\n").status == 401
-    assert titles(elsewhere) == []
+    assert titles(other) == []
 
 
 def test_an_account_that_is_deleted_meanwhile_imports_nothing(
-    app: Flask, local: Actor, monkeypatch: pytest.MonkeyPatch
+    app: Flask, local: Actor, before_adding: Callable[..., None]
 ) -> None:
-    add, deletion = lists._add, ["users", "delete", "--yes", local.email]
-
-    def deleting(*arguments: Any) -> None:
-        assert elsewhere(lambda: app.test_cli_runner().invoke(args=deletion)).exit_code == 0
-        add(*arguments)
-
-    monkeypatch.setattr(lists, "_add", deleting)
+    deletion = ["users", "delete", "--yes", local.email]
+    before_adding(lambda: elsewhere(lambda: app.test_cli_runner().invoke(args=deletion)))
     assert bring(local, "title\nHeat\n").status == 401
 
 
 def test_what_the_database_refuses_for_another_reason_is_a_bug(
-    local: Actor, monkeypatch: pytest.MonkeyPatch
+    local: Actor, before_adding: Callable[..., None]
 ) -> None:
-    def broken(*_: Any) -> None:
-        db.session.execute(text("""INSERT INTO "Movie" (title, "ownerId") VALUES ('', NULL)"""))
-
-    monkeypatch.setattr(lists, "_add", broken)
+    broken = text("""INSERT INTO "Movie" (title, "ownerId") VALUES ('', NULL)""")
+    before_adding(lambda: db.session.execute(broken))
     assert bring(local, "title\nHeat\n").status == 500
 
 
-def while_importing(app: Flask, ada: Actor, do: Callable[[], Answer]) -> Answer:
-    """Do something while an import for the list has added a movie and is not done."""
-    with app.app_context():
-        found = read_file(b"title\nHeat\n")
-        lists._import_rows(ada.user["id"], found.rows, dry_run=False)
-        answer = ThreadPoolExecutor(1).submit(do).result()
-        db.session.commit()
-    return answer
+@contextmanager
+def importing(app: Flask, owner: Actor, titles: str = "Heat") -> Iterator[Callable[[], None]]:
+    """Have an import that has added movies, one for each word, and is not done.
+
+    What the context gives ends it, as the context's end does.
+    """
+    added, finish = Event(), Event()
+
+    def rows() -> Iterator[Row]:
+        # A batch is added when the first row after it is asked for.
+        lines = [*titles.split(), *[titles.split()[0]] * IMPORT_BATCH][:IMPORT_BATCH]
+        yield from read_file("\n".join(["title", *lines]).encode()).rows
+        added.set()
+        finish.wait(20)
+
+    def run() -> None:
+        with app.app_context():
+            owned_by = db.session.get_one(User, owner.user["id"])
+            import_rows(owned_by, rows(), dry_run=False)
+
+    with ThreadPoolExecutor(1) as threads:
+        done = threads.submit(run)
+
+        def end() -> None:
+            finish.set()
+            done.result()
+
+        try:
+            eventually(lambda: added.is_set() or done.done(), "the import has added movies")
+            yield end
+        finally:
+            end()
 
 
 def test_of_two_imports_at_once_the_second_is_told_to_come_again(app: Flask, local: Actor) -> None:
-    answer = while_importing(app, local, lambda: bring(local, "title\nHeat\n"))
+    with importing(app, local):
+        answer = bring(local, "title\nHeat\n")
     assert (answer.status, answer.headers["Retry-After"]) == (409, "5")
     assert outcomes(bring(local, "title\nHeat\n").json) == ["duplicateInList"]
     assert titles(local) == ["Heat"]
@@ -291,32 +308,25 @@ def test_the_second_of_two_imports_at_once_finds_what_the_first_has_added(
     app: Flask, local: Actor
 ) -> None:
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    with app.app_context(), ThreadPoolExecutor(1) as threads:
-        rows = read_file(b"title\nHeat\n").rows
-        lists._import_rows(local.user["id"], rows, dry_run=False)
+    with app.app_context(), importing(app, local) as end, ThreadPoolExecutor(1) as threads:
         second = threads.submit(bring, local, "title\nHeat\n")
         eventually(lambda: db.session.scalar(waiting), "the second import waits")
-        db.session.commit()
+        end()
         assert outcomes(second.result().json) == ["duplicateInList"]
 
 
 def test_a_file_that_takes_too_long_is_refused_whole(
-    local: Actor, monkeypatch: pytest.MonkeyPatch
+    local: Actor, monkeypatch: pytest.MonkeyPatch, before_adding: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr(lists, "IMPORT_TIMEOUT", -1)
-    assert bring(local, "title\nHeat\n").fields == {"file"}
+    before_adding(lambda: monkeypatch.setattr(service, "monotonic", lambda: inf))
+    assert bring(local, HEATS).fields == {"file"}
     assert titles(local) == []
 
 
-def test_whoever_only_looks_waits_for_nobody(app: Flask, local: Actor) -> None:
-    answer = while_importing(app, local, lambda: bring(local, "title\nHeat\n", "?dryRun=true"))
+def test_a_dry_run_waits_for_nobody(app: Flask, local: Actor) -> None:
+    with importing(app, local):
+        answer = bring(local, "title\nHeat\n", "?dryRun=true")
     assert outcomes(answer.json) == ["created"]
-
-
-def test_one_can_log_in_and_read_while_ones_list_is_imported(app: Flask, local: Actor) -> None:
-    account = {"email": local.email, "password": PASSWORD}
-    assert while_importing(app, local, lambda: local.post("/auth/login", account)).status == 200
-    assert while_importing(app, local, lambda: local.get("/movies")).status == 200
 
 
 def test_imports_of_one_file_at_once_make_no_duplicates(served: Gunicorn) -> None:

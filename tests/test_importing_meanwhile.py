@@ -3,19 +3,16 @@
 import logging
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from playlist_api.db.engine import db
 from playlist_api.ops import metrics
-from playlist_api.transfer import service as lists
-from playlist_api.transfer.readers import read_file
+from playlist_api.transfer import service
 from tests.service import PASSWORD, Actor, Answer, InProcess, log_in, new_email, sign_up
-from tests.test_import import bring
+from tests.test_import import bring, importing
 from tests.waiting import eventually
 
 LEAVING = {"currentPassword": PASSWORD}
@@ -36,11 +33,8 @@ def movie(ada: Actor) -> str:
 def meanwhile(app: Flask, ada: Actor, movie: str) -> Iterator[Callable[..., Any]]:
     """Do something while an import into Ada's list has added movies and is not done."""
     assert movie
-    with app.app_context(), ThreadPoolExecutor(1) as threads:
-        rows = read_file(b"title\nHeat\n").rows
-        lists._import_rows(ada.user["id"], rows, dry_run=False)
-        yield lambda call, *arguments, **how: threads.submit(call, *arguments, **how).result()
-        db.session.commit()
+    with importing(app, ada):
+        yield lambda call, *arguments, **how: call(*arguments, **how)
 
 
 def failures() -> float | None:
@@ -119,7 +113,7 @@ def test_a_forgotten_password_can_be_set_anew(
 
 
 def test_a_bug_is_not_told_as_a_busy_list(ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lists, "list_lock", text("SELECT 1 / 0"))
+    monkeypatch.setattr(service, "list_lock", text("SELECT 1 / 0"))
     assert bring(ada, "title\nHeat\n").status == 500
 
 

@@ -381,7 +381,7 @@ def csv_text(text: str) -> bytes:
 def _file_places(request: Request, example: Any) -> Iterator[Place]:
     limit = limit_of(request)
     for known in FORMATS:
-        columns = sorted({*known.header, *known.columns.values(), *filter(None, [known.kind])})
+        columns = sorted({*known.header, *known.columns.values(), known.kind})
         for column in columns:
             cells = [f'"{MARK}"' if each == column else "1995" for each in columns]
             content = f"{','.join(columns)}\n{','.join(cells)}\n".encode()

@@ -77,8 +77,8 @@ class Format(NamedTuple):
     """The columns by which it is recognised."""
     renamed: Mapping[str, str] = {}
     """The columns of a movie's fields, where they are not called like the fields."""
-    kind: str = ""
-    """The column with the type of a title."""
+    kind: str = "type"
+    """The column with the type of a title, if there is one."""
     is_movie: Callable[[str], bool] = may_be_movie
     own: bool = False
     """Whether cells may be guarded against spreadsheets, and pictures are meant for this service.
@@ -103,7 +103,7 @@ FORMATS = (
         kind="media_type",
         is_movie=lambda kind: kind.strip().casefold() == "movie",
     ),
-    Format("csv", frozenset({"title"}), kind="type", own=True),
+    Format("csv", frozenset({"title"}), own=True),
 )
 """The most specific first; `csv` is this service's own, and any other file with a `title`."""
 
@@ -132,7 +132,7 @@ class File:
     def totals(self) -> dict[str, int]:
         """The number of rows, and of each outcome, as in the report."""
         counted = Counter(row.outcome for row in self.rows)
-        return {"rows": len(self.rows), **{outcome: counted[outcome] for outcome in Outcome}}
+        return {"rows": len(self.rows), **{outcome.value: counted[outcome] for outcome in Outcome}}
 
 
 def read_file(content: bytes, max_rows: int = sys.maxsize) -> File:
@@ -180,13 +180,12 @@ def _first_fault(content: bytes, encoding: str) -> int | None:
 
 
 def _guesses(sample: bytes) -> Iterator[str]:
+    matches = from_bytes(sample, cp_isolation=LEGACY_ENCODINGS)
     # Western and Central European text often look alike, and Western is more common.
-    guesses = [
-        (match.chaos, -match.coherence, WESTERN not in match.could_be_from_charset, match.encoding)
-        for match in from_bytes(sample, cp_isolation=LEGACY_ENCODINGS)
-    ]
-    for *_, not_western, encoding in sorted(guesses):
-        yield encoding if not_western else WESTERN
+    guesses = [(WESTERN not in match.could_be_from_charset, match) for match in matches]
+    guesses.sort(key=lambda guess: (guess[1].chaos, -guess[1].coherence, guess[0]))
+    for not_western, match in guesses:
+        yield match.encoding if not_western else WESTERN
 
 
 def _read_json(content: bytes, encoding: str, max_rows: int) -> list[Row]:
@@ -231,10 +230,11 @@ def _read_header(content: bytes, encoding: str) -> tuple[Format, list[str], Iter
         with suppress(ValidationError):  # with the wrong delimiter it may not even be CSV
             for _, cells in islice(rows, HEADER_ROWS):
                 header = [cell.strip(SPACES).casefold() for cell in cells]
+                names = set(header)
                 for format_ in FORMATS:
-                    if format_.header.issubset(header):
+                    if format_.header <= names:
                         return format_, header, rows
-    problem = "is not a list of movies: one of its first lines must name its columns, with a title."
+    problem = "is not a list of movies: no line at its beginning names a column with titles."
     raise Invalid("unsupported", problem, "file")
 
 

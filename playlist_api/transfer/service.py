@@ -15,28 +15,17 @@ from werkzeug.wsgi import ClosingIterator
 
 from playlist_api.api.identity import active_user
 from playlist_api.api.json import with_lists
-from playlist_api.api.schemas import ResponseSchema
 from playlist_api.api.tokens import Identity
 from playlist_api.auth.service import list_sessions
 from playlist_api.db.engine import db, movies_per_user, violates
 from playlist_api.db.models import User
-from playlist_api.db.statements import Query
 from playlist_api.errors import Invalid, ListBusy, SessionEnded
 from playlist_api.movies.schemas import movie_schema
 from playlist_api.ops import events
 from playlist_api.ops.bulkheads import Bulkhead
 from playlist_api.ops.clients import client_keys
 from playlist_api.posters.schemas import picture_schema
-from playlist_api.transfer.queries import (
-    list_length,
-    list_lock,
-    matching_movies,
-    new_movies,
-    next_idempotency_keys,
-    next_movies,
-    next_pictures,
-    password_resets,
-)
+from playlist_api.transfer import queries
 from playlist_api.transfer.readers import File, Row, read_file
 from playlist_api.transfer.schemas import (
     MOVIE_FIELDS,
@@ -144,7 +133,7 @@ def _import_rows(owner_id: UUID, rows: Iterable[Row], *, dry_run: bool) -> None:
     if not dry_run:
         _lock_list(owner_id)
     limit = movies_per_user()
-    room = max(0, limit - (db.session.scalar(list_length, {"owner_id": owner_id}) or 0))
+    room = max(0, limit - (db.session.scalar(queries.list_length, {"owner_id": owner_id}) or 0))
     first_lines: dict[str, int] = {}
     remaining = (row for row in rows if row.outcome is None)
     while batch := list(islice(remaining, IMPORT_BATCH)):
@@ -155,7 +144,9 @@ def _import_rows(owner_id: UUID, rows: Iterable[Row], *, dry_run: bool) -> None:
         fitting = missing[:room]
         room -= len(fitting)
         if fitting and not dry_run:
-            added = db.session.scalars(new_movies, {"owner_id": owner_id, **_columns(fitting)})
+            added = db.session.scalars(
+                queries.new_movies, {"owner_id": owner_id, **_columns(fitting)}
+            )
             # The ids have the order of the rows, but need not be returned in it.
             for row, movie_id in zip(fitting, sorted(added), strict=True):
                 row.movie_id = movie_id
@@ -163,7 +154,7 @@ def _import_rows(owner_id: UUID, rows: Iterable[Row], *, dry_run: bool) -> None:
 
 def _lock_list(owner_id: UUID) -> None:
     try:
-        db.session.execute(list_lock, {"owner": str(owner_id)})
+        db.session.execute(queries.list_lock, {"owner": str(owner_id)})
     except DBAPIError as error:
         if isinstance(error.orig, LockNotAvailable):
             raise ListBusy from error
@@ -172,7 +163,7 @@ def _lock_list(owner_id: UUID) -> None:
 
 def _missing(owner_id: UUID, batch: list[Row], first_lines: dict[str, int]) -> Iterator[Row]:
     """Find the rows that are neither on the list nor in the file before."""
-    found = db.session.execute(matching_movies, {"owner_id": owner_id, **_columns(batch)})
+    found = db.session.execute(queries.matching_movies, {"owner_id": owner_id, **_columns(batch)})
     for row, (key, movie_id) in zip(batch, found, strict=True):
         if key in first_lines:
             row.outcome = Outcome.DUPLICATE_IN_FILE
@@ -207,13 +198,13 @@ def export_account(user: User, current_session: UUID) -> Export:
         "exported_at": datetime.now(UTC),
         "user": user,
         "sessions": list_sessions(user, current_session).items,
-        "password_resets": db.session.scalars(password_resets, {"user_id": user.id}).all(),
+        "password_resets": db.session.scalars(queries.password_resets, {"user_id": user.id}).all(),
     }
+    keys = queries.next_idempotency_keys.afterwards(), idempotency_key_schema.names
+    pictures = queries.next_pictures.afterwards(), picture_schema.names
     lists = {
-        "idempotencyKeys": _pages(
-            next_idempotency_keys, idempotency_key_schema, user.id, movieId=0
-        ),
-        "pictures": _pages(next_pictures, picture_schema, user.id, name=""),
+        "idempotencyKeys": _rows(*keys, user.id, movieId=0),
+        "pictures": _rows(*pictures, user.id, name=""),
         "movies": _movies_of(user.id),
     }
     events.record("account_exported", userId=user.id)
@@ -222,20 +213,15 @@ def export_account(user: User, current_session: UUID) -> Export:
 
 
 def _movies_of(user_id: UUID) -> Iterator[dict[str, Any]]:
-    return _pages(next_movies, movie_schema, user_id, createdAt="-infinity", id=0)
-
-
-def _pages(
-    query: Query, schema: ResponseSchema, user_id: UUID, **start: Any
-) -> Iterator[dict[str, Any]]:
-    return _rows(query.afterwards(), schema.names, user_id, start)
+    next_page = queries.next_movies.afterwards()
+    return _rows(next_page, movie_schema.names, user_id, createdAt="-infinity", id=0)
 
 
 def _rows(
     next_page: Callable[..., list[tuple[Any, ...]]],
     names: Iterable[str],
     user_id: UUID,
-    after: dict[str, Any],
+    **after: Any,
 ) -> Iterator[dict[str, Any]]:
     # Each page is a statement of its own. No transaction or connection is held between them,
     # however slowly the client reads.
