@@ -54,9 +54,6 @@ class RequestBody(io.RawIOBase):
     def __init__(self, body: Any, client: ClientSocket) -> None:
         self._body, self._client, self._read = body, client, 0
 
-    def readable(self) -> bool:
-        return True
-
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer as far as there is a body.
 
@@ -125,9 +122,6 @@ class KeepAliveWorker(ThreadWorker):
         kept = self._handle_one(conn)
         while kept and self._may_stay() and self._follows(conn):
             kept = self._handle_one(conn)
-        if kept and (begun := conn.sock.take_head()):
-            # gunicorn looks there for another request.
-            conn.parser.unreader.unread(begun)
         return kept
 
     def _handle_one(self, conn: Connection) -> Any:
