@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 
 from benchmarks.servers import WORKERS
 from playlist_api.auth.passwords import CONCURRENCY
-from playlist_api.config.settings import load_settings
+from playlist_api.config import load_settings
 from tests.service import PASSWORD, ROOT, environment
 
 

@@ -18,7 +18,7 @@ from playlist_api.auth import password_routes as passwords
 from playlist_api.auth import passwords as hashing
 from playlist_api.auth import routes as auth
 from playlist_api.auth import session_routes as sessions
-from playlist_api.config.settings import load_settings
+from playlist_api.config import load_settings
 from playlist_api.db import engine as database
 from playlist_api.movies import routes as movies
 from playlist_api.ops import mail, sentry

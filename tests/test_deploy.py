@@ -12,7 +12,7 @@ import pytest
 from gunicorn.config import Config
 
 from dev.cluster import CLUSTER
-from playlist_api.config.settings import load_settings
+from playlist_api.config import load_settings
 from tests.deployment import (
     KUBERNETES,
     SECRET,
@@ -42,7 +42,7 @@ LIBRARIES = {"PGSSLMODE", "PGSSLROOTCERT"} | {
 }
 """What libpq and obstore read from the environment."""
 
-DEVELOPERS = {"DEBUG", "LOG_FORMAT"}
+DEVELOPERS = {"FLASK_DEBUG", "LOG_FORMAT"}
 """Settings that no deployment needs."""
 
 ONCE = {"certificates", "roles", "migrate", "prune", "backup"}

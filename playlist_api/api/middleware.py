@@ -12,7 +12,7 @@ from playlist_api.api.headers import Headers
 from playlist_api.api.request_log import RequestLog
 from playlist_api.api.request_metrics import RequestMetrics, note_route
 from playlist_api.api.requests import refuse_aliases, refuse_unclear_hosts
-from playlist_api.config.settings import Settings
+from playlist_api.config import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
