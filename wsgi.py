@@ -3,7 +3,7 @@
 import sys
 
 from playlist_api.app import create_app
-from playlist_api.config.settings import SettingsError
+from playlist_api.config import SettingsError
 
 try:
     app = create_app()

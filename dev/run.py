@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from dev.cluster import PostgresError
 from dev.postgres import running
-from playlist_api.config.settings import SettingsError, load_settings
+from playlist_api.config import SettingsError, load_settings
 
 ROOT = Path(__file__).parents[1]
 DEFAULTS = {"APP_ENV": "development", "HOST": "127.0.0.1", "PORT": "3001"}

@@ -13,7 +13,7 @@ from playlist_api import cli
 from playlist_api.api import documentation, edge, error_handlers, health, tokens
 from playlist_api.auth import account_routes, password_routes, passwords, session_routes
 from playlist_api.auth import routes as auth_routes
-from playlist_api.config.settings import load_settings
+from playlist_api.config import load_settings
 from playlist_api.db import engine
 from playlist_api.movies import routes as movie_routes
 from playlist_api.ops import mail, sentry

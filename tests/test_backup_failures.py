@@ -19,7 +19,7 @@ from sqlalchemy import NullPool, create_engine, text
 from playlist_api.app import create_app
 from playlist_api.backups import dumps, snapshots
 from playlist_api.backups.backups import catalogue
-from playlist_api.config.settings import SettingsError
+from playlist_api.config import SettingsError
 from playlist_api.posters import storage
 from playlist_api.posters.storage import StorageError
 from tests.backups import Place, bucket_of, create, flask, refusal

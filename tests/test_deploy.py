@@ -13,7 +13,7 @@ from gunicorn.config import Config
 
 from dev.cluster import CLUSTER
 from dev.run import GLIBC_TUNABLES
-from playlist_api.config.settings import load_settings
+from playlist_api.config import load_settings
 from tests.deployment import (
     KUBERNETES,
     SECRET,

@@ -14,7 +14,7 @@ from click import Group
 from flask import Flask
 from sqlalchemy import create_engine
 
-from playlist_api.config.settings import load_settings
+from playlist_api.config import load_settings
 from tests.deployment import SETTINGS
 from tests.service import ROOT, SECRET_KEY, Gunicorn
 

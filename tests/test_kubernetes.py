@@ -7,7 +7,7 @@ import pytest
 
 from playlist_api import __version__
 from playlist_api.app import create_app
-from playlist_api.config.settings import load_settings
+from playlist_api.config import load_settings
 from tests.deployment import KUBERNETES, compose, instructions, objects, pods
 from tests.service import ROOT
 

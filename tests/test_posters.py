@@ -316,15 +316,10 @@ def test_when_the_storage_is_away_a_picture_is_refused_for_now_and_all_else_goes
         ):
             assert (answer.status, answer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
             assert answer.headers["Retry-After"] == "5"
-    breaker = app.extensions["media"]._breaker
-    breaker._next_probe = 0.0
-    assert ada.patch(path, {"imageUrl": POSTER}).status == 503
-    assert len([m for m in caplog.messages if "storage of pictures is away" in m]) == 1
+    assert "The storage of pictures is away" in caplog.text
     assert ada.get("/movies").json["meta"]["total"] == 1
     (tmp_path / "away").mkdir()
-    breaker._next_probe = 0.0
     assert ada.patch(path, {"imageUrl": POSTER}).status == 200
-    assert not breaker.away
 
 
 def test_an_owner_who_leaves_meanwhile_gets_no_picture(

@@ -15,7 +15,7 @@ from uuid import uuid4
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from playlist_api.config.settings import Settings
+from playlist_api.config import Settings
 from playlist_api.errors import envelope
 from playlist_api.ops import metrics
 from playlist_api.ops.events import EVENT

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
 from playlist_api.api.operations import operation_of
-from playlist_api.config.fields import Limit
+from playlist_api.config import Limit
 from playlist_api.db.models import RateLimit
 from playlist_api.db.statements import Query
 from playlist_api.errors import TooManyRequests, Unauthorized, WrongPassword

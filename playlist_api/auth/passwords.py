@@ -7,7 +7,7 @@ from typing import cast
 from flask import Flask, current_app
 from passlib.context import CryptContext
 
-from playlist_api.config.settings import Settings
+from playlist_api.config import Settings
 from playlist_api.errors import Problem
 from playlist_api.ops import metrics
 from playlist_api.ops.bulkheads import ThreadBulkhead

@@ -11,13 +11,12 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from flask import current_app
 from flask.cli import AppGroup
-from marshmallow import ValidationError
 from sqlalchemy import NullPool, create_engine
 
 from playlist_api.backups import backups, restores, retention
 from playlist_api.backups.dumps import DumpError
 from playlist_api.backups.snapshots import DatabaseError
-from playlist_api.config.fields import PostgresUrl
+from playlist_api.config import postgres_url
 from playlist_api.db.engine import db, migrate
 from playlist_api.db.timeouts import response_timeout
 from playlist_api.posters.storage import Storage, StorageError, open_storage
@@ -58,9 +57,9 @@ def list_backups() -> None:
 def restore(name: str, into: str) -> None:
     """Put the backup NAME, or the `latest`, into an empty database, whole or not at all."""
     try:
-        url = PostgresUrl().deserialize(into)
-    except ValidationError as error:
-        raise click.BadParameter(f"--into {error.messages[0]}") from error
+        url = postgres_url(into)
+    except ValueError as error:
+        raise click.BadParameter(f"--into {error}") from error
     target = create_engine(
         url, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_TIMEOUT}
     )

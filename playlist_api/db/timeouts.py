@@ -95,11 +95,9 @@ def wait(connection: Any) -> None:
 
     :raises psycopg2.OperationalError: when it takes too long; psycopg2 closes the connection.
     """
-    seconds = (
-        (_response_timeout.get() or RESPONSE_TIMEOUT)
-        if isinstance(connection, TimeoutConnection)
-        else inf
-    )
+    seconds = inf
+    if isinstance(connection, TimeoutConnection):
+        seconds = _response_timeout.get() or RESPONSE_TIMEOUT
     until = monotonic() + seconds
     while (state := connection.poll()) != POLL_OK:
         poll = select.poll()

@@ -15,7 +15,7 @@ import email_validator
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from flask import Flask, current_app
 
-from playlist_api.config.settings import Settings
+from playlist_api.config import Settings
 from playlist_api.ops.bulkheads import ThreadBulkhead
 
 TIMEOUT = 10

@@ -11,7 +11,7 @@ from sentry_sdk.integrations.logging import LoggingIntegration
 from sentry_sdk.types import Event, Hint
 
 from playlist_api import __version__
-from playlist_api.config.settings import Settings
+from playlist_api.config import Settings
 
 KEPT = (
     *("event_id", "timestamp", "level", "platform", "sdk", "logger", "exception"),

@@ -7,14 +7,15 @@ it for ever. A small one is beside it.
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 from flask import Flask, current_app
 
-from playlist_api.config.settings import Settings
+from playlist_api.config import Settings
 from playlist_api.errors import ServiceUnavailable
-from playlist_api.ops.breaker import CircuitBreaker
+from playlist_api.ops.bulkheads import Bulkhead
+from playlist_api.ops.clients import client_keys
 from playlist_api.posters.storage import Storage, StorageError, open_storage
 
 SMALL_WIDTH = 400
@@ -37,12 +38,8 @@ AWAY = "Pictures cannot be kept at the moment. Please try again in a little whil
 log = logging.getLogger(__name__)
 
 
-def _breaker() -> CircuitBreaker:
-    return CircuitBreaker(
-        log,
-        lost="The storage of pictures is away, and none is taken",
-        back="The storage of pictures is back, and they are taken again.",
-    )
+storing = Bulkhead("storage", 8, queue=8, timeout=5, busy=AWAY)
+"""Bounds the threads that wait for a storage that is away: obstore gives up after 5 seconds."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,6 @@ class Media:
     storage: Storage
     url: str
     quota: int
-    _breaker: CircuitBreaker = field(default_factory=_breaker)
 
     def address(self, name: str) -> str:
         """Return the URL of a file."""
@@ -61,17 +57,15 @@ class Media:
     def keep(self, files: Mapping[str, bytes]) -> None:
         """Write the files in their order; if the last one is there, all of them are.
 
-        :raises ServiceUnavailable: when the storage is away.
+        :raises TooManyRequests, ServiceUnavailable: when the storage is away or busy.
         """
-        if not self._breaker.is_due():
-            raise ServiceUnavailable(AWAY)
-        try:
-            if not self.storage.has(list(files)[-1]):
-                self._write(files)
-        except StorageError as error:
-            self._breaker.fail(str(error))
-            raise ServiceUnavailable(AWAY) from error
-        self._breaker.succeed()
+        with storing.slot(*client_keys()):
+            try:
+                if not self.storage.has(list(files)[-1]):
+                    self._write(files)
+            except StorageError as error:
+                log.warning("The storage of pictures is away: %s", error)
+                raise ServiceUnavailable(AWAY) from error
 
     def _write(self, files: Mapping[str, bytes]) -> None:
         for name, content in files.items():

@@ -3,7 +3,7 @@
 from flask import Blueprint, Flask, Response, current_app, send_from_directory
 from werkzeug.routing import BaseConverter
 
-from playlist_api.config.settings import Settings
+from playlist_api.config import Settings
 from playlist_api.posters.media import HEADERS, TYPES, type_of
 from playlist_api.posters.storage import Folder
 

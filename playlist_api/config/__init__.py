@@ -1,1 +1,0 @@
-"""The environment, read once and checked whole: unsafe or missing settings stop the start."""
