@@ -23,7 +23,7 @@ from playlist_api.db.engine import db
 from playlist_api.db.statements import GENERIC, Query, Search
 from playlist_api.movies import page_queries, queries
 from playlist_api.movies.cursors import NEWEST_FIRST, SORTS
-from playlist_api.posters.pruning import BATCH
+from playlist_api.posters.pruning import PICTURE_BATCH
 from playlist_api.transfer import imports as lists
 from playlist_api.transfer import queries as imports
 from tests import large
@@ -180,7 +180,11 @@ COMMANDS = {
 }
 """The same of operators' commands, but for `users list`, which reads all users."""
 
-SORTABLE = {"media prune": BATCH, "next_pictures": BATCH, "surplus_sessions": MAX_SESSIONS}
+SORTABLE = {
+    "media prune": PICTURE_BATCH,
+    "next_pictures": PICTURE_BATCH,
+    "surplus_sessions": MAX_SESSIONS,
+}
 """How many rows may be sorted: a batch of pictures; elsewhere somebody's sessions."""
 
 Plan = dict[str, Any]

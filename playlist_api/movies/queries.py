@@ -7,12 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    DateTime,
     Interval,
     String,
     Text,
-    Uuid,
     and_,
     bindparam,
     cast,
@@ -20,7 +17,6 @@ from sqlalchemy import (
     literal_column,
     select,
     true,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
@@ -56,22 +52,6 @@ locked_movie = (
     .with_for_update()
 )
 """The movie, locked until the transaction ends, and whether its list is not being imported."""
-
-next_oldest = Query(
-    "next_oldest",
-    select(*movie_columns)
-    .where(
-        Movie.owner_id == bindparam("user_id", type_=Uuid),
-        tuple_(Movie.created_at, Movie.id)
-        > tuple_(
-            bindparam("created_at", type_=DateTime(timezone=True)),
-            bindparam("id", type_=BigInteger),
-        ),
-    )
-    .order_by(Movie.created_at, Movie.id)
-    .limit(bindparam("limit")),
-)
-"""A user's movies after a position, oldest first."""
 
 _written = [getattr(Movie, name) for name in WRITABLE]
 _values = [

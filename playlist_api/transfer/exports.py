@@ -10,12 +10,12 @@ from uuid import UUID
 from playlist_api.api.json import with_lists
 from playlist_api.db.models import User
 from playlist_api.db.statements import Query
-from playlist_api.movies.queries import next_oldest
 from playlist_api.movies.schemas import movie_schema
 from playlist_api.ops.bulkheads import Bulkhead
 from playlist_api.ops.clients import client_keys
-from playlist_api.transfer.queries import next_idempotency_keys, next_pictures
-from playlist_api.transfer.schemas import idempotency_key_schema, picture_schema
+from playlist_api.posters.schemas import picture_schema
+from playlist_api.transfer.queries import next_idempotency_keys, next_oldest, next_pictures
+from playlist_api.transfer.schemas import idempotency_key_schema
 from playlist_api.transfer.spreadsheets import guarded
 
 READ_AT_ONCE = 500

@@ -16,6 +16,7 @@ from playlist_api.api.tokens import Identity
 from playlist_api.db.engine import db, movies_per_user, violates
 from playlist_api.db.models import User
 from playlist_api.errors import Invalid, ListBusy, SessionEnded
+from playlist_api.movies.schemas import WRITABLE
 from playlist_api.ops.bulkheads import Bulkhead
 from playlist_api.ops.clients import client_keys
 from playlist_api.transfer.files import read_file
@@ -166,4 +167,4 @@ def _add(owner_id: UUID, rows: list[Row]) -> None:
 
 
 def _columns(rows: list[Row]) -> dict[str, list[str | None]]:
-    return {name: [getattr(row, name) for row in rows] for name in ("title", "year", "image_url")}
+    return {name: [getattr(row, name) for row in rows] for name in WRITABLE}

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    DateTime,
     Select,
     String,
     Text,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     insert,
     select,
     true,
+    tuple_,
 )
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.selectable import TableValuedAlias
@@ -30,7 +32,9 @@ from playlist_api.db.models import (
     sort_year,
 )
 from playlist_api.db.statements import Query, columns_of
-from playlist_api.transfer.schemas import idempotency_key_schema, picture_schema
+from playlist_api.movies.schemas import WRITABLE, movie_schema
+from playlist_api.posters.schemas import picture_schema
+from playlist_api.transfer.schemas import idempotency_key_schema
 
 
 def _given(*names: str) -> TableValuedAlias:
@@ -57,13 +61,13 @@ def _compare() -> Select[Any]:
 
 
 def _insert() -> ReturningInsert[Any]:
-    given = _given("title", "year", "image_url")
-    columns = bindparam("owner_id", type_=Uuid), given.c.title, given.c.year, given.c.image_url
-    rows = select(*columns).order_by(given.c.number)
+    given = _given(*WRITABLE)
+    values = bindparam("owner_id", type_=Uuid), *(given.c[name] for name in WRITABLE)
+    columns = [Movie.owner_id, *(getattr(Movie, name) for name in WRITABLE)]
+    rows = select(*values).order_by(given.c.number)
     # Into the table, for of a class the ORM would take the parameters for rows.
     adding = insert(Movie.metadata.tables["Movie"])
-    adding = adding.from_select(["ownerId", "title", "year", "imageUrl"], rows)
-    return adding.returning(Movie.id)
+    return adding.from_select([column.name for column in columns], rows).returning(Movie.id)
 
 
 one_at_a_time = select(func.pg_advisory_xact_lock(lock_of(bindparam("owner"))))
@@ -104,3 +108,19 @@ next_pictures = Query(
     .limit(bindparam("limit")),
 )
 """A user's pictures after one of them, by name."""
+
+next_oldest = Query(
+    "next_oldest",
+    select(*columns_of(Movie, movie_schema.names))
+    .where(
+        Movie.owner_id == bindparam("user_id", type_=Uuid),
+        tuple_(Movie.created_at, Movie.id)
+        > tuple_(
+            bindparam("created_at", type_=DateTime(timezone=True)),
+            bindparam("id", type_=BigInteger),
+        ),
+    )
+    .order_by(Movie.created_at, Movie.id)
+    .limit(bindparam("limit")),
+)
+"""A user's movies after a position, oldest first."""

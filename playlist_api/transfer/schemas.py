@@ -3,15 +3,14 @@
 from enum import StrEnum
 
 from marshmallow import fields
-from marshmallow.validate import Length, OneOf, Regexp
+from marshmallow.validate import OneOf
 
 from playlist_api.api.fields import BigInteger, CamelCase, Flag, Text, Timestamp
 from playlist_api.api.schemas import ResponseSchema
 from playlist_api.auth.schemas import SessionSchema, UserSchema
-from playlist_api.db import models
 from playlist_api.errors import Problem
 from playlist_api.movies.schemas import MovieSchema
-from playlist_api.posters.media import NAME
+from playlist_api.posters.schemas import PictureSchema
 
 TAKEN_FOR = ("letterboxd", "letterboxdList", "imdb", "movary", "yamtrack", "csv", "json")
 """What files are recognised as; `csv` and `json` are this service's own, and others like them."""
@@ -161,20 +160,6 @@ class IdempotencyKeySchema(ResponseSchema):
     expires_at = Timestamp()
 
 
-class PictureSchema(ResponseSchema):
-    """A picture that somebody has sent, and the bytes that it takes with the small one of it."""
-
-    example = {
-        "name": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.jpg",
-        "bytes": 183402,
-        "createdAt": "2026-11-23T10:20:00.000001Z",
-    }
-
-    name = fields.String(validate=[Length(max=models.PICTURE_LENGTH), Regexp(NAME)])
-    bytes = BigInteger()
-    created_at = Timestamp()
-
-
 class ExportSchema(ResponseSchema):
     """Everything that the service holds on somebody."""
 
@@ -194,4 +179,3 @@ export_schema = ExportSchema()
 
 export_head_schema = ExportSchema(exclude=["idempotency_keys", "pictures", "movies"])
 idempotency_key_schema = IdempotencyKeySchema()
-picture_schema = PictureSchema()
