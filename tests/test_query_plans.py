@@ -156,9 +156,9 @@ CALLS: dict[str, set[str]] = {
     "GET /me/export": {*CALLER, "Session_userId_idx", "PasswordReset_userId_idx"},
     "POST /movies/import": {*CALLER, SAME, "MovieCount_pkey"},
     "GET /movies/export": CALLER,
-    "PUT /movies/{id}": {*CALLER, "Movie_pkey"},
-    "PATCH /movies/{id}": {*CALLER, "Movie_pkey", "Picture_pkey"},
-    "DELETE /movies/{id}": {*CALLER, "Movie_pkey"},
+    "PUT /movies/{id}": {"Movie_pkey"},
+    "PATCH /movies/{id}": {"User_pkey", "Movie_pkey", "Picture_pkey"},
+    "DELETE /movies/{id}": {"Movie_pkey"},
 }
 """The indexes of each call's statements, its queries left out; no other call has any."""
 
