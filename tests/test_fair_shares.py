@@ -221,7 +221,7 @@ def test_one_users_imports_leave_room_for_others(
 def test_one_users_pictures_leave_room_for_others(
     ada: Actor, bob: Actor, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "redrawn", gate.before(pictures.reencode))
+    monkeypatch.setattr(pictures, "reencode", gate.before(pictures.reencode))
     movie = {"title": "Heat", "imageUrl": POSTER}
     with ThreadPoolExecutor(CROWD + 1) as threads:
         crowd = [threads.submit(partial(ada.post, "/movies", movie, **HERE)) for _ in range(CROWD)]

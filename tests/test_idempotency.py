@@ -1,6 +1,7 @@
 """Idempotency keys: a movie that is posted again with its key is not added again."""
 
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from playlist_api.db.engine import db
+from playlist_api.movies.service import hash_of_fields
 from tests.service import Actor, Answer
 
 HEAT = {"title": "Heat", "year": "1995", "imageUrl": "https://example.com/heat.jpg"}
@@ -67,6 +69,24 @@ def test_another_movie_with_the_key_is_a_conflict(
     assert (answer.status, answer.error["code"]) == (409, "CONFLICT")
     assert titles(ada) == ["Heat"]
     assert post(ada, key).json == first.json
+
+
+def test_a_key_of_the_first_release_still_gets_its_first_answer(
+    app: Flask, ada: Actor, key: str
+) -> None:
+    first = post(ada, key, {"title": "Heat"})
+    then = sha256(b'{"image_url": null, "title": "Heat", "year": null}').hexdigest()
+    with app.app_context():
+        stored = text("""UPDATE "IdempotencyKey" SET fields = :then WHERE "userId" = :user""")
+        db.session.execute(stored, {"then": then, "user": ada.user["id"]})
+        db.session.commit()
+    assert post(ada, key, {"title": "Heat"}).json == first.json
+
+
+def test_a_new_field_that_is_left_out_does_not_change_the_hash() -> None:
+    fields = {"title": "Heat", "year": "1995", "image_url": None}
+    assert hash_of_fields({**fields, "new": None}) == hash_of_fields(fields)
+    assert hash_of_fields({**fields, "new": "x"}) != hash_of_fields(fields)
 
 
 def test_keys_are_everybodys_own(ada: Actor, bob: Actor, key: str) -> None:

@@ -1,6 +1,7 @@
 """`flask media prune`: what is deleted, what never is, and what comes in meanwhile."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -10,13 +11,12 @@ import obstore
 import pytest
 from flask import Flask
 from PIL import Image
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
 from playlist_api.posters import pruning as picture_pruning
-from playlist_api.posters import service as pictures
-from playlist_api.posters.images import reencode
+from playlist_api.posters.images import Picture, reencode
 from playlist_api.posters.media import Media
 from playlist_api.posters.storage import Folder
 from tests.backups import Place, bucket_of
@@ -90,6 +90,19 @@ def service(database_url: str, place: Place) -> Service:
 @pytest.fixture
 def in_folder(database_url: str, folder: Place) -> Service:
     return serving(database_url, folder)
+
+
+def before_statement(service: Service, part: str, act: Callable[[], Any]) -> None:
+    """Do something else just before the application's next statement with this part is sent."""
+
+    pending = [act]
+
+    def arrive(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if part in statement and pending:
+            pending.pop()()
+
+    with service.app.app_context():
+        event.listen(db.engine, "before_cursor_execute", arrive)
 
 
 def name_of(movie: Any) -> str:
@@ -166,7 +179,7 @@ def test_the_files_of_an_account_that_is_deleted_go_with_the_next_pruning(servic
 def test_all_rows_are_gone_through_in_batches(
     in_folder: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(picture_pruning, "BATCH", 4)
+    monkeypatch.setattr(picture_pruning, "PICTURE_BATCH", 4)
     pictures = [data_url(noise(), "image/png") for _ in range(9)]
     movies = [in_folder.add(picture) for picture in pictures]
     for movie in movies[1:]:
@@ -190,18 +203,12 @@ def test_only_what_is_the_services_own_is_deleted(in_folder: Service) -> None:
 
 
 def test_a_picture_that_is_sent_just_before_its_file_would_be_deleted_stays(
-    in_folder: Service, monkeypatch: pytest.MonkeyPatch
+    in_folder: Service,
 ) -> None:
     movie = in_folder.add()
     in_folder.drop(movie)
     in_folder.forget()
-    lock = pictures.lock
-
-    def late(hashed: str) -> None:
-        elsewhere(in_folder.add)
-        lock(hashed)
-
-    monkeypatch.setattr(picture_pruning, "lock", late)
+    before_statement(in_folder, "pg_advisory_xact_lock", lambda: elsewhere(in_folder.add))
     assert in_folder.prune().endswith("Files: 0 deleted\n")
     assert in_folder.files == both(movie)
 
@@ -228,21 +235,13 @@ def test_a_picture_that_is_sent_while_its_file_is_deleted_is_written_again(
 
 
 def test_a_picture_that_is_sent_again_while_its_row_is_looked_at_keeps_it(
-    in_folder: Service, monkeypatch: pytest.MonkeyPatch
+    in_folder: Service,
 ) -> None:
     movie = in_folder.add()
     in_folder.drop(movie)
     in_folder.prune()
     in_folder.pass_a_day()
-    last = picture_pruning._last_of_batch
-
-    def late(after: Any) -> Any:
-        found = last(after)
-        elsewhere(in_folder.add)
-        return found
-
-    calls = iter([late, last])
-    monkeypatch.setattr(picture_pruning, "_last_of_batch", lambda after: next(calls, last)(after))
+    before_statement(in_folder, 'DELETE FROM "Picture"', lambda: elsewhere(in_folder.add))
     in_folder.prune()
     in_folder.prune()
     assert in_folder.files == both(movie)
@@ -266,6 +265,7 @@ def test_the_same_picture_may_be_written_twice_at_once(
     in_folder: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = reencode(noise(), "PNG")
+    assert isinstance(picture, Picture)
     media: Media = in_folder.app.extensions["media"]
     monkeypatch.setattr(Folder, "has", lambda *_: False)
     with media.storage.write(picture.name) as write:

@@ -23,7 +23,7 @@ from playlist_api.db.engine import db
 from playlist_api.db.statements import GENERIC, Query, Search
 from playlist_api.movies import page_queries, queries
 from playlist_api.movies.cursors import NEWEST_FIRST, SORTS
-from playlist_api.posters.pruning import BATCH
+from playlist_api.posters.pruning import PICTURE_BATCH
 from playlist_api.transfer import queries as imports
 from playlist_api.transfer import service as lists
 from tests import large
@@ -156,9 +156,9 @@ CALLS: dict[str, set[str]] = {
     "GET /me/export": {*CALLER, "Session_userId_idx", "PasswordReset_userId_idx"},
     "POST /movies/import": {*CALLER, SAME, "MovieCount_pkey"},
     "GET /movies/export": CALLER,
-    "PUT /movies/{id}": {*CALLER, "Movie_pkey"},
-    "PATCH /movies/{id}": {*CALLER, "Movie_pkey", "Picture_pkey"},
-    "DELETE /movies/{id}": {*CALLER, "Movie_pkey"},
+    "PUT /movies/{id}": {"Movie_pkey"},
+    "PATCH /movies/{id}": {"User_pkey", "Movie_pkey", "Picture_pkey"},
+    "DELETE /movies/{id}": {"Movie_pkey"},
 }
 """The indexes of each call's statements, its queries left out; no other call has any."""
 
@@ -180,7 +180,11 @@ COMMANDS = {
 }
 """The same of operators' commands, but for `users list`, which reads all users."""
 
-SORTABLE = {"media prune": BATCH, "next_pictures": BATCH, "surplus_sessions": MAX_SESSIONS}
+SORTABLE = {
+    "media prune": PICTURE_BATCH,
+    "next_pictures": PICTURE_BATCH,
+    "surplus_sessions": MAX_SESSIONS,
+}
 """How many rows may be sorted: a batch of pictures; elsewhere somebody's sessions."""
 
 Plan = dict[str, Any]

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from marshmallow import fields
-from marshmallow.validate import Length, Regexp
 
 from playlist_api.db.models import TITLE_LENGTH
 from playlist_api.errors import Problem
@@ -30,9 +29,6 @@ MAX_CURSOR = 4 * (CURSOR_HEAD.size + 4 * TITLE_LENGTH) // 3
 
 BASE64 = re.compile(f"[A-Za-z0-9_-]{{1,{MAX_CURSOR}}}")
 """The URL-safe alphabet (RFC 4648, section 5) without padding."""
-
-WELL_FORMED = [Length(max=MAX_CURSOR), Regexp(BASE64)]
-"""Describes a cursor in the OpenAPI document."""
 
 
 class Cursor(NamedTuple):
@@ -82,7 +78,7 @@ def decode_cursor(cursor: str) -> Cursor:
 
 
 class CursorField(fields.Field[Cursor]):
-    """A cursor in a query, which must not have a `page` as well."""
+    """A cursor; a query that has one must not have a `page` as well."""
 
     json_schema = {"type": "string", "pattern": f"^{BASE64.pattern}$", "maxLength": MAX_CURSOR}
     default_error_messages = {

@@ -18,7 +18,7 @@ from playlist_api.api.fields import (
 from playlist_api.api.schemas import ResponseSchema
 from playlist_api.db.models import TITLE_LENGTH, URL_LENGTH
 from playlist_api.errors import Invalid, Problem
-from playlist_api.movies.cursors import NEWEST_FIRST, SORTS, WELL_FORMED, CursorField
+from playlist_api.movies.cursors import NEWEST_FIRST, SORTS, CursorField
 from playlist_api.posters.schemas import ImageUrl
 
 MAX_PAGE_SIZE = 100
@@ -110,18 +110,16 @@ class PageMetaSchema(ResponseSchema):
     limit = fields.Integer(validate=Range(1, MAX_PAGE_SIZE), metadata={"format": "int32"})
     total = BigInteger(metadata={"description": "How many movies the list has, or were found."})
     total_pages = BigInteger()
-    next = fields.String(
+    next = CursorField(
         allow_none=True,
-        validate=WELL_FORMED,
         metadata={
             "always": False,
             "description": "The `cursor` of the next page, or null on the last one. Only in answers"
             " to requests with a `search`, `year`, `sort` or `cursor`.",
         },
     )
-    previous = fields.String(
+    previous = CursorField(
         allow_none=True,
-        validate=WELL_FORMED,
         metadata={"always": False, "description": "The same for the previous page."},
     )
 

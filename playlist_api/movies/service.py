@@ -16,6 +16,7 @@ from playlist_api.api.tokens import Identity
 from playlist_api.db.engine import db, movies_per_user, violates
 from playlist_api.db.models import ADMIN, MAX_ID, Movie, User
 from playlist_api.errors import Conflict, Forbidden, ListBusy, NotFound, SessionEnded
+from playlist_api.movies import queries
 from playlist_api.movies.cursors import NEWEST_FIRST, Cursor, encode_cursor
 from playlist_api.movies.page_queries import (
     keyset_pages,
@@ -23,15 +24,7 @@ from playlist_api.movies.page_queries import (
     reversed_sort,
     search_pages,
 )
-from playlist_api.movies.queries import (
-    as_movies,
-    locked_movie,
-    movie_columns,
-    movie_of_key,
-    new_movie,
-    new_movie_with_key,
-    one_movie,
-)
+from playlist_api.movies.queries import as_movies
 from playlist_api.movies.schemas import movie_schema
 from playlist_api.ops import events
 from playlist_api.ops.bulkheads import Bulkhead
@@ -68,13 +61,8 @@ Check = Callable[[MovieJson], None]
 
 
 def read_movie(identity: Identity, movie_id: int) -> MovieJson:
-    """Return a movie on the caller's own list or, for an admin, on anybody's.
-
-    :raises Unauthorized: when the caller's session has ended.
-    :raises NotFound: when there is no such movie.
-    :raises Forbidden: when it is on another user's list.
-    """
-    rows = one_movie(movie_id=min(movie_id, MAX_ID), **identity._asdict())
+    """Return a movie on the caller's own list or, for an admin, on anybody's."""
+    rows = queries.one_movie(movie_id=min(movie_id, MAX_ID), **identity._asdict())
     if not rows:
         raise SessionEnded
     *_, user_id, role = rows[0]
@@ -95,16 +83,16 @@ def add_movie(identity: Identity, fields: Mapping[str, Any], key: str | None = N
 
     :raises Conflict: when the list is full, or the key was used for a movie with other fields.
     :raises ListBusy: while the list is being imported.
-    :raises Unauthorized: when the caller's session has ended.
-    :raises ValidationError: when the caller's pictures would exceed their quota.
-    :raises ServiceUnavailable: when the storage of pictures is away.
+    :raises ValidationError, ServiceUnavailable: when the picture cannot be stored.
     """
     if has_picture(fields):
         fields = keep_picture(fields, active_user, SessionEnded(), **identity._asdict())
     most = movies_per_user()
     given = {**fields, **identity._asdict(), "movies_per_user": str(most)}
     try:
-        rows = new_movie(**given) if key is None else _add_once(identity, key, fields, given)
+        rows = (
+            queries.new_movie(**given) if key is None else _add_once(identity, key, fields, given)
+        )
     except IntegrityError as error:
         if violates(error, "MovieCount_movies_check"):
             raise Conflict(f"Your list is full: it may hold {most:,} movies.") from error
@@ -121,11 +109,11 @@ def _add_once(
 ) -> list[tuple[Any, ...]]:
     # https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
     key_hash, fields_hash = _hash(f"{identity.user_id} {key}"), hash_of_fields(fields)
-    rows = new_movie_with_key(
+    rows = queries.new_movie_with_key(
         key_hash=key_hash, fields_hash=fields_hash, lifetime=KEY_LIFETIME, **given
     )
     if not rows:
-        rows = movie_of_key(key_hash=key_hash, **given)
+        rows = queries.movie_of_key(key_hash=key_hash, **given)
         if rows and rows[0][-1] != fields_hash:
             raise Conflict("This Idempotency-Key was used for another movie.")
     return rows
@@ -148,9 +136,8 @@ def change_movie(
 
     A picture among them is stored for the movie's owner, and the movie has its URL.
 
-    :raises Unauthorized, NotFound, Forbidden: as `read_movie` does.
     :raises ListBusy: while the list is being imported.
-    :raises ValidationError, ServiceUnavailable: as `add_movie` does.
+    :raises ValidationError, ServiceUnavailable: when the picture cannot be stored.
     """
     movie = read_movie(identity, movie_id)
     if has_picture(changes):
@@ -164,7 +151,7 @@ def change_movie(
     changed = {name: value for name, value in changes.items() if value != movie[names[name]]}
     if changed:
         setting = update(Movie).where(Movie.id == movie_id).values(changed)
-        (movie,) = as_movies(db.session.execute(setting.returning(*movie_columns)))
+        (movie,) = as_movies(db.session.execute(setting.returning(*queries.movie_columns)))
     db.session.commit()
     return movie
 
@@ -172,7 +159,7 @@ def change_movie(
 def delete_movie(identity: Identity, movie_id: int, check: Check) -> None:
     """Delete a movie, if the check passes.
 
-    :raises Unauthorized, NotFound, Forbidden, ListBusy: as `change_movie` does.
+    :raises ListBusy: while the list is being imported.
     """
     read_movie(identity, movie_id)
     check(_lock(movie_id))
@@ -182,7 +169,7 @@ def delete_movie(identity: Identity, movie_id: int, check: Check) -> None:
 
 def _lock(movie_id: int) -> MovieJson:
     # Only after the caller has been authorized: nobody can hold up another user's changes.
-    rows = db.session.execute(locked_movie, {"movie_id": movie_id}).all()
+    rows = db.session.execute(queries.locked_movie, {"movie_id": movie_id}).all()
     for movie, row in zip(as_movies(rows), rows, strict=True):
         if not row[-1]:
             raise ListBusy
@@ -197,7 +184,6 @@ def list_movies(
 
     A page past the end is empty. A page at a cursor has no number.
 
-    :raises Unauthorized: when the caller's session has ended.
     :raises TooManyRequests, ServiceUnavailable: when too many searches are under way.
     """
     cursor, limit = wanted.get("cursor"), wanted["limit"]

@@ -1,55 +1,53 @@
-"""What people send as a picture: whether it is one, and what is kept of it.
+"""Checking and re-encoding pictures, of which only the pixels are kept.
 
-Nothing of a file is kept but its pixels, which are written anew, so that whatever else was in it is
-gone: where and by whom it was taken, and what somebody may have hidden in it.
+Metadata, such as where a photograph was taken, is dropped, and so is anything hidden in the file.
 """
 
+import re
 import warnings
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 from io import BytesIO
 from typing import Any, cast
 
-from PIL import (
-    GifImagePlugin,
-    Image,
-    ImageCms,
-    ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    WebPImagePlugin,
-)
+from marshmallow import ValidationError
+from PIL import Image, ImageCms, ImageOps, JpegImagePlugin
+from PIL import WebPImagePlugin as WebPImagePlugin  # else Pillow loads all plugins to find it
 
 from playlist_api.errors import Problem
 from playlist_api.ops import metrics
 from playlist_api.ops.bulkheads import ThreadBulkhead
 from playlist_api.ops.clients import client_keys
-from playlist_api.posters.media import SMALL_WIDTH, SUFFIXES, small_of
+from playlist_api.posters.media import SMALL_WIDTH, SUFFIXES, small_name
 
-PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
-"""What Pillow would look for, with forty others, when it meets the first picture."""
+MAX_PIXELS, MAX_WEBP_PIXELS, MAX_SIDE = 12_500_000, 4_000_000, 10_000
+"""A phone's photograph of 12 megapixels is 4032 by 3024. In memory a pixel takes 4 bytes, up to
+three times; of a WebP more often."""
 
-MAX_PIXELS, MAX_SIDE = 12_500_000, 10_000
-MAX_WEBP_PIXELS = 4_000_000
-"""A telephone's photograph of 12 megapixels is 4032 by 3024. Each pixel takes 4 bytes while it is
-in memory, up to three times."""
+JPEG_SCAN, MAX_SCANS = b"\xff\xda", 32
+"""Decoding each scan costs as much as a whole picture. libjpeg writes at most 10; the marker never
+occurs inside one."""
 
-SCAN, MAX_SCANS = b"\xff\xda", 32
-"""The marker of a JPEG's scans, each of which costs a decoder as much as the whole picture. libjpeg
-writes 10 at the most, and 0xFF is never followed by this within one."""
+MAX_REENCODED = 4 * 1024 * 1024
+"""Bytes: twice what may be sent."""
 
-MAX_BYTES = 4 * 1024 * 1024
-"""What a picture may take when it is written anew: twice what may be sent."""
+MULTI_PROCESS = b"mpet"
+"""A colour profile's element that chains any number of transformations, each as expensive as a
+whole profile (ICC.1:2022, section 10.16). Browsers and cameras do without."""
 
-CONCURRENCY, QUEUE, TIMEOUT = 1, 8, 10.0
-"""In each worker, how many threads read and write pictures, which takes 160 MB of memory at the
-most, and how many requests, each with a picture in hand, wait for that so many seconds."""
-
-BUSY = "Too many pictures are coming in. Please try again in a moment."
-bulkhead = ThreadBulkhead(
-    "pictures", CONCURRENCY, queue=QUEUE, timeout=TIMEOUT, busy=BUSY, gauge=metrics.drawing
+SIGNATURES = re.compile(
+    rb"(?P<PNG>\x89PNG\r\n\x1a\n)|(?P<JPEG>\xff\xd8\xff)|(?P<GIF>GIF8[79]a)"
+    rb"|(?P<WEBP>RIFF.{4}WEBP)",
+    re.DOTALL,
 )
+"""The first bytes of each format, by Pillow's name for it."""
+
+SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "PNG": {},
+    "GIF": {},
+    "JPEG": {"quality": 90},
+    "WEBP": {"quality": 90, "method": 2},
+}
 
 NO_PICTURE = Problem("unsupported", "must be a PNG, JPEG, WebP or GIF.")
 MISNAMED = Problem("unsupported", "must be of the type that it is said to be.")
@@ -57,185 +55,135 @@ BROKEN = Problem("malformed", "must be whole and well-formed.")
 TOO_MANY_PIXELS = Problem(
     "too_large", "must have at most 12.5 megapixels, a WebP 4, and 10,000 pixels on each side."
 )
-TOO_LARGE = Problem("too_large", "must be compressed better: written anew, it has more than 4 MiB.")
+TOO_LARGE_REENCODED = Problem(
+    "too_large", "must be compressed better: re-encoded, it has more than 4 MiB."
+)
 
-MULTI_PROCESS = b"mpet"
-"""The type of a profile's element that chains any number of transformations, each of which costs as
-much as a whole profile (ICC.1:2022, section 10.16). Browsers do without it, and so do cameras."""
+picture_bulkhead = ThreadBulkhead(
+    "pictures",
+    1,  # takes 160 MB at most
+    queue=8,  # requests that each hold a picture
+    timeout=10,
+    busy="Too many pictures are coming in. Please try again in a moment.",
+    gauge=metrics.drawing,
+)
 
-HOW: dict[str, dict[str, Any]] = {
-    "PNG": {},
-    "GIF": {},
-    "JPEG": {"quality": 90},
-    "WEBP": {"quality": 90, "method": 2},
-    "small": {"quality": 80},
-}
-"""How they are written. A JPEG has its own quality, unless it is one for printers (CMYK)."""
-
-# Ours is stricter, and does not depend on how warnings are treated.
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+Image.MAX_IMAGE_PIXELS = None  # our own limit is stricter
 warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
-class Unusable(Exception):
-    """It is none that is taken; its argument is the `Problem`."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as it is kept, and the small one beside it."""
+    """A re-encoded picture and its small version."""
 
+    name: str
     content: bytes
-    suffix: str
     small: bytes
-
-    @cached_property
-    def hash(self) -> str:
-        """The SHA-256 of its content."""
-        return sha256(self.content).hexdigest()
-
-    @property
-    def name(self) -> str:
-        """The name of its file, which is the same for the same picture."""
-        return f"{self.hash}.{self.suffix}"
 
     @property
     def files(self) -> dict[str, bytes]:
-        """Its files by their names; the last one is written last."""
-        return {small_of(self.name): self.small, self.name: self.content}
+        """Its files by their names, in the order in which to write them."""
+        return {small_name(self.name): self.small, self.name: self.content}
 
     @property
     def size(self) -> int:
-        """How many bytes it takes."""
         return len(self.content) + len(self.small)
 
 
-def format_of(content: bytes) -> str | None:
-    """Tell a picture's format, by its first bytes, as Pillow calls it."""
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if content.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if content.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    return "WEBP" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else None
+def checked(content: bytes, declared: str) -> Picture:
+    """Check that a file is a picture of the declared format, and re-encode it.
 
-
-def checked(content: bytes, named: str) -> Picture:
-    """Look at what is said to be a picture of the named format, and write it anew.
-
-    :raises Unusable: when it is none, another one, or too large.
-    :raises TooManyRequests, ServiceUnavailable: when too many are being looked at already.
+    :raises ValidationError: when it is not, or is too large.
+    :raises TooManyRequests, ServiceUnavailable: when too many pictures are coming in.
     """
-    found = format_of(content)
-    if found is None:
-        raise Unusable(NO_PICTURE)
-    if found != named:
-        raise Unusable(MISNAMED)
-    result = bulkhead.run(client_keys(), _attempt, content, found)
+    found = SIGNATURES.match(content)
+    if not found:
+        raise ValidationError(NO_PICTURE)
+    if found.lastgroup != declared:
+        raise ValidationError(MISNAMED)
+    result = picture_bulkhead.run(client_keys(), reencode, content, declared)
     if isinstance(result, Problem):
-        raise Unusable(result)
+        raise ValidationError(result)
     return result
 
 
-def _attempt(content: bytes, picture_format: str) -> Picture | Problem:
-    # An exception that leaves a thread refers to its frames, and they to it: the pixels would be
-    # kept until garbage is collected.
-    try:
-        return reencode(content, picture_format)
-    except Unusable as error:
-        problem: Problem = error.args[0]
-        return problem
+def reencode(content: bytes, picture_format: str) -> Picture | Problem:
+    """Return the picture upright, in sRGB, without animation, and small; or what is wrong with it.
 
-
-def reencode(content: bytes, picture_format: str) -> Picture:
-    """Write a picture anew, upright, in sRGB and without motion, and a small one of it.
-
-    :raises Unusable: when that cannot be done, or is not to be.
+    A problem is not raised: an exception that leaves a thread keeps all pixels in memory until
+    garbage is collected.
     """
+    if picture_format == "JPEG" and content.count(JPEG_SCAN) > MAX_SCANS:
+        return BROKEN
     try:
-        if picture_format == "JPEG" and content.count(SCAN) > MAX_SCANS:
-            raise Unusable(BROKEN)
-        return _drawn(content, picture_format)
-    except Unusable:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Unusable(TOO_MANY_PIXELS) from error
-    except Exception as error:
-        # Decoders that are given nonsense raise whatever they stumble over.
-        raise Unusable(BROKEN) from error
+        return _reencoded(content, picture_format)
+    except Exception:
+        return BROKEN
 
 
-def _drawn(content: bytes, picture_format: str) -> Picture:
+def _reencoded(content: bytes, picture_format: str) -> Picture | Problem:
     image: Image.Image = Image.open(BytesIO(content), formats=[picture_format])
-    # Nothing but the head has been read so far.
+    # Only the header has been read so far.
     most = MAX_WEBP_PIXELS if picture_format == "WEBP" else MAX_PIXELS
     if image.width * image.height > most or max(image.size) > MAX_SIDE:
-        raise Unusable(TOO_MANY_PIXELS)
+        return TOO_MANY_PIXELS
     image.load()
-    how = HOW[picture_format] | _quality(image, content)
-    # The pixels that were sent are let go here: each further copy of them takes 50 MB.
+    options = SAVE_OPTIONS[picture_format] | _quality(image, content)
+    # Assigned to the same name, to free the original's 50 MB of pixels.
     image = _plain(image)
-    written = _written(image, picture_format, how)
-    if len(written) > MAX_BYTES:
-        raise Unusable(TOO_LARGE)
-    return Picture(written, SUFFIXES[picture_format], _small(image))
+    saved = _saved(image, picture_format, **options)
+    if len(saved) > MAX_REENCODED:
+        return TOO_LARGE_REENCODED
+    name = f"{sha256(saved).hexdigest()}.{SUFFIXES[picture_format]}"
+    small = _in_mode(image, _colour_mode(image))
+    small.thumbnail((SMALL_WIDTH, MAX_SIDE))
+    small.info = {}
+    return Picture(name, saved, _saved(small, "WEBP", quality=80))
 
 
-def _quality(sent: Image.Image, content: bytes) -> dict[str, Any]:
-    """Tell how it was written, so that it loses nothing, or next to nothing."""
-    if isinstance(sent, JpegImagePlugin.JpegImageFile) and sent.mode != "CMYK":
-        sampling = JpegImagePlugin.get_sampling(sent)
-        return {"qtables": sent.quantization, "subsampling": sampling, "quality": -1}
+def _quality(original: Image.Image, content: bytes) -> dict[str, Any]:
+    """Return the original's own quality, unless it is a JPEG for print (CMYK)."""
+    if isinstance(original, JpegImagePlugin.JpegImageFile) and original.mode != "CMYK":
+        sampling = JpegImagePlugin.get_sampling(original)
+        return {"qtables": original.quantization, "subsampling": sampling, "quality": -1}
     return {"lossless": True} if b"VP8L" in (content[12:16], content[30:34]) else {}
 
 
-def _plain(sent: Image.Image) -> Image.Image:
-    ImageOps.exif_transpose(sent, in_place=True)
-    image = _in_srgb(sent)
+def _plain(image: Image.Image) -> Image.Image:
+    ImageOps.exif_transpose(image, in_place=True)
+    image = _in_srgb(image)
     if image.mode.startswith("I"):
-        # 16 bits of grey, of which `convert` would cut the upper ones off.
+        # 16 bits of grey, of which `convert` would drop the upper 8.
         image = image.point(lambda grey: grey * (1 / 256)).convert("L")
-    # What plugins would write again: comments, profiles, and where it was taken.
+    # All else would be saved again: comments, profiles, the place.
     image.info = {name: image.info[name] for name in {"transparency"} & image.info.keys()}
     return image
 
 
 def _in_srgb(image: Image.Image) -> Image.Image:
-    profile, mode = image.info.get("icc_profile"), _mode_of_colours(image)
+    profile, target = image.info.get("icc_profile"), _colour_mode(image)
     if not profile or MULTI_PROCESS in profile or image.mode in {"1", "L", "LA"}:
         return image.convert("RGB") if image.mode == "CMYK" else image
-    image, result = _in_mode(image, mode), "RGB" if mode == "CMYK" else mode
-    target = ImageCms.createProfile("sRGB")
+    image = image if image.mode == "CMYK" else _in_mode(image, target)
     try:
-        source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        shown = ImageCms.profileToProfile(image, source, target, outputMode=result)
+        source, srgb = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
+        shown = ImageCms.profileToProfile(image, source, srgb, outputMode=target)
     except (ImageCms.PyCMSError, OSError):
-        # Browsers pass over what is no profile, too.
-        return image.convert(result)
+        # Browsers ignore broken profiles too.
+        return image.convert(target)
     return cast(Image.Image, shown)
 
 
-def _in_mode(image: Image.Image, mode: str) -> Image.Image:
-    # Pillow would copy what is in this mode already.
-    return image if image.mode == mode else image.convert(mode)
-
-
-def _mode_of_colours(image: Image.Image) -> str:
-    if image.mode == "CMYK":
-        return "CMYK"
+def _colour_mode(image: Image.Image) -> str:
     return "RGBA" if image.has_transparency_data else "RGB"
 
 
-def _small(image: Image.Image) -> bytes:
-    """Make a small picture, for which the large one may be given up."""
-    small = _in_mode(image, "RGBA" if image.has_transparency_data else "RGB")
-    small.thumbnail((SMALL_WIDTH, MAX_SIDE))
-    small.info = {}
-    return _written(small, "WEBP", HOW["small"])
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    # `convert` would copy an image that has the mode already.
+    return image if image.mode == mode else image.convert(mode)
 
 
-def _written(image: Image.Image, picture_format: str, how: dict[str, Any]) -> bytes:
-    written = BytesIO()
-    image.save(written, picture_format, **how)
-    return written.getvalue()
+def _saved(image: Image.Image, picture_format: str, **options: Any) -> bytes:
+    file = BytesIO()
+    image.save(file, picture_format, **options)
+    return file.getvalue()

@@ -1,7 +1,7 @@
-"""Where people's pictures are kept, and at which addresses they are served.
+"""Where pictures are stored, and at which URLs they are served.
 
-Each is a file named by the hash of its content, so that it never changes: whoever has it may keep
-it for ever. A small one is beside it.
+A file is named by the hash of its content and never changes, so that caches may keep it for ever.
+Each picture has a small version beside it.
 """
 
 import logging
@@ -19,19 +19,22 @@ from playlist_api.ops.clients import client_keys
 from playlist_api.posters.storage import Storage, StorageError, open_storage
 
 SMALL_WIDTH = 400
-"""Pixels of the small one, if the picture is not smaller itself."""
+"""Pixels of the small version, unless the picture is narrower."""
 
 SUFFIXES = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif"}
 TYPES = {suffix: f"image/{name.lower()}" for name, suffix in SUFFIXES.items()}
 
-NAME = re.compile(rf"([0-9a-f]{{64}})\.({'|'.join(TYPES)})")
-SMALL_NAME = re.compile(r"([0-9a-f]{64})-400\.webp")
+HASH_LENGTH = 64
+PICTURE_FILE = re.compile(
+    rf"[0-9a-f]{{{HASH_LENGTH}}}(?:-{SMALL_WIDTH}\.webp|\.(?:{'|'.join(TYPES)}))"
+)
+"""The name of a picture or of its small version, which start with the same hash."""
 
-HEADERS = {
+MEDIA_HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",
     "Content-Disposition": "inline",
 }
-"""Of whoever serves them. A year is the longest that caches heed (RFC 9111, section 1.2.2)."""
+"""Sent by every server of pictures. A year is the most that caches honour (RFC 9111, 1.2.2)."""
 
 AWAY = "Pictures cannot be kept at the moment. Please try again in a little while."
 
@@ -44,38 +47,31 @@ storing = Bulkhead("storage", 8, queue=8, timeout=5, busy=AWAY)
 
 @dataclass(frozen=True)
 class Media:
-    """A storage, the URL below which it is served, and the bytes that somebody may keep there."""
+    """A storage, the URL at which it is served, and how many bytes a user may store there."""
 
     storage: Storage
     url: str
     quota: int
 
-    def address(self, name: str) -> str:
-        """Return the URL of a file."""
-        return f"{self.url}/{name}"
-
     def keep(self, files: Mapping[str, bytes]) -> None:
-        """Write the files in their order; if the last one is there, all of them are.
+        """Write the files in order, unless the last one exists, and so all of them.
 
         :raises TooManyRequests, ServiceUnavailable: when the storage is away or busy.
         """
         with storing.slot(*client_keys()):
             try:
                 if not self.storage.has(list(files)[-1]):
-                    self._write(files)
+                    for name, content in files.items():
+                        headers = {**MEDIA_HEADERS, "Content-Type": media_type(name)}
+                        with self.storage.write(name, len(content), headers) as write:
+                            write(content)
             except StorageError as error:
                 log.warning("The storage of pictures is away: %s", error)
                 raise ServiceUnavailable(AWAY) from error
 
-    def _write(self, files: Mapping[str, bytes]) -> None:
-        for name, content in files.items():
-            headers = {**HEADERS, "Content-Type": type_of(name)}
-            with self.storage.write(name, len(content), headers) as write:
-                write(content)
-
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Give the application its media, if there are any; nothing connects yet."""
+    """Open the storage of pictures, if one is configured; nothing connects yet."""
     app.extensions["media"] = None
     if settings.media_storage:
         storage = open_storage(settings.media_storage, public=True)
@@ -84,15 +80,14 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def media() -> Media | None:
-    """Return the running application's media, if it takes pictures."""
+    """Return where the application stores pictures, or None if it takes none."""
     return cast(Media | None, current_app.extensions["media"])
 
 
-def small_of(name: str) -> str:
-    """Return the name of the small one beside a picture."""
-    return f"{name.partition('.')[0]}-{SMALL_WIDTH}.webp"
+def small_name(name: str) -> str:
+    """Return the name of a picture's small version."""
+    return f"{name[:HASH_LENGTH]}-{SMALL_WIDTH}.webp"
 
 
-def type_of(name: str) -> str:
-    """Return the media type of a file."""
+def media_type(name: str) -> str:
     return TYPES[name.rpartition(".")[2]]
