@@ -11,13 +11,21 @@ import yaml  # type: ignore[import-untyped]
 from playlist_api.config import Settings
 from tests.service import ROOT
 
-KUBERNETES = sorted(path for path in (ROOT / "deploy/kubernetes").glob("*.yaml"))
+KUBERNETES = sorted(
+    path for path in (ROOT / "deploy/kubernetes").glob("*.yaml") if path.stem != "kustomization"
+)
 SYSTEMD = ROOT / "deploy/systemd"
 
 SETTINGS = {field.name.upper() for field in dataclasses.fields(Settings)}
 
 SECRET = re.compile("PASSWORD|SECRET|KEY|AUTH|_DSN|DATABASE_URL")
 """Names of what nobody may know or guess."""
+
+SECRETS = {
+    "SECRET_KEY": "0123456789abcdef" * 4,
+    "DATABASE_URL": "postgresql://db/playlist?sslmode=verify-full",
+}
+"""What a deployment must be given."""
 
 
 def instructions(name: str, dockerfile: str = "Dockerfile") -> list[str]:
@@ -47,11 +55,9 @@ def objects(kind: str = "") -> list[Any]:
 
 def pods() -> dict[str, Any]:
     """Return the specification of each kind of pod by its name."""
-    found = {each["metadata"]["name"]: each["spec"] for each in objects("CronJob")}
-    found = {name: spec["jobTemplate"]["spec"] for name, spec in found.items()}
-    found |= {each["metadata"]["name"]: each["spec"] for each in objects("Deployment")}
-    found |= {each["metadata"]["name"]: each["spec"] for each in objects("Job")}
-    return {name: spec["template"]["spec"] for name, spec in found.items()}
+    named = [(each["metadata"]["name"], each.get("spec", {})) for each in objects()]
+    specs = [(name, spec.get("jobTemplate", {"spec": spec})["spec"]) for name, spec in named]
+    return {name: spec["template"]["spec"] for name, spec in specs if "template" in spec}
 
 
 def given(value: Any) -> str | None:

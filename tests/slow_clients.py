@@ -21,60 +21,49 @@ HALVES = {
 }
 
 
-class HalfSent:
-    """A connection with a part of a request on it, and a new one whenever that is closed."""
-
-    def __init__(self, port: int, sent: bytes, *, drips: bool) -> None:
-        self._port, self._sent, self._drips = port, sent, drips
-        self._open()
-
-    def go_on(self) -> None:
-        """Send a byte, if it is one of those that do, and see whether the connection is open."""
-        try:
-            if self._drips:
-                self._socket.send(b" ")
-            while self._socket.recv(65536):
-                pass
-        except BlockingIOError:
-            return
-        except OSError:
-            pass
-        self.close()
-        self._open()
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def _open(self) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=30)
-        self._socket.sendall(self._sent)
-        self._socket.setblocking(False)
-
-
 @contextmanager
 def half_sent(port: int, count: int) -> Iterator[None]:
     """Hold so many requests open of all kinds, of which half get a byte a second."""
+    kinds = cycle(HALVES.values())
+    held = [_half_sent(port, next(kinds)) for _ in range(count)]
     ended = Event()
-    kinds = list(HALVES.values())
-    held: list[HalfSent] = []
 
     def go_on() -> None:
-        for each in cycle(held):
+        for number in cycle(range(count)):
             if ended.wait(1 / count):
                 return
             with suppress(OSError):
-                each.go_on()
+                if _is_closed(held[number], drips=number // len(HALVES) % 2 == 0):
+                    held[number].close()
+                    held[number] = _half_sent(port, next(kinds))
 
     thread = Thread(target=go_on)
+    thread.start()
     try:
-        for number in range(count):
-            kind = kinds[number % len(kinds)]
-            held.append(HalfSent(port, kind, drips=number // len(kinds) % 2 == 0))
-        thread.start()
         yield
     finally:
         ended.set()
-        if thread.is_alive():
-            thread.join()
-        for each in held:
-            each.close()
+        thread.join()
+        for connection in held:
+            connection.close()
+
+
+def _half_sent(port: int, sent: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    connection.sendall(sent)
+    connection.setblocking(False)
+    return connection
+
+
+def _is_closed(connection: socket.socket, *, drips: bool) -> bool:
+    """Send a byte, if it is one of those that do, and see whether the connection is open."""
+    try:
+        if drips:
+            connection.send(b" ")
+        while connection.recv(65536):
+            pass
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True

@@ -3,42 +3,35 @@
 import re
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from io import BufferedReader
 from itertools import islice
 
 import pytest
 from werkzeug.datastructures import Headers
 
-from tests.broken_http import HALVES, HEADLESS, SMUGGLED, SMUGGLING, WHOLE, Answers, Row, get
+from playlist_api.errors import code_of
+from tests.broken_http import HALVES, HEADER, HEADLESS, SMUGGLED, SMUGGLING, WHOLE, Answers, Table
 from tests.nginx import Nginx, nginx
-from tests.service import Answer, Gunicorn, Service, call
+from tests.service import Answer, Gunicorn, call
 
-CODES = {
-    400: "VALIDATION_ERROR",
-    401: "UNAUTHORIZED",
-    404: "NOT_FOUND",
-    405: "METHOD_NOT_ALLOWED",
-    413: "PAYLOAD_TOO_LARGE",
-    414: "URI_TOO_LONG",
-    415: "UNSUPPORTED_MEDIA_TYPE",
-    417: "EXPECTATION_FAILED",
-    431: "REQUEST_HEADER_FIELDS_TOO_LARGE",
-    501: "NOT_IMPLEMENTED",
-    505: "HTTP_VERSION_NOT_SUPPORTED",
-}
-Connect = Callable[[float], socket.socket]
-"""Connects, to wait for so many seconds at the most."""
-
-LAST = get(b"Connection: close", b"X-Request-ID: last")
+Group = tuple[list[bytes], Answers, Answers]
+LAST = HEADER % b"Connection: close\r\nX-Request-ID: last"
 RESET = struct.pack("ii", 1, 0)
-"""The option by which a socket that is closed says so at once, and waits for nobody."""
+"""The option by which closing a socket resets the connection."""
 
 
-def rows(*tables: dict[str, Row]) -> pytest.MarkDecorator:
-    named = [pytest.param(row, id=name) for table in tables for name, row in table.items()]
-    return pytest.mark.parametrize("row", named)
+def rows(table: Table) -> pytest.MarkDecorator:
+    """Run a test for each row of a table: what is sent, and the answers of gunicorn and nginx."""
+    return pytest.mark.parametrize(
+        "group",
+        [
+            pytest.param(([template % value for value in values], *answers), id=f"{answers}")
+            for (template, *answers), values in table.items()
+        ],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -47,75 +40,84 @@ def front(served: Gunicorn) -> Iterator[Nginx]:
         yield front
 
 
-@pytest.fixture(params=["gunicorn", "nginx"])
-def way(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+@dataclass(frozen=True)
+class Server:
+    """Gunicorn, or nginx with TLS in front of it."""
+
+    service: Gunicorn | Nginx
+
+    def connect(self, timeout: float = 10) -> socket.socket:
+        if isinstance(self.service, Nginx):
+            return self.service.open(timeout)
+        return socket.create_connection(("127.0.0.1", self.service.port), timeout)
+
+    def expected(self, group: Group) -> dict[bytes, tuple[int, ...]]:
+        """Return what must be found for each request that is sent."""
+        sent, gunicorn, nginx = group
+        answers = nginx if isinstance(self.service, Nginx) else gunicorn
+        return dict.fromkeys(sent, answers if isinstance(answers, tuple) else (answers,))
 
 
-@pytest.fixture
-def connect(way: str, served: Gunicorn, front: Nginx) -> Iterator[Connect]:
-    """Connects to whoever is sent to, who afterwards must still serve; to nginx with TLS."""
-    yield front.open if way == "nginx" else to_gunicorn(served)
-    service: Service = front if way == "nginx" else served
-    alive = call(service, "GET", "/health/live", X_Request_ID="a")
+@pytest.fixture(params=["served", "front"], ids=["gunicorn", "nginx"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server that must still serve afterwards."""
+    server = Server(request.getfixturevalue(request.param))
+    yield server
+    alive = call(server.service, "GET", "/health/live", X_Request_ID="a")
     assert (alive.status, alive.headers["X-Request-ID"]) == (200, "a")
 
 
-def expected(row: Row, way: str) -> tuple[int, ...]:
-    _, gunicorn, nginx = row
-    answers: Answers = gunicorn if way == "gunicorn" else nginx
-    return answers if isinstance(answers, tuple) else (answers,)
-
-
-@rows(*WHOLE)
+@rows(WHOLE)
 def test_what_is_sent_is_answered_as_often_and_as_it_should_be(
-    row: Row, way: str, connect: Connect
+    group: Group, server: Server
 ) -> None:
-    answers = expected(row, way)
-    assert exchange(connect, row[0], len(answers)) == answers
+    expected = server.expected(group)
+    assert {sent: exchange(server, sent, len(expected[sent])) for sent in expected} == expected
 
 
 @rows(HALVES)
-def test_half_a_request_is_given_up_when_its_client_is_done(
-    row: Row, way: str, connect: Connect
-) -> None:
-    with connect(10) as connection:
-        connection.sendall(row[0])
-        # That of TLS would forget how to read what comes.
-        socket.socket.shutdown(connection, socket.SHUT_WR)
-        with connection.makefile("rb") as stream:
-            answers = tuple(map(checked, read_answers(stream)))
-    assert answers == expected(row, way)
+def test_half_a_request_is_given_up_when_its_client_is_done(group: Group, server: Server) -> None:
+    found = {}
+    for sent in group[0]:
+        with server.connect() as connection:
+            connection.sendall(sent)
+            # That of TLS would forget how to read what comes.
+            socket.socket.shutdown(connection, socket.SHUT_WR)
+            with connection.makefile("rb") as stream:
+                found[sent] = tuple(map(checked, read_answers(stream)))
+    assert found == server.expected(group)
 
 
 @rows(HALVES)
-def test_half_a_request_of_a_client_that_vanishes_harms_nobody(row: Row, connect: Connect) -> None:
-    with connect(10) as connection:
-        connection.sendall(row[0])
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+def test_half_a_request_of_a_client_that_vanishes_harms_nobody(
+    group: Group, server: Server
+) -> None:
+    for sent in group[0]:
+        with server.connect() as connection:
+            connection.sendall(sent)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
 
 @rows(SMUGGLING)
 def test_a_request_within_another_is_not_served(
-    row: Row, way: str, connect: Connect, served: Gunicorn
+    group: Group, server: Server, served: Gunicorn
 ) -> None:
-    answers, before = expected(row, way), times_smuggled(served)
-    assert exchange(connect, row[0], len(answers)) == answers
+    expected, before = server.expected(group), times_smuggled(served)
+    assert {sent: exchange(server, sent, len(expected[sent])) for sent in expected} == expected
     assert times_smuggled(served) == before
 
 
 def test_a_request_that_others_hide_would_be_served(served: Gunicorn) -> None:
     before = times_smuggled(served)
-    assert exchange(to_gunicorn(served), SMUGGLED, 1) == (201,)
+    assert exchange(Server(served), SMUGGLED, 1) == (201,)
     assert times_smuggled(served) == before + 1
 
 
-def test_clients_that_do_not_hang_up_delay_nobody(connect: Connect) -> None:
+def test_clients_that_do_not_hang_up_delay_nobody(server: Server) -> None:
     with ExitStack() as idle:
         for _ in range(10):
             # None is answered so late that gunicorn could have waited for another to hang up.
-            connection = idle.enter_context(connect(1.9))
+            connection = idle.enter_context(server.connect(1.9))
             connection.sendall(b"nonsense\r\n\r\n")
             assert connection.recv(12) == b"HTTP/1.1 400"
 
@@ -124,16 +126,12 @@ def times_smuggled(served: Gunicorn) -> int:
     return served.log.read_text().count('"smuggled"')
 
 
-def to_gunicorn(served: Gunicorn) -> Connect:
-    return lambda timeout: socket.create_connection(("127.0.0.1", served.port), timeout)
-
-
-def exchange(connect: Connect, sent: bytes, count: int) -> tuple[int, ...]:
+def exchange(server: Server, sent: bytes, count: int) -> tuple[int, ...]:
     """Send bytes as they are, wait for `count` answers, then ask once more on the connection.
 
     What follows is the end, or what was asked for: return all other answers.
     """
-    with connect(10) as connection, connection.makefile("rb") as stream:
+    with server.connect() as connection, connection.makefile("rb") as stream:
         connection.sendall(sent)
         answers = read_answers(stream, bodiless=sent.startswith(b"HEAD "))
         found = list(islice(answers, count))
@@ -166,7 +164,7 @@ def checked(answer: Answer) -> int:
     if answer.status in {100, HEADLESS}:
         return answer.status
     if answer.status >= 400:
-        assert answer.error["code"] == CODES.get(answer.status)
+        assert answer.error["code"] == code_of(answer.status)
         assert ("details" in answer.error) == (answer.status == 400)
         assert ("Allow" in answer.headers) == (answer.status == 405)
         assert re.fullmatch("[0-9a-f-]{32,36}", answer.headers["X-Request-ID"])

@@ -11,7 +11,7 @@ from playlist_api.api.tokens import ACCESS_TOKEN_LIFETIME
 from playlist_api.auth import sessions
 from tests.service import InProcess, sign_up
 
-FIVE_MINUTES = timedelta(minutes=5)
+FIVE_MINUTES = [timedelta(minutes=5), timedelta(minutes=-5)]
 
 Set = Callable[[timedelta], None]
 
@@ -32,7 +32,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> Set:
     return set_clock
 
 
-@pytest.mark.parametrize("by", [FIVE_MINUTES, -FIVE_MINUTES], ids=["ahead", "behind"])
+@pytest.mark.parametrize("by", FIVE_MINUTES)
 def test_tokens_of_an_instance_whose_clock_is_off_are_good_on_another(
     app: Flask, set_clock: Set, by: timedelta
 ) -> None:
@@ -48,7 +48,7 @@ def test_tokens_of_an_instance_whose_clock_is_off_are_good_on_another(
     assert ada.refresh().status == 200
 
 
-@pytest.mark.parametrize("by", [FIVE_MINUTES, -FIVE_MINUTES], ids=["ahead", "behind"])
+@pytest.mark.parametrize("by", FIVE_MINUTES)
 def test_a_late_tab_goes_on_though_another_instance_refreshed_by_another_clock(
     app: Flask, set_clock: Set, by: timedelta
 ) -> None:

@@ -6,16 +6,17 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
+import psutil
 import pytest
-from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy import make_url
 
 from dev.cluster import PostgresError, taken
 from dev.postgres import running
+from tests.roles import ask
+from tests.service import ROOT
 from tests.waiting import eventually
 
-ROOT = Path(__file__).parents[1]
 OWNER = """
 import sys
 from pathlib import Path
@@ -25,13 +26,7 @@ with running(Path(sys.argv[1])) as url:
     print(url, flush=True)
     sys.stdin.read()
 """
-
-
-def ask(url: str, statement: str) -> Any:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
-        answer = connection.execute(text(statement))
-        return answer.scalar() if answer.returns_rows else None
+NUMBER = "SELECT number FROM kept"
 
 
 def postmaster(home: Path) -> int:
@@ -58,39 +53,37 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def test_it_serves_a_database_in_utf8_and_not_on_the_network(home: Path) -> None:
+def test_it_serves_in_utf8_not_on_the_network_and_makes_a_dropped_database_again(
+    home: Path,
+) -> None:
+    interrupted = home / "data.1"  # an initdb
+    interrupted.mkdir(parents=True)
+    (interrupted / "PG_VERSION").write_text("18\n")
     with running(home) as url:
+        assert not interrupted.exists()
         assert ask(url, "SELECT current_database()") == "playlist"
         assert ask(url, "SHOW server_encoding") == "UTF8"
         assert ask(url, "SHOW listen_addresses") == ""
         assert (home / "socket").stat().st_mode & 0o777 == 0o700
+        ask(url.replace("/playlist?", "/postgres?"), "DROP DATABASE playlist")
     assert not lives(home)
-
-
-def test_data_outlive_the_server(kept: Path) -> None:
-    with running(kept) as url:
-        assert ask(url, "SELECT number FROM kept") == 42
+    with running(home, throwaway=True) as url:
+        assert ask(url, "SHOW fsync") == "off"
+    assert not home.exists()
 
 
 def test_data_outlive_a_killed_server(kept: Path) -> None:
     with running(kept):
         os.kill(postmaster(kept), signal.SIGKILL)
     with running(kept) as url:
-        assert ask(url, "SELECT number FROM kept") == 42
-
-
-def test_a_database_that_was_dropped_comes_back(home: Path) -> None:
-    with running(home) as url:
-        ask(url.replace("/playlist?", "/postgres?"), "DROP DATABASE playlist")
-    with running(home) as url:
-        assert ask(url, "SELECT 1") == 1
+        assert ask(url, NUMBER) == 42
 
 
 def test_two_owners_share_a_server_and_the_last_one_stops_it(kept: Path) -> None:
     with running(kept) as url:
         with running(kept) as same:
             assert same == url
-        assert ask(url, "SELECT number FROM kept") == 42
+        assert ask(url, NUMBER) == 42
     assert not lives(kept)
 
 
@@ -105,65 +98,42 @@ def test_a_killed_owner_leaves_no_server(kept: Path) -> None:
         eventually(lambda: not lives(kept), "the server has ended")
 
 
-def test_a_server_whose_keeper_was_killed_is_adopted(
-    kept: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keepers = []
-
-    class Keeper(subprocess.Popen[str]):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            keepers.append(self)
-
-    monkeypatch.setattr(subprocess, "Popen", Keeper)
+def test_a_server_whose_keeper_was_killed_is_adopted(kept: Path) -> None:
+    before = set(psutil.Process().children())
     with running(kept):
         first = postmaster(kept)
-        keepers[0].kill()
+        (keeper,) = set(psutil.Process().children()) - before
+        keeper.kill()
     with running(kept):
         assert postmaster(kept) == first
     assert not lives(kept)
 
 
-def test_an_interrupted_initdb_does_not_hinder(home: Path) -> None:
-    unfinished = home / "data.1"
-    unfinished.mkdir(parents=True)
-    (unfinished / "PG_VERSION").write_text("18\n")
-    with running(home) as url:
-        assert ask(url, "SELECT 1") == 1
-    assert not unfinished.exists()
-
-
-def test_a_process_id_in_use_again_does_not_hinder(kept: Path) -> None:
+def test_neither_a_process_id_in_use_again_nor_the_shell_s_settings_matter(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pid = f"{os.getpid()}\n{kept}/data\n"
     (kept / "data/postmaster.pid").write_text(pid)
     (kept / "socket/.s.PGSQL.5432.lock").write_text(pid)
-    with running(kept) as url:
-        assert ask(url, "SELECT number FROM kept") == 42
-
-
-@pytest.mark.parametrize("name", ["a space, é, 100%, a @ and a 'quote'", "long" * 30])
-def test_any_path_will_do_even_below_a_folder_closed_to_others(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).mkdir(mode=0o700)
-    with running(tmp_path / name / "postgres") as url:
-        assert ask(url, "SELECT 1") == 1
-        sockets = Path(str(make_url(url).query["host"]))
-        assert sockets.samefile(tmp_path / name / "postgres/socket")
-    assert not sockets.exists()
-
-
-def test_a_throwaway_one_leaves_nothing(home: Path) -> None:
-    with running(home, throwaway=True) as url:
-        assert ask(url, "SHOW fsync") == "off"
-    assert not home.exists()
-
-
-def test_the_shell_s_own_postgres_settings_do_not_matter(
-    kept: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setenv("PGPORT", "1")
     monkeypatch.setenv("PGDATA", "/nowhere")
     with running(kept) as url:
-        assert ask(url, "SELECT number FROM kept") == 42
+        assert ask(url, NUMBER) == 42
+
+
+@pytest.mark.parametrize("name", ["a space, é, 100%, a @ and a 'quote'", "long" * 30])
+def test_any_path_will_do_even_below_a_folder_closed_to_others(
+    kept: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).mkdir(mode=0o700)
+    home = kept.rename(tmp_path / name / "postgres")
+    try:
+        with running(home) as url:
+            assert ask(url, NUMBER) == 42
+            sockets = Path(str(make_url(url).query["host"]))
+            assert sockets.samefile(home / "socket")
+    finally:
+        home.rename(kept)
 
 
 def test_data_of_another_major_version_are_refused_in_one_sentence(home: Path) -> None:

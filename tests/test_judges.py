@@ -48,29 +48,17 @@ def judged(*command: str | Path, **environment: str) -> None:
         pytest.fail(told.stdout, pytrace=False)
 
 
-def installed(name: str) -> Path:
-    """Return where npm has put a judge."""
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("redocly", ["--config", "redocly.yaml"]),
+        ("spectral", ["--ruleset", "spectral.yaml", "--fail-severity", "hint"]),  # OWASP's rules
+    ],
+)
+def test_a_judge_of_documents_finds_nothing_in_ours(name: str, options: list[str]) -> None:
     judge = NODE_MODULES / ".bin" / name
     assert judge.exists(), f"{name} is missing: `npm ci --prefix dev/judges` installs it."
-    return judge
-
-
-def test_redocly_finds_nothing_in_the_document() -> None:
-    judged(
-        installed("redocly"), "lint", "--config", "redocly.yaml", DOCUMENT, REDOCLY_TELEMETRY="off"
-    )
-
-
-def test_spectral_finds_nothing_in_the_document_by_owasps_rules() -> None:
-    judged(
-        installed("spectral"),
-        "lint",
-        "--ruleset",
-        "spectral.yaml",
-        "--fail-severity",
-        "hint",
-        DOCUMENT,
-    )
+    judged(judge, "lint", *options, DOCUMENT, REDOCLY_TELEMETRY="off")
 
 
 @pytest.mark.skipif(not shutil.which("java"), reason="there is no Java")
@@ -85,12 +73,8 @@ def test_the_nu_html_checker_finds_no_error_in_any_page() -> None:
 def test_sslyze_finds_mozillas_intermediate_configuration() -> None:
     with nginx(free_port(), prepare=certify) as front:
         trust = front.folder / "trust" / "ca.crt"
-        judged(
-            SSLYZE,
-            "--mozilla_config=intermediate",
-            f"--certinfo_ca_file={trust}",
-            f"localhost:{front.port}",
-        )
+        options = ["--mozilla_config=intermediate", f"--certinfo_ca_file={trust}"]
+        judged(SSLYZE, *options, f"localhost:{front.port}")
 
 
 def certify(folder: Path) -> None:

@@ -1,32 +1,70 @@
 """The service behind PgBouncer in transaction mode: each transaction may have another process."""
 
+import os
+import shutil
+import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from flask_migrate import upgrade
+from sqlalchemy import make_url
 
+from dev.cluster import NAME, PORT, unprivileged
 from dev.postgres import running
 from playlist_api.app import create_app
-from tests.pgbouncer import pgbouncer
-from tests.service import InProcess, environment, log_in, sign_up
+from tests.roles import migrate
+from tests.service import InProcess, environment, free_port, log_in, sign_up
 from tests.test_isolation import MATRIX, ask
+from tests.waiting import eventually
 
 PEOPLE = 8
+SETTINGS = """
+[databases]
+* = host={sockets} port={postgres} user={user}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+auth_type = any
+pool_mode = transaction
+default_pool_size = 2
+max_client_conn = 500
+server_login_retry = 1
+query_wait_timeout = 3
+"""
+
+pytestmark = pytest.mark.skipif(
+    not shutil.which("pgbouncer"), reason="pgbouncer is not on PATH (on Debian: apt install it)"
+)
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[str]:
+    """The URL of a PgBouncer with two connections to a PostgreSQL."""
     with tempfile.TemporaryDirectory(prefix="playlist-") as name:
-        home = Path(name) / "postgres"
+        home, port = Path(name) / "postgres", free_port()
         Path(name).chmod(0o755)
         with running(home, throwaway=True) as url:
-            with create_app(environment(url)).app_context():
-                upgrade()
-            with pgbouncer(home, url) as pool:
-                yield pool
+            migrate(url)
+            sockets = make_url(url).query["host"]
+            given = {"sockets": sockets, "postgres": PORT, "user": NAME, "port": port}
+            (home / "pgbouncer.ini").write_text(SETTINGS.format(**given))
+            # Like PostgreSQL, it does not run as root.
+            unroot = unprivileged(home) if os.geteuid() == 0 else []
+            command = [*unroot, "pgbouncer", "-q", str(home / "pgbouncer.ini")]
+            with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+                try:
+                    eventually(lambda: listens(port), "PgBouncer is up")
+                    yield f"postgresql+psycopg2://{NAME}@127.0.0.1:{port}/{NAME}"
+                finally:
+                    process.kill()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture

@@ -1,21 +1,17 @@
 """TLS between the service and PostgreSQL, as `sslmode=verify-full` promises it."""
 
 import re
-import socket
-import struct
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
 
 import pytest
 import trustme
 
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
-from tests.migrating import flask
-from tests.roles import APP, FOLDER, OWNER, ask
+from tests.roles import APP, FOLDER, OWNER, ask, migrate
 from tests.secure_postgres import WITH_CERTIFICATE, SecurePostgres, secure_postgres, write
 from tests.service import Actor, InProcess, call, environment, gunicorn, sign_up
 from tests.waiting import eventually
@@ -25,16 +21,13 @@ BOTH_SECRET = """
     SELECT count(DISTINCT query ~ 'EXECUTE|PREPARE') = 2 AND bool_and(ssl)
     FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE client_addr IS NOT NULL
 """
-SSL_REQUEST = struct.pack(">ii", 8, 80877103)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[SecurePostgres]:
     """The server, whose tables were made by TLS."""
     with secure_postgres() as server:
-        with flask(server.url(OWNER), "db", "upgrade") as migration:
-            said, _ = migration.communicate(timeout=60)
-        assert migration.returncode == 0, said
+        migrate(server.url(OWNER))
         yield server
 
 
@@ -60,8 +53,6 @@ def test_whatever_connects_does_so_by_tls(server: SecurePostgres, tmp_path: Path
         assert ada.get("/movies").json["meta"]["total"] == 1
         assert ada.patch("/me", {"name": "Bob"}).status == 200
         assert ask(server.superuser, BOTH_SECRET) is True
-        with flask(server.url(), "users", "show", ada.email) as command:
-            assert "movies     1" in command.communicate(timeout=60)[0]
     came = AUTHORIZED.findall(server.log())
     assert {role for role, _ in came} == {APP, OWNER}
     assert all("SSL enabled (protocol=TLSv1.3, " in how for _, how in came)
@@ -134,48 +125,14 @@ def test_an_expired_certificate_is_refused_until_it_is_renewed_without_a_restart
     eventually(lambda: health() == 200, "the server shows a good certificate")
 
 
-def test_commands_end_with_a_sentence_when_the_certificate_cannot_be_trusted(
-    server: SecurePostgres,
+def test_migrating_ends_with_a_sentence_when_the_certificate_cannot_be_trusted(
+    server: SecurePostgres, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with flask(server.url(OWNER, "127.0.0.1"), "db", "upgrade") as migration:
-        said, _ = migration.communicate(timeout=60)
-    assert migration.returncode == 1
+    with pytest.raises(SystemExit, match="1"):
+        migrate(server.url(OWNER, "127.0.0.1"))
+    (said,) = (line for line in caplog.messages if line.startswith("Error: "))
     assert said.startswith("Error: The database is away: ")
     assert 'does not match host name "127.0.0.1"' in said
-    assert "Traceback" not in said
-
-
-def test_a_server_without_tls_is_told_nothing(
-    server: SecurePostgres, ada: Actor, caplog: pytest.LogCaptureFixture
-) -> None:
-    heard: list[bytes] = []
-    with ExitStack() as open_until_the_end:
-
-        def listen() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                open_until_the_end.enter_context(connection)
-                heard.append(connection.recv(1024))
-                connection.send(b"N")  # no TLS here
-                open_until_the_end.callback(hear_the_rest, connection)
-
-        def hear_the_rest(connection: socket.socket) -> None:
-            connection.setblocking(False)
-            with suppress(BlockingIOError):
-                heard.append(connection.recv(1024))
-
-        listener = open_until_the_end.enter_context(socket.create_server(("127.0.0.1", 0)))
-        listening = Thread(target=listen)
-        listening.start()
-        plain = SecurePostgres(server.folder, server.ca, listener.getsockname()[1])
-        said = refusal(plain.url(), ada, caplog)
-        listener.shutdown(socket.SHUT_RDWR)
-        listening.join()
-    assert "server does not support SSL, but SSL was required" in said
-    assert [text for text in heard if text] == [SSL_REQUEST] * 2
 
 
 def test_the_server_may_ask_for_a_client_s_certificate(

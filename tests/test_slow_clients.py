@@ -10,16 +10,7 @@ from statistics import median
 
 import pytest
 
-from tests.service import (
-    Actor,
-    Gunicorn,
-    Service,
-    call,
-    environment,
-    gunicorn,
-    log_in,
-    sign_up,
-)
+from tests.service import Actor, Gunicorn, Service, call, environment, gunicorn, log_in, sign_up
 from tests.slow_clients import HALVES, HEAD, half_sent
 from tests.waiting import eventually
 
@@ -31,8 +22,9 @@ def service(served: Gunicorn) -> Service:
 
 @pytest.fixture(scope="module")
 def small(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
-    """A service behind a proxy, whose workers have 200 connections each."""
-    settings = {"TRUSTED_PROXIES": "1", "GUNICORN_CMD_ARGS": "--worker-connections=200"}
+    """A service behind a proxy, of one worker with 200 connections."""
+    settings = {"TRUSTED_PROXIES": "1", "WEB_CONCURRENCY": "1"}
+    settings["GUNICORN_CMD_ARGS"] = "--worker-connections=200"
     log = tmp_path_factory.mktemp("small") / "log"
     with gunicorn(log, environment(database_url, **settings)) as served:
         yield served
@@ -75,7 +67,7 @@ def assert_others_are_served(actor: Actor) -> None:
 
 def test_half_sent_requests_keep_nobody_waiting(small: Gunicorn) -> None:
     ada = sign_up(small)
-    with half_sent(small.port, 500):
+    with half_sent(small.port, 250):
         assert_others_are_served(ada)
 
 
@@ -172,15 +164,15 @@ def count_answered(connections: list[socket.socket]) -> int:
 
 
 def test_who_sends_a_body_after_its_head_finds_a_place_in_a_crowd(small: Gunicorn) -> None:
-    with connected(small.port, 400, log_in_of(1000)):
+    with connected(small.port, 200, log_in_of(1000)):
         log_in(sign_up(small))
 
 
 def test_idle_connections_make_room_for_others(small: Gunicorn) -> None:
     live = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     with (
-        connected(small.port, 600, b""),
-        connected(small.port, 100, HEAD),
+        connected(small.port, 300, b""),
+        connected(small.port, 50, HEAD),
         connected(small.port, 1, live) as (connection,),
     ):
         # Sooner than the others would have gone by themselves.
@@ -190,7 +182,7 @@ def test_idle_connections_make_room_for_others(small: Gunicorn) -> None:
 
 def test_who_reads_no_answer_keeps_nobody_waiting(small: Gunicorn) -> None:
     ada, many = sign_up(small), b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100
-    with connected(small.port, 400, many):
+    with connected(small.port, 200, many):
         assert_others_are_served(ada)
 
 
@@ -198,7 +190,7 @@ def test_half_sent_requests_do_not_keep_a_server_from_stopping(
     database_url: str, tmp_path: Path
 ) -> None:
     with (
-        gunicorn(tmp_path / "log", environment(database_url)) as served,
+        gunicorn(tmp_path / "log", environment(database_url, WEB_CONCURRENCY="1")) as served,
         half_sent(served.port, 40),
     ):
         served.process.terminate()

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from werkzeug.datastructures import Headers
 
+from tests.nginx import Nginx, nginx
+
 
 class Heard(NamedTuple):
     """A request as it came from nginx."""
@@ -86,3 +88,10 @@ def upstream(
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def behind_nginx(reply: Callable[[Handler], object] = ok) -> Iterator[tuple[Upstream, Nginx]]:
+    """Serve a stub behind nginx as it is shipped."""
+    with upstream(reply) as stub, nginx(stub.server_port) as front:
+        yield stub, front
