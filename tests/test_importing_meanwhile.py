@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from playlist_api.ops import metrics
-from playlist_api.transfer import service
+from playlist_api.transfer import queries
 from tests.service import PASSWORD, Actor, Answer, InProcess, log_in, new_email, sign_up
 from tests.test_import import bring, importing
 from tests.waiting import eventually
@@ -111,7 +111,7 @@ def test_a_forgotten_password_can_be_set_anew(
 
 
 def test_a_bug_is_not_told_as_a_busy_list(ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "list_lock", text("SELECT 1 / 0"))
+    monkeypatch.setattr(queries, "list_lock", text("SELECT 1 / 0"))
     assert bring(ada, "title\nHeat\n").status == 500
 
 
