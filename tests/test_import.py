@@ -264,17 +264,13 @@ def test_what_the_database_refuses_for_another_reason_is_a_bug(
 
 @contextmanager
 def importing(app: Flask, owner: Actor, titles: str = "Heat") -> Iterator[Callable[[], None]]:
-    """Have an import that has added movies, one for each word, and is not done.
-
-    What the context gives ends it, as the context's end does.
-    """
+    """Keep an import open that has added a movie for each word. Call the result to finish it."""
     added, finish = Event(), Event()
 
     def rows() -> Iterator[Row]:
-        # A batch is added when the first row after it is asked for.
-        lines = [*titles.split(), *[titles.split()[0]] * IMPORT_BATCH][:IMPORT_BATCH]
-        yield from read_file("\n".join(["title", *lines]).encode()).rows
-        added.set()
+        lines = ["title", *titles.split()]
+        yield from read_file("\n".join(lines + lines[-1:] * IMPORT_BATCH).encode()).rows
+        added.set()  # the first batch is added before the second one is read to its end
         finish.wait(20)
 
     def run() -> None:

@@ -3,14 +3,13 @@
 import logging
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
 
 from playlist_api.ops import metrics
-from playlist_api.transfer import service
+from playlist_api.transfer import queries
 from tests.service import PASSWORD, Actor, Answer, InProcess, log_in, new_email, sign_up
 from tests.test_import import bring, importing
 from tests.waiting import eventually
@@ -30,11 +29,11 @@ def movie(ada: Actor) -> str:
 
 
 @pytest.fixture
-def meanwhile(app: Flask, ada: Actor, movie: str) -> Iterator[Callable[..., Any]]:
-    """Do something while an import into Ada's list has added movies and is not done."""
+def during_import(app: Flask, ada: Actor, movie: str) -> Iterator[None]:
+    """Keep an import into Ada's list open, which has a movie."""
     assert movie
     with importing(app, ada):
-        yield lambda call, *arguments, **how: call(*arguments, **how)
+        yield
 
 
 def failures() -> float | None:
@@ -51,16 +50,16 @@ CHANGES: dict[str, Callable[[Actor, str], Answer]] = {
 }
 
 
+@pytest.mark.usefixtures("during_import")
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_of_a_list_that_is_imported_is_refused_and_no_outage(
     ada: Actor,
     movie: str,
-    meanwhile: Callable[..., Any],
     caplog: pytest.LogCaptureFixture,
     change: str,
 ) -> None:
     before = failures()
-    answer = meanwhile(CHANGES[change], ada, movie)
+    answer = CHANGES[change](ada, movie)
     assert (answer.status, answer.error["code"]) == (409, "CONFLICT")
     message = "This list is being imported. Please try again when that is done."
     assert answer.error["message"] == message
@@ -69,51 +68,50 @@ def test_a_change_of_a_list_that_is_imported_is_refused_and_no_outage(
     assert failures() == before
 
 
-def test_an_admin_s_change_is_refused_too(
-    app: Flask, movie: str, meanwhile: Callable[..., Any]
-) -> None:
+@pytest.mark.usefixtures("during_import")
+def test_an_admin_s_change_is_refused_too(app: Flask, movie: str) -> None:
     admin = sign_up(InProcess(app), name="Root")
-    meanwhile(app.test_cli_runner().invoke, args=["users", "promote", admin.email])
-    assert meanwhile(admin.delete, movie).status == 409
+    app.test_cli_runner().invoke(args=["users", "promote", admin.email])
+    assert admin.delete(movie).status == 409
 
 
-def test_all_else_goes_on(
-    app: Flask, ada: Actor, movie: str, meanwhile: Callable[..., Any]
-) -> None:
-    assert meanwhile(log_in, ada).token
+@pytest.mark.usefixtures("during_import")
+def test_all_else_goes_on(app: Flask, ada: Actor, movie: str) -> None:
+    assert log_in(ada).token
     for answer, status in (
-        (meanwhile(ada.get, "/movies"), 200),
-        (meanwhile(ada.get, movie), 200),
-        (meanwhile(ada.get, "/movies?search=ronin"), 200),
-        (meanwhile(ada.get, "/movies/export"), 200),
-        (meanwhile(ada.get, "/me/export"), 200),
-        (meanwhile(bring, ada, "title\nHeat\n", "?dryRun=true"), 200),
-        (meanwhile(ada.patch, "/me", {"name": "Ada King"}), 200),
-        (meanwhile(ada.put, "/auth/password", ANOTHER), 204),
-        (meanwhile(ada.refresh), 200),
-        (meanwhile(ada.post, "/auth/logout"), 204),
+        (ada.get("/movies"), 200),
+        (ada.get(movie), 200),
+        (ada.get("/movies?search=ronin"), 200),
+        (ada.get("/movies/export"), 200),
+        (ada.get("/me/export"), 200),
+        (bring(ada, "title\nHeat\n", "?dryRun=true"), 200),
+        (ada.patch("/me", {"name": "Ada King"}), 200),
+        (ada.put("/auth/password", ANOTHER), 204),
+        (ada.refresh(), 200),
+        (ada.post("/auth/logout"), 204),
     ):
         assert answer.status == status, answer.body
-    bob = meanwhile(sign_up, InProcess(app), name="Bob", email=new_email())
-    assert meanwhile(bob.post, "/movies", {"title": "Alien"}).status == 201
-    assert meanwhile(bring, bob, "title\nHeat\n").status == 200
-    assert meanwhile(bob.delete, "/me", LEAVING).status == 204
+    bob = sign_up(InProcess(app), name="Bob", email=new_email())
+    assert bob.post("/movies", {"title": "Alien"}).status == 201
+    assert bring(bob, "title\nHeat\n").status == 200
+    assert bob.delete("/me", LEAVING).status == 204
 
 
+@pytest.mark.usefixtures("during_import")
 def test_a_forgotten_password_can_be_set_anew(
-    ada: Actor, meanwhile: Callable[..., Any], capfd: pytest.CaptureFixture[str]
+    ada: Actor, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def mailed() -> str:
         return "".join(re.findall(r"token=([\w-]+)", capfd.readouterr().err))
 
-    assert meanwhile(ada.post, "/auth/password/forgot", {"email": ada.email}).status == 202
+    assert ada.post("/auth/password/forgot", {"email": ada.email}).status == 202
     token = eventually(mailed, "the link is mailed")
     reset = {"token": token, "newPassword": "a staple of another kind"}
-    assert meanwhile(ada.post, "/auth/password/reset", reset).status == 204
+    assert ada.post("/auth/password/reset", reset).status == 204
 
 
 def test_a_bug_is_not_told_as_a_busy_list(ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "list_lock", text("SELECT 1 / 0"))
+    monkeypatch.setattr(queries, "list_lock", text("SELECT 1 / 0"))
     assert bring(ada, "title\nHeat\n").status == 500
 
 

@@ -107,10 +107,11 @@ PAGE_LENGTH = 21
 
 PARAMETERS = {
     "movie_id": 500_000,
+    "movieId": 500_000,
     "limit": PAGE_LENGTH,
     "movies_per_user": "100000",
     "offset": 0,
-    "created_at": datetime(2025, 12, 25, tzinfo=UTC),
+    "createdAt": datetime(2025, 12, 25),  # noqa: DTZ001 - in UTC
     "id": 500_000,
     "title": "Heat",
     "year": "1995",
