@@ -19,7 +19,7 @@ from playlist_api.api.fields import (
 )
 from playlist_api.db.models import URL_LENGTH
 from playlist_api.movies.cursors import BASE64, MAX_CURSOR, CursorField
-from playlist_api.posters.schemas import FORMATS, MAX_DATA_URL, ImageUrl
+from playlist_api.posters.schemas import MAX_DATA_URL, PICTURE_FORMATS, ImageUrl
 
 CONTROL = r"\u0000-\u001f\u007f-\u009f"
 CLEAN = f"^[^{CONTROL}]*$"
@@ -30,7 +30,7 @@ ANCHOR = r"\Z"
 """Python's end of a text; in JavaScript's regular expressions it is `$`."""
 
 WEB_ADDRESS = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\\]+$"
-PICTURE = rf"^data:({'|'.join(FORMATS)});base64,[A-Za-z0-9+/]+={{0,2}}$"
+PICTURE = rf"^data:({'|'.join(PICTURE_FORMATS)});base64,[A-Za-z0-9+/]+={{0,2}}$"
 """As browsers write it."""
 
 UUID_LENGTH = len(str(UUID(int=0)))
