@@ -197,4 +197,4 @@ def test_head_answers_like_get_without_a_body(ada: Actor) -> None:
 def test_a_title_that_the_database_alone_refuses_is_a_bug(app: Flask, ada: Actor) -> None:
     caller = Identity(ada.user["id"], ada.get("/auth/sessions").json["items"][0]["id"])
     with app.app_context(), pytest.raises(IntegrityError):
-        movies.add_movie(caller, {**dict.fromkeys(WRITABLE), "title": ""})
+        movies.create_movie(caller, {**dict.fromkeys(WRITABLE), "title": ""})

@@ -58,12 +58,12 @@ _values = [
     bindparam(name, type_=column.type) for name, column in zip(WRITABLE, _written, strict=True)
 ]
 # A trigger checks the list's new length against this setting (migration 0009).
-_limit = func.set_config(
+_list_limit = func.set_config(
     literal_column("'playlist_api.movies_per_user'"),
     bindparam("movies_per_user", type_=String),
     true(),
 )
-_may_add = and_(can_change(caller.c.id), _limit.is_not(None))
+_may_add = and_(can_change(caller.c.id), _list_limit.is_not(None))
 
 new_movie = Change(
     "new_movie",
@@ -107,7 +107,7 @@ new_movie_with_key = Change(
 )
 """Add a movie and claim its idempotency key. Returns no row if the key is taken."""
 
-_first = (
+_as_added = (
     select(
         IdempotencyKey.movie_id.label("id"),
         *(value.label(column.name) for value, column in zip(_values, _written, strict=True)),
@@ -118,13 +118,13 @@ _first = (
     )
     .join(caller, caller.c.id == IdempotencyKey.user_id)
     .where(IdempotencyKey.key_hash == bindparam("key_hash"))
-    .subquery("first")
+    .subquery("as_added")
 )
 movie_of_key = Query(
     "movie_of_key",
     select(
-        *columns_of(aliased(Movie, _first, adapt_on_names=True), movie_schema.names),
-        _first.c.fields_hash,
+        *columns_of(aliased(Movie, _as_added, adapt_on_names=True), movie_schema.names),
+        _as_added.c.fields_hash,
     ),
 )
 """The movie as it was added with a key, made of the same fields, and the hash of the fields."""

@@ -53,7 +53,7 @@ def list_movies(wanted: dict[str, Any]) -> Any:
     first. With any parameter besides `page` and `limit`, `meta` has both cursors too, and `Link`
     also leads back.
     """
-    page, cursors = movies.list_movies(current_identity(), wanted)
+    page, cursors = movies.read_page(current_identity(), wanted)
     return page, _links(wanted, cursors)
 
 
@@ -83,7 +83,7 @@ def add_movie(fields: dict[str, Any], key: str | None) -> Any:
     So is a full list, or one that is being imported; then `Retry-After` says when to try again.
     Send a picture as a `data:` URL in `imageUrl`: the service keeps it and answers with its URL.
     """
-    movie = movies.add_movie(current_identity(), fields, key)
+    movie = movies.create_movie(current_identity(), fields, key)
     return movie, {"Location": f"/movies/{movie['id']}"}
 
 
@@ -102,7 +102,7 @@ def get_movie(movie_id: int) -> Any:
 @preconditions(movie_schema)
 @response(movie_schema, etag=True)
 @other_responses(NotFound, Forbidden, Conflict)
-def change_movie(changes: dict[str, Any], check: movies.Check, movie_id: int) -> Any:
+def change_movie(changes: dict[str, Any], check: movies.MovieCheck, movie_id: int) -> Any:
     """Change a movie.
 
     `PUT` and `PATCH` do the same: fields left out keep their value, and `null` clears `year` and
@@ -110,7 +110,7 @@ def change_movie(changes: dict[str, Any], check: movies.Check, movie_id: int) ->
     `imageUrl`: the service keeps it and answers with its URL. While the list is being imported,
     the answer is a 409.
     """
-    return movies.change_movie(current_identity(), movie_id, changes, check)
+    return movies.update_movie(current_identity(), movie_id, changes, check)
 
 
 @blueprint.delete("/<movie_id:movie_id>")
@@ -118,9 +118,9 @@ def change_movie(changes: dict[str, Any], check: movies.Check, movie_id: int) ->
 @preconditions(movie_schema)
 @response(None, HTTPStatus.NO_CONTENT)
 @other_responses(NotFound, Forbidden, Conflict)
-def delete_movie(check: movies.Check, movie_id: int) -> None:
+def delete_movie(check: movies.MovieCheck, movie_id: int) -> None:
     """Delete a movie.
 
     While the list is being imported, the answer is a 409.
     """
-    movies.delete_movie(current_identity(), movie_id, check)
+    movies.remove_movie(current_identity(), movie_id, check)

@@ -56,7 +56,7 @@ searches = Bulkhead(
 FROM_THE_START = {"offset": 0, "key": None, "id": None}
 
 MovieJson = dict[str, Any]
-Check = Callable[[MovieJson], None]
+MovieCheck = Callable[[MovieJson], None]
 """Raises an error to prevent a change of the movie."""
 
 
@@ -75,7 +75,9 @@ def read_movie(identity: Identity, movie_id: int) -> MovieJson:
     return movie
 
 
-def add_movie(identity: Identity, fields: Mapping[str, Any], key: str | None = None) -> MovieJson:
+def create_movie(
+    identity: Identity, fields: Mapping[str, Any], key: str | None = None
+) -> MovieJson:
     """Add a movie to the caller's list; with an idempotency key, at most once a day.
 
     A repeated call gets the movie as it was when it was added. A picture among the fields is
@@ -90,9 +92,7 @@ def add_movie(identity: Identity, fields: Mapping[str, Any], key: str | None = N
     most = movies_per_user()
     given = {**fields, **identity._asdict(), "movies_per_user": str(most)}
     try:
-        rows = (
-            queries.new_movie(**given) if key is None else _add_once(identity, key, fields, given)
-        )
+        rows = _add_once(identity, key, fields, given) if key else queries.new_movie(**given)
     except IntegrityError as error:
         if violates(error, "MovieCount_movies_check"):
             raise Conflict(f"Your list is full: it may hold {most:,} movies.") from error
@@ -129,8 +129,8 @@ def _hash(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def change_movie(
-    identity: Identity, movie_id: int, changes: Mapping[str, Any], check: Check
+def update_movie(
+    identity: Identity, movie_id: int, changes: Mapping[str, Any], check: MovieCheck
 ) -> MovieJson:
     """Set the given fields of a movie, if the check passes.
 
@@ -156,7 +156,7 @@ def change_movie(
     return movie
 
 
-def delete_movie(identity: Identity, movie_id: int, check: Check) -> None:
+def remove_movie(identity: Identity, movie_id: int, check: MovieCheck) -> None:
     """Delete a movie, if the check passes.
 
     :raises ListBusy: while the list is being imported.
@@ -169,15 +169,15 @@ def delete_movie(identity: Identity, movie_id: int, check: Check) -> None:
 
 def _lock(movie_id: int) -> MovieJson:
     # Only after the caller has been authorized: nobody can hold up another user's changes.
-    rows = db.session.execute(queries.locked_movie, {"movie_id": movie_id}).all()
-    for movie, row in zip(as_movies(rows), rows, strict=True):
-        if not row[-1]:
-            raise ListBusy
-        return movie
-    raise NotFound("There is no such movie.")
+    row = db.session.execute(queries.locked_movie, {"movie_id": movie_id}).one_or_none()
+    if row is None:
+        raise NotFound("There is no such movie.")
+    if not row[-1]:
+        raise ListBusy
+    return as_movies([row])[0]
 
 
-def list_movies(
+def read_page(
     identity: Identity, wanted: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str | None]]:
     """Return one page of the caller's list, and the cursors of the pages beside it.

@@ -130,7 +130,7 @@ def _reencoded(content: bytes, picture_format: str) -> Picture | Problem:
     image.load()
     options = SAVE_OPTIONS[picture_format] | _quality(image, content)
     # Assigned to the same name, to free the original's 50 MB of pixels.
-    image = _plain(image)
+    image = _stripped(image)
     saved = _saved(image, picture_format, **options)
     if len(saved) > MAX_REENCODED:
         return TOO_LARGE_REENCODED
@@ -149,7 +149,7 @@ def _quality(original: Image.Image, content: bytes) -> dict[str, Any]:
     return {"lossless": True} if b"VP8L" in (content[12:16], content[30:34]) else {}
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _stripped(image: Image.Image) -> Image.Image:
     ImageOps.exif_transpose(image, in_place=True)
     image = _in_srgb(image)
     if image.mode.startswith("I"):

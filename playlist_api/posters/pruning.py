@@ -18,11 +18,11 @@ from playlist_api.posters.storage import PARTIAL, Storage
 PICTURE_BATCH = 200
 """Rows or file names looked at in one transaction."""
 
-GRACE = timedelta(days=1)
+UNUSED_GRACE = timedelta(days=1)
 """How long an unused picture stays, so that changes can be undone and exports imported again."""
 
-_key = StoredPicture.owner_id, StoredPicture.name
-_shown = (
+_row_key = StoredPicture.owner_id, StoredPicture.name
+_is_shown = (
     exists()
     .where(picture_shown == StoredPicture.name, Movie.owner_id == StoredPicture.owner_id)
     .correlate(StoredPicture)
@@ -36,11 +36,11 @@ def forget_unused() -> int:
     """
     forgotten = 0
     for batch in _batches_of_rows():
-        unused_since = case((_shown, null()), else_=func.now())
-        outdated = StoredPicture.unused_since.is_(None) != _shown
+        unused_since = case((_is_shown, null()), else_=func.now())
+        outdated = StoredPicture.unused_since.is_(None) != _is_shown
         noting = update(StoredPicture).where(batch, outdated).values(unused_since=unused_since)
         db.session.execute(noting)
-        expired = StoredPicture.unused_since <= func.now() - GRACE
+        expired = StoredPicture.unused_since <= func.now() - UNUSED_GRACE
         deleting = delete(StoredPicture).where(batch, expired).returning(StoredPicture.name)
         forgotten += len(db.session.scalars(deleting).all())
         db.session.commit()
@@ -49,14 +49,14 @@ def forget_unused() -> int:
 
 def _batches_of_rows() -> Iterator[Any]:
     first: tuple[Any, ...] = UUID(int=0), ""
-    following = select(*_key).order_by(*_key).limit(PICTURE_BATCH)
-    while rows := db.session.execute(following.where(tuple_(*_key) > tuple_(*first))).all():
+    following = select(*_row_key).order_by(*_row_key).limit(PICTURE_BATCH)
+    while rows := db.session.execute(following.where(tuple_(*_row_key) > tuple_(*first))).all():
         last = tuple(rows[-1])
         yield and_(
             # Implied by the next two, but the planner takes those for a third of the table each.
             StoredPicture.owner_id.between(first[0], last[0]),
-            tuple_(*_key) > tuple_(*first),
-            tuple_(*_key) <= tuple_(*last),
+            tuple_(*_row_key) > tuple_(*first),
+            tuple_(*_row_key) <= tuple_(*last),
         )
         first = last
 
@@ -72,7 +72,7 @@ def delete_files(storage: Storage) -> Iterator[str]:
     for file in storage.files():
         if PICTURE_FILE.fullmatch(file.name):
             pictures[file.name[:HASH_LENGTH]].append(file.name)
-        elif file.name.endswith(PARTIAL) and datetime.now(UTC) - file.changed > GRACE:
+        elif file.name.endswith(PARTIAL) and datetime.now(UTC) - file.changed > UNUSED_GRACE:
             storage.delete(file.name)
             yield file.name
     hashes = iter(sorted(pictures))

@@ -20,10 +20,10 @@ MAX_PICTURE = 2 * 1024 * 1024
 MAX_BASE64 = (MAX_PICTURE + 2) // 3 * 4
 MAX_DATA_URL = len("data:image/jpeg;base64,") + MAX_BASE64
 
-FORMATS = {f"image/{name.lower()}": name for name in SUFFIXES}
+PICTURE_FORMATS = {f"image/{name.lower()}": name for name in SUFFIXES}
 """Pillow's names of the accepted formats, by media type."""
 
-DATA_URL = re.compile(rf"data:({'|'.join(FORMATS)})(?:(;base64,)|[;,])", re.IGNORECASE)
+DATA_URL = re.compile(rf"data:({'|'.join(PICTURE_FORMATS)})(?:(;base64,)|[;,])", re.IGNORECASE)
 
 JSON_SCHEMA = {
     "maxLength": MAX_DATA_URL,
@@ -55,7 +55,7 @@ JSON_SCHEMA = {
             "maxLength": URL_LENGTH,
         },
         {
-            "pattern": rf"^data:({'|'.join(FORMATS)});base64,[A-Za-z0-9+/]+={{0,2}}$",
+            "pattern": rf"^data:({'|'.join(PICTURE_FORMATS)});base64,[A-Za-z0-9+/]+={{0,2}}$",
             "maxLength": MAX_DATA_URL,
         },
     ],
@@ -99,7 +99,7 @@ def _picture_of(data_url: str) -> Picture:
         raise ValidationError(NO_BASE64) from error
     if len(content) > MAX_PICTURE:
         raise ValidationError(TOO_LARGE)
-    return checked(content, FORMATS[media_type.lower()])
+    return checked(content, PICTURE_FORMATS[media_type.lower()])
 
 
 class PictureSchema(ResponseSchema):
