@@ -1,12 +1,8 @@
 """deploy/certificates.sh: certificates that clients believe, and that are made once."""
 
 import shutil
-import socket
-import ssl
 import subprocess
-from contextlib import suppress
 from pathlib import Path
-from threading import Thread
 
 import pytest
 import trustme
@@ -42,25 +38,13 @@ class Certificates:
     def content(self) -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in self.folder.rglob("*.*")}
 
-    def shake_hands(self, name: str) -> None:
-        """Connect to a server with the certificate, as a client that wants this name."""
-        serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        serving.load_cert_chain(self.certificate, self.key)
-        asking = ssl.create_default_context(cafile=str(self.authority))
-        asking.verify_flags |= ssl.VERIFY_X509_STRICT
-        ours, theirs = socket.socketpair()
-
-        def serve() -> None:
-            with theirs, suppress(ssl.SSLError), serving.wrap_socket(theirs, server_side=True):
-                pass
-
-        thread = Thread(target=serve)
-        thread.start()
-        try:
-            with ours, asking.wrap_socket(ours, server_hostname=name):
-                pass
-        finally:
-            thread.join()
+    def verify(self, name: str) -> str:
+        """Return what a client says to the certificate that wants this name."""
+        checks = ["-x509_strict", "-purpose", "sslserver", "-CAfile", str(self.authority)]
+        checks += ["-verify_ip" if name[0].isdigit() else "-verify_hostname", name]
+        command = ["openssl", "verify", *checks, str(self.certificate)]
+        told = subprocess.run(command, capture_output=True, text=True)
+        return told.stdout if told.returncode == 0 else told.stderr
 
 
 @pytest.fixture
@@ -70,9 +54,8 @@ def made(tmp_path: Path) -> Certificates:
 
 def test_clients_believe_a_certificate_for_its_names_alone(made: Certificates) -> None:
     for name in ("postgres", "localhost", "127.0.0.1"):
-        made.shake_hands(name)
-    with pytest.raises(ssl.SSLCertVerificationError, match="not valid for 'mail'"):
-        made.shake_hands("mail")
+        assert made.verify(name).endswith("tls.crt: OK\n")
+    assert "hostname mismatch" in made.verify("mail")
 
 
 def test_keys_are_for_their_owners_eyes_alone(made: Certificates) -> None:
@@ -108,9 +91,9 @@ def test_a_certificate_is_renewed_before_it_expires(
 def test_a_certificate_is_made_anew_for_other_names_or_if_one_is_missing(
     made: Certificates,
 ) -> None:
-    made.make("DNS:db.example.com").shake_hands("db.example.com")
+    assert made.make("DNS:db.example.com").verify("db.example.com").endswith("OK\n")
     made.certificate.unlink()
-    made.make().shake_hands("postgres")
+    assert made.make().verify("postgres").endswith("OK\n")
 
 
 def test_what_another_authority_has_signed_is_left_alone(made: Certificates) -> None:

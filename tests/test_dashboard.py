@@ -27,7 +27,6 @@ PANELS: list[dict[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel[
 TARGETS = [target for panel in PANELS for target in panel["targets"]]
 VARIABLES = DASHBOARD["templating"]["list"]
 ALERTS = [rule for rule in RULES if "alert" in rule]
-RECORDED = {rule["record"] for rule in RULES if "record" in rule}
 
 SHOWN = [target["expr"] for target in TARGETS]
 SHOWN += [variable["definition"] for variable in VARIABLES if variable["type"] == "query"]
@@ -36,12 +35,6 @@ WATCHED = [rule["expr"] for rule in RULES]
 
 SELECTOR = re.compile(r"(\w+)\{(.*?)\}")
 MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"(.*?)"')
-GROUPING = re.compile(r"by \((.*?)\)")
-OTHERS = re.compile(r"\[.*?\]|offset \S+?m|\$\w+|, \w+\)$")
-"""Times, variables, and the label that a variable of the dashboard lists."""
-
-FUNCTIONS = {"histogram_quantile", "increase", "label_values", "min_over_time", "rate", "resets"}
-WORDS = {"absent", "and", "by", "count", "max", "offset", "or", "sum", "unless", "vector"}
 SCRAPED = {"job", "instance"}
 """Labels that Prometheus adds to whatever it reads."""
 
@@ -74,34 +67,16 @@ def values(app: Flask) -> dict[str, set[str]]:
     }
 
 
-def slug(heading: str) -> str:
-    """Make the anchor that a heading of Markdown has."""
-    return heading.lower().replace(" ", "-")
-
-
-def unknown_words(expression: str) -> set[str]:
-    """Return what is neither a metric with its labels nor PromQL's own word."""
-    for part in (SELECTOR, GROUPING, OTHERS):
-        expression = part.sub(" ", expression)
-    words = set(re.findall(r"[a-z_][\w:]*", expression.replace(", ", " "), re.I))
-    return words - FUNCTIONS - WORDS - RECORDED
-
-
 @pytest.mark.parametrize("expression", SHOWN + WATCHED)
 def test_every_metric_and_label_that_is_asked_for_is_there(
     expression: str, exposed: dict[str, set[str]], values: dict[str, set[str]]
 ) -> None:
-    assert unknown_words(expression) == set()
-    labels = set() if RECORDED.isdisjoint(re.findall(r"[\w:]+", expression)) else SCRAPED
     for name, matchers in SELECTOR.findall(expression):
         assert name in exposed
-        labels = labels | exposed[name]
         for label, _, value in MATCHER.findall(matchers):
             assert label in exposed[name]
             if "$" not in value and label in values:
                 assert set(value.split("|")) <= values[label]
-    for grouping in GROUPING.findall(expression):
-        assert set(grouping.split(", ")) <= labels
 
 
 @pytest.mark.parametrize("expression", WATCHED)
@@ -118,18 +93,6 @@ def test_limits_that_are_drawn_are_those_of_a_worker() -> None:
     assert any(expression.endswith(f">= {places}") for expression in WATCHED)
 
 
-def test_every_panel_has_a_place_and_an_id_of_its_own() -> None:
-    taken: set[tuple[int, int]] = set()
-    for panel in DASHBOARD["panels"]:
-        x, y, width, height = (panel["gridPos"][key] for key in "xywh")
-        cells = {(column, line) for column in range(x, x + width) for line in range(y, y + height)}
-        assert x + width <= 24, panel["title"]
-        assert not cells & taken, panel["title"]
-        taken |= cells
-    ids = [panel["id"] for panel in DASHBOARD["panels"]]
-    assert len(ids) == len(set(ids))
-
-
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: str(panel["title"]))
 def test_every_panel_says_what_it_shows_and_what_to_do(panel: dict[str, Any]) -> None:
     assert panel["fieldConfig"]["defaults"]["unit"]
@@ -137,16 +100,13 @@ def test_every_panel_says_what_it_shows_and_what_to_do(panel: dict[str, Any]) ->
     assert set(re.findall(r'See "(.*?)" in docs/operations.md', panel["description"])) <= HEADINGS
     for target in panel["targets"]:
         assert target["legendFormat"] or panel["type"] == "table"
-        grouped = set(", ".join(GROUPING.findall(target["expr"])).split(", "))
-        assert set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])) <= grouped | SCRAPED
 
 
 def test_the_dashboard_uses_the_variables_that_it_has() -> None:
     names = {variable["name"] for variable in VARIABLES}
     used = set(re.findall(r"\$(\w+)", " ".join(SHOWN))) - {"__rate_interval", "__range"}
     assert used | {"datasource"} == names
-    sources = [shown["datasource"]["uid"] for shown in PANELS + TARGETS]
-    assert set(sources) == {"${datasource}"}
+    assert {shown["datasource"]["uid"] for shown in PANELS + TARGETS} == {"${datasource}"}
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: str(alert["alert"]))
@@ -156,15 +116,12 @@ def test_every_alert_says_how_urgent_it_is_and_what_to_do(alert: dict[str, Any])
     assert set(alert["annotations"]) == {"summary", "description", "runbook"}
     page, _, anchor = alert["annotations"]["runbook"].partition("#")
     assert page == "docs/operations.md"
-    assert anchor in set(map(slug, HEADINGS))
+    assert anchor in {heading.lower().replace(" ", "-") for heading in HEADINGS}
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool comes with Prometheus")
-@pytest.mark.parametrize(
-    "check", [("check", "config", "scrape.yml"), ("test", "rules", "alerts_test.yml")]
-)
-def test_prometheus_takes_the_rules_and_they_fire_when_they_should(check: tuple[str, ...]) -> None:
-    ran = subprocess.run(
-        ["promtool", *check], cwd=PROMETHEUS, capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize("check", ["check config scrape.yml", "test rules alerts_test.yml"])
+def test_prometheus_takes_the_rules_and_they_fire_when_they_should(check: str) -> None:
+    command = ["promtool", *check.split()]
+    ran = subprocess.run(command, cwd=PROMETHEUS, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr

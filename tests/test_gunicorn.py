@@ -6,12 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
-from selectors import DefaultSelector
 
 import psutil
 import pytest
 
-from playlist_api.server.worker import KeepAliveWorker
 from playlist_api.transfer.uploads import MAX_FILE
 from tests.service import (
     PASSWORD,
@@ -93,18 +91,15 @@ def test_a_body_that_does_not_come_holds_up_nobody_else(served: Gunicorn, ada: A
         assert answer.status == 200
 
 
-@pytest.mark.parametrize("expecting", ["", "Expect: 100-continue\r\n"])
-def test_who_sends_a_large_body_in_vain_still_hears_why(served: Gunicorn, expecting: str) -> None:
-    length = 5_000_000
-    head = (
-        f"POST /nothing HTTP/1.1\r\nHost: localhost\r\n{expecting}Content-Length: {length}\r\n\r\n"
-    )
+@pytest.mark.parametrize("expecting", [b"", b"Expect: 100-continue\r\n"])
+def test_who_sends_a_large_body_in_vain_still_hears_why(served: Gunicorn, expecting: bytes) -> None:
+    head = b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n"
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
         answers = connection.makefile("rb")
-        connection.sendall(head.encode())
+        connection.sendall(head + expecting + b"\r\n")
         if expecting:
             assert answers.readline() + answers.readline() == b"HTTP/1.1 100 Continue\r\n\r\n"
-        connection.sendall(b"x" * length)
+        connection.sendall(b"x" * 5_000_000)
         assert answers.readline().startswith(b"HTTP/1.1 404 ")
 
 
@@ -123,7 +118,7 @@ def test_memory_is_back_after_a_crowd_of_files(database_url: str, tmp_path: Path
             return answer.status
 
         with ThreadPoolExecutor(len(crowd)) as threads:
-            statuses = set(threads.map(send, range(5 * len(crowd))))
+            statuses = set(threads.map(send, range(2 * len(crowd))))
         assert 400 in statuses
         assert statuses <= {400, 429, 503}
         eventually(lambda: worker.memory_info().rss < before + 40 * 1024 * 1024, "memory is back")
@@ -137,13 +132,3 @@ def test_more_connections_than_threads_are_all_kept_and_served(served: Gunicorn)
             answer = connection.getresponse()
             assert (answer.status, answer.headers["Connection"]) == (200, "keep-alive")
             answer.read()
-
-
-def test_a_worker_that_is_told_to_stop_before_it_takes_anybody_stops_once() -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
-    worker = KeepAliveWorker.__new__(KeepAliveWorker)
-    worker.sockets, worker.poller = [listener], DefaultSelector()
-    worker.alive = vars(worker)["_accepting"] = False
-    for enabled in (True, False, False):
-        worker.set_accept_enabled(enabled)
-    assert listener.fileno() == -1

