@@ -21,10 +21,10 @@ movies = AppGroup("movies", help="Work on users' lists of movies.")
 @click.option("--email", required=True, help="Whose list the movies are for.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
 def import_file(file: Path, email: str, *, dry_run: bool) -> None:
-    """Put the movies of a FILE on a user's list that it does not have, in one transaction.
+    """Add the movies of a FILE that a user's list does not have, in one transaction.
 
-    The file is whatever `POST /movies/import` takes, of any length. Rows that are no movies, or
-    that no client could have sent, are left out and told of, each with its line and reason.
+    The FILE is as for `POST /movies/import`, of any length. Invalid rows are left out and reported
+    with their line and reason.
     """
     found = _read(file)
     with operating():
