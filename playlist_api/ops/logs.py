@@ -106,5 +106,8 @@ def logging_config(log_format: str) -> dict[str, Any]:
             }
         },
         "root": {"level": "INFO", "handlers": ["stdout"]},
-        "loggers": {"gunicorn.error": {"propagate": True, "filters": ["unquoted"]}},
+        "loggers": {
+            "gunicorn.error": {"propagate": True, "filters": ["unquoted"]},
+            "alembic": {"level": "WARNING"},  # it is only imported here
+        },
     }
