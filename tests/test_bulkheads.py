@@ -141,6 +141,14 @@ def test_who_has_fewer_at_work_goes_first(make: Make) -> None:
     assert not third.done()
 
 
+def test_of_those_with_as_many_at_work_the_first_goes_first(make: Make) -> None:
+    bulkhead = make(3)
+    working = [bulkhead.enqueue(key) for key in "abc"]
+    first, second = bulkhead.enqueue("a"), bulkhead.enqueue("b")
+    bulkhead.release(working[2])
+    assert (first.done(), second.done()) == (True, False)
+
+
 def test_of_one_client_only_so_many_work_at_a_time(make: Make) -> None:
     bulkhead = make(3, concurrency_per_key=1)
     first, second, other = (bulkhead.enqueue(key) for key in "aab")
@@ -221,6 +229,24 @@ def test_the_crowd_is_refused_when_no_slot_is_released(
     assert here(gauge) == 2
     bulkhead.release(working)
     assert waiting.result(0)
+
+
+def test_the_crowd_waits_on_after_a_slot_was_released(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bulkhead = make(queue=0, stall_timeout=20)
+    bulkhead.release(bulkhead.enqueue("a"))
+    first = bulkhead.enqueue("a")
+
+    class Late(Turn):
+        def result(self, timeout: float | None = None) -> bool:
+            if not self.done():
+                bulkhead.release(first)
+                raise TimeoutError
+            return super().result(timeout)
+
+    monkeypatch.setattr(bulkheads, "Turn", Late)
+    bulkhead.release(bulkhead.acquire("b"))
 
 
 def test_nobody_may_wait_for_their_own_requests_without_end(make: Make) -> None:

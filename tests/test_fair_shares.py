@@ -266,7 +266,7 @@ def test_one_clients_mails_keep_nobody_elses_waiting(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     sent: list[str] = []
-    monkeypatch.setattr(mail, "QUEUE", 2)
+    monkeypatch.setattr(mail, "MAIL_QUEUE", 2)
     monkeypatch.setattr(
         Mailer, "send", gate.before(lambda _mailer, _mail, to: sent.append(to.normalized))
     )

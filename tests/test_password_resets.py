@@ -254,7 +254,7 @@ def test_a_mail_server_that_says_nothing_delays_nothing(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(mail, "TIMEOUT", 0.2)
+    monkeypatch.setattr(mail, "SMTP_TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         ada = sign_up(mailing(silent.getsockname()[1]))
         assert forget(ada) == 202

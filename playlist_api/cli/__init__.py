@@ -3,10 +3,8 @@
 from flask import Flask
 
 from playlist_api.cli.backup import backup
-from playlist_api.cli.media import media
+from playlist_api.cli.maintenance import media, openapi, sessions
 from playlist_api.cli.movies import movies
-from playlist_api.cli.openapi import openapi
-from playlist_api.cli.sessions import sessions
 from playlist_api.cli.users import users
 
 

@@ -1,4 +1,4 @@
-"""What commands share: finding whom they are about, and telling what they did."""
+"""Helpers of all commands."""
 
 import logging
 import sys
@@ -30,7 +30,7 @@ def user_of(email: str) -> User:
 
 @contextmanager
 def operating() -> Iterator[None]:
-    """Log a command's events on standard error, and end it with a sentence without its database."""
+    """Log a command's events on standard error, without a traceback if the database is away."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Formatter())
     events.log.addHandler(handler)

@@ -1,4 +1,4 @@
-"""The tables, named as the design names them, with the rules that the database keeps itself."""
+"""The tables, with the rules that the database enforces itself."""
 
 from datetime import datetime
 from typing import Annotated
@@ -48,7 +48,7 @@ class Timestamped:
 
 
 class User(Timestamped, Base):
-    """Somebody with an account."""
+    """A user's account."""
 
     __tablename__ = "User"
     __table_args__ = (
@@ -126,9 +126,9 @@ Index(
 
 
 class MovieCount(Base):
-    """How many movies a user has: counting them for each page would take as long as the list is.
+    """How many movies a user has, as counting them for each page would take too long.
 
-    Triggers on `"Movie"` keep it true (see migration 0004), whoever writes and however many.
+    Triggers on `"Movie"` keep it true (see migration 0004).
     """
 
     __tablename__ = "MovieCount"
@@ -138,10 +138,9 @@ class MovieCount(Base):
 
 
 class StoredPicture(Base):
-    """That a user has sent a picture, which `media` keeps; others may have sent the same.
+    """A picture that a user has uploaded; others may have uploaded the same.
 
-    The row is there before the files are, and goes a day after the last of the owner's movies has
-    ceased to show it.
+    The row is written before the files, and deleted a day after no movie of the owner shows it.
     """
 
     __tablename__ = "Picture"
@@ -156,8 +155,8 @@ class StoredPicture(Base):
 class Session(Timestamped, Base):
     """One sign-in on one device, alive until it is ended or expires.
 
-    Its current refresh token is a function of the row (see `security.tokens`), of which the
-    table keeps only a hash; the hash of the token replaced last tells a late tab from a thief.
+    The current refresh token is derived from the row, and the table keeps only its hash. The hash
+    of the token replaced last tells a late tab from a thief.
     """
 
     __tablename__ = "Session"
@@ -172,7 +171,7 @@ class Session(Timestamped, Base):
 
 
 class PasswordReset(Base):
-    """A token that was mailed to whoever forgot their password; only its hash is kept."""
+    """A token that was mailed to reset a password; only its hash is kept."""
 
     __tablename__ = "PasswordReset"
 
@@ -182,7 +181,7 @@ class PasswordReset(Base):
 
 
 class IdempotencyKey(Base):
-    """What a repeatable call did, so that its repetition can be answered and not done."""
+    """What a request with an idempotency key did, so that it is not repeated."""
 
     __tablename__ = "IdempotencyKey"
 
@@ -199,7 +198,7 @@ Index("IdempotencyKey_userId_movieId_idx", IdempotencyKey.user_id, IdempotencyKe
 
 
 class RateLimit(Base):
-    """How far ahead of time somebody has used up what they may do (see `security.throttling`).
+    """Until when a key has used up its tries (see `auth.limits`).
 
     Unlogged: a crash of the database forgets it, and no write waits for the disk.
     """

@@ -1,20 +1,20 @@
-"""Who a request comes from, as far as limits and shares are concerned."""
+"""The keys by which limits and bulkheads count a client: its address and its user."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from flask import g, has_request_context, request
 
 CUSTOMER_PREFIX = 64
-"""Bits of an IPv6 address that name a customer, who has all addresses behind it: RFC 6177."""
+"""Bits of an IPv6 network that one customer gets, with all of its addresses: RFC 6177."""
 
 
 def client_address() -> str:
-    """Return what the client's address counts as."""
+    """Return the key of the client's address."""
     return customer(request.remote_addr or "")
 
 
 def customer(address: str) -> str:
-    """Return what an address counts as: itself, or of IPv6 the network of its customer."""
+    """Return the key of an address: itself, or of IPv6 the network of the customer."""
     try:
         found = ip_address(address)
     except ValueError:
@@ -25,14 +25,14 @@ def customer(address: str) -> str:
 
 
 def client_keys() -> tuple[str, ...]:
-    """Name whom this request counts for in bulkheads: its address and, once known, its user.
+    """Return the keys of the request's address and, once known, of its user.
 
-    Of either alone there could be many: one user at many addresses, many accounts at one.
+    Neither suffices alone: a user can have many addresses, an address many accounts.
     """
     return (client_address(), *user_key()) if has_request_context() else ()
 
 
 def user_key() -> tuple[str, ...]:
-    """Name the user alone, if they are known."""
+    """Return the key of the request's user alone, if it is known."""
     identity = g.get("identity") if has_request_context() else None
     return (identity.user_id,) if identity else ()

@@ -1,4 +1,4 @@
-"""Security events: a stable `event` name in the log that operators can count and alert on."""
+"""Security events, which operators can count and alert on."""
 
 import logging
 from typing import Any
@@ -8,18 +8,17 @@ from flask import has_request_context, request
 from playlist_api.ops import metrics
 
 EVENT = "playlist_api.event"
-"""Where a request's environment holds what is to be a part of its line."""
+"""The key of the WSGI environment that holds the event for the request's log line."""
 
 log = logging.getLogger(__name__)
 
 
 def record(event: str, **fields: Any) -> None:
-    """Log that something happened that matters to somebody's account.
+    """Log an event that matters to a user's account.
 
-    The first event of a request becomes a part of the request's one line. Each further one is a
-    line of its own, with the request's id and the client's address, and so is the event of a
-    command or a job. Fields say who and which, and never hold a password, token, cookie or hash.
-    The names are listed in docs/security.md, and stay.
+    The first event of a request becomes part of the request's log line. Further ones, and those of
+    commands and jobs, get a line of their own. Fields never hold a password, token, cookie or hash.
+    The names are listed in docs/security.md and do not change.
     """
     metrics.events.labels(event).inc()
     described = {"event": event, **fields}

@@ -1,4 +1,4 @@
-"""Lines of the log: JSON with Pino's fields, or text for people at a terminal."""
+"""The log: JSON with Pino's fields, or text for a terminal."""
 
 import json
 import logging
@@ -12,14 +12,14 @@ import orjson
 from flask import has_request_context, request
 
 PINO_LEVELS = {10: 20, 20: 30, 30: 40, 40: 50, 50: 60}
-"""Of Python's levels: https://getpino.io/#/docs/api?id=logger-level"""
+"""By Python's levels: https://getpino.io/#/docs/api?id=logger-level"""
 
 SHOWN_ID = 8
-"""Characters of an id that tell requests of one moment apart."""
+"""Characters of an id in the text format."""
 
 
 def json_line(level: int, time: float, name: str, message: str, fields: dict[str, Any]) -> str:
-    """Make a line of JSON; the level is one of Python's, the time in seconds since 1970."""
+    """Return a line of JSON; the level is one of Python's, the time in seconds since 1970."""
     line = {
         "level": PINO_LEVELS.get(level, level),
         "time": int(time * 1000),
@@ -31,12 +31,12 @@ def json_line(level: int, time: float, name: str, message: str, fields: dict[str
     try:
         return orjson.dumps(line, default=str).decode()
     except orjson.JSONEncodeError:
-        # An exception can quote what is no Unicode.
+        # An exception can quote text that is not valid Unicode.
         return json.dumps(line, default=str)
 
 
 def text_line(level: int, time: float, name: str, message: str, fields: dict[str, Any]) -> str:
-    """Make a line of text of the same, and further ones of a traceback."""
+    """Return the same as text, with further lines for a traceback."""
     told = {key: value for key, value in fields.items() if value is not None}
     for key in ("reqId", "userId"):
         if key in told:
@@ -53,7 +53,7 @@ def text_line(level: int, time: float, name: str, message: str, fields: dict[str
 
 
 def _printable(text: str) -> str:
-    # What a client sends must not move the cursor of whoever reads it.
+    # Input of a client must not control the reader's terminal.
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
@@ -61,11 +61,11 @@ LINES: dict[str, Callable[[int, float, str, str, dict[str, Any]], str]] = {
     "json": json_line,
     "text": text_line,
 }
-"""What makes a line, by the setting `LOG_FORMAT`."""
+"""Makes a line, by the setting `LOG_FORMAT`."""
 
 
 class Formatter(logging.Formatter):
-    """Formats a record as a line; `extra={"fields": …}` adds fields of its own."""
+    """Formats a record as a line; `extra={"fields": …}` adds fields."""
 
     def __init__(self, log_format: str = "json") -> None:
         """Take a value of `LOG_FORMAT`; the application refuses others when it starts."""
@@ -87,12 +87,12 @@ def _described(error: BaseException) -> dict[str, str]:
 
 
 def quotes_no_request(record: logging.LogRecord) -> bool:
-    """Tell gunicorn's other lines from those that quote what is no HTTP, whatever it holds."""
+    """Drop gunicorn's lines that quote an invalid request, which may hold secrets."""
     return not str(record.msg).startswith("Invalid request")
 
 
 def logging_config(log_format: str) -> dict[str, Any]:
-    """Make what whoever serves the application hands to `logging.config.dictConfig`."""
+    """Return the server's configuration for `logging.config.dictConfig`."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -107,7 +107,7 @@ def logging_config(log_format: str) -> dict[str, Any]:
         },
         "root": {"level": "INFO", "handlers": ["stdout"]},
         "loggers": {
-            "alembic.runtime.plugins": {"level": "WARNING"},  # seven lines at each start
             "gunicorn.error": {"propagate": True, "filters": ["unquoted"]},
+            "alembic": {"level": "WARNING"},  # it is only imported here
         },
     }

@@ -1,4 +1,4 @@
-"""Mail by SMTP, sent outside of any request: no answer waits for it or depends on it."""
+"""Mail by SMTP, sent in a thread of its own: no response waits for it or depends on it."""
 
 import logging
 import re
@@ -18,33 +18,32 @@ from flask import Flask, current_app
 from playlist_api.config import Settings
 from playlist_api.ops.bulkheads import ThreadBulkhead
 
-TIMEOUT = 10
-"""Seconds that a mail server may be silent."""
+SMTP_TIMEOUT = 10
+"""Seconds to wait for an answer from the mail server."""
 
-QUEUE = 100
-"""Jobs that may wait in a process; more are refused, for the mail server must be down."""
+MAIL_QUEUE = 100
+"""Jobs that may wait in a process; when there are more, the mail server must be down."""
 
-BUSY = "Too many mails are waiting to be sent. Please try again in a moment."
+MAIL_BUSY = "Too many mails are waiting to be sent. Please try again in a moment."
 
 ENCODED_WORD = "=?"
-"""How a text begins that mail programs and libraries, Python's too, read as what it decodes to:
-RFC 2047, section 2."""
+"""The beginning of an encoded word (RFC 2047, section 2), which mail programs and Python decode."""
 
 INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )
-"""Letters and marks that show nothing: Unicode's Default_Ignorable_Code_Point, as far as
-email-validator takes them, and the blank of Braille."""
+"""Invisible characters that email-validator accepts: Default_Ignorable_Code_Point of Unicode, and
+the blank of Braille."""
 
 log = logging.getLogger(__name__)
 
-# Private networks have mail at .local, and developers at .test: whether a domain takes mail is for
-# the mail server to find out.
+# Private networks use .local, and developers .test: whether a domain takes mail is for the mail
+# server to find out.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
 def recipient(address: str) -> ValidatedEmail:
-    """Return an e-mail address in the spellings that mails and accounts need.
+    """Return an e-mail address in its spellings for mails and accounts.
 
     :raises ValueError: when it is no address of RFC 5321 or RFC 6531, has more than 254 bytes, a
         quoted local part or an IP address for a domain, or can be read as something else.
@@ -55,16 +54,16 @@ def recipient(address: str) -> ValidatedEmail:
 
 
 class Mailer:
-    """Does jobs that end in a mail, one after the other in a thread of its own."""
+    """Does jobs that send a mail, one at a time in a thread of its own."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._bulkhead = ThreadBulkhead("mail", 1, queue=QUEUE, timeout=None, busy=BUSY)
+        self._bulkhead = ThreadBulkhead("mail", 1, queue=MAIL_QUEUE, timeout=None, busy=MAIL_BUSY)
 
     def later(self, keys: tuple[str, ...], job: Callable[..., None], *arguments: Any) -> None:
-        """Do the job soon, in a context of the running application; its failure is logged.
+        """Do the job soon, in an application context; a failure is logged.
 
-        The keys say for whom, so that nobody's jobs keep those of others waiting.
+        Jobs are queued fairly by the keys of the clients that they are for.
 
         :raises TooManyRequests, ServiceUnavailable: when too many jobs wait already.
         """
@@ -84,7 +83,7 @@ class Mailer:
         message["From"] = self._settings.mail_from
         if self._settings.smtp_host:
             with self._connected() as server:
-                # The envelope has the address as it is, and not as the header could be read.
+                # Not taken from the header, which could be read as another address.
                 server.send_message(message, to_addrs=[address.addr_spec])
         elif self._settings.production:
             raise OSError("SMTP_HOST is not set")
@@ -95,9 +94,9 @@ class Mailer:
         settings = self._settings
         address, verified = (settings.smtp_host, settings.smtp_port), create_default_context()
         if settings.smtp_tls == "tls":
-            server: SMTP = SMTP_SSL(*address, timeout=TIMEOUT, context=verified)
+            server: SMTP = SMTP_SSL(*address, timeout=SMTP_TIMEOUT, context=verified)
         else:
-            server = SMTP(*address, timeout=TIMEOUT)
+            server = SMTP(*address, timeout=SMTP_TIMEOUT)
         if settings.smtp_tls == "starttls":
             server.starttls(context=verified)
         if settings.smtp_username:
@@ -109,7 +108,7 @@ class Mailer:
             with app.app_context():
                 job(*arguments)
         except Exception:
-            # Nobody waits for the result, so that nobody else could tell.
+            # No caller waits for the result.
             log.exception("A mail could not be sent.")
 
 

@@ -1,4 +1,4 @@
-"""What Prometheus is told, summed over a server's workers.
+"""Metrics for Prometheus, summed over a server's workers.
 
 The workers of a server share files in the folder `PROMETHEUS_MULTIPROC_DIR`, which must be set
 before this module is imported: see gunicorn.conf.py.
@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-"""Seconds: most calls take a few milliseconds, those that hash a password 30, and waiting for the
-database or for one's turn ends within 10."""
+"""Seconds: most requests take a few milliseconds, a password's hash 30, and every wait for the
+database or a bulkhead ends within 10."""
 
 registry = CollectorRegistry()
 

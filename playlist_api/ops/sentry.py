@@ -1,4 +1,4 @@
-"""Errors told to Sentry: what happened where in the code, for whom, and never with what data."""
+"""Errors for Sentry: where in the code, in which request, for which user, but without data."""
 
 import logging
 from typing import Any
@@ -17,15 +17,15 @@ KEPT = (
     *("event_id", "timestamp", "level", "platform", "sdk", "logger", "exception"),
     *("release", "environment", "server_name"),
 )
-"""What is sent of an event: https://develop.sentry.dev/sdk/data-model/event-payloads/"""
+"""The fields of an event that are sent: https://develop.sentry.dev/sdk/data-model/event-payloads/"""
 
 
 def scrub(event: Event, _: Hint) -> Event:
-    """Return what may be sent of an event, from whatever thread."""
+    """Return what may be sent of an event."""
     kept: Any = {name: value for name, value in event.items() if name in KEPT}
     _drop_messages(kept)
     if "exception" not in event:
-        # Its template, as the arguments can quote what a client sent.
+        # The template alone, as the arguments can quote input of a client.
         kept["logentry"] = {"message": event.get("logentry", {}).get("message")}
     if has_request_context():
         rule = request.url_rule
@@ -36,16 +36,15 @@ def scrub(event: Event, _: Hint) -> Event:
 
 
 def _drop_messages(event: Any) -> None:
-    # Those of the database quote what it was given; the log has them, under the same request.
+    # The database quotes values in its messages; the log has them, under the same request id.
     for error in event.get("exception", {}).get("values", []):
         error.pop("value", None)
 
 
 def init_app(settings: Settings) -> None:
-    """Tell Sentry what is logged as an error, and what ends a command, if there is a DSN.
+    """Send errors of the log, and exceptions that end a command, to Sentry if there is a DSN.
 
-    Nothing is patched and nothing done at each request: the SDK's integration with Flask would
-    take as long as a call.
+    The SDK's integration with Flask is left out: it would double the cost of each request.
     """
     if not settings.sentry_dsn:
         return

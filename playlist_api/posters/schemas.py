@@ -25,21 +25,6 @@ PICTURE_FORMATS = {f"image/{name.lower()}": name for name in SUFFIXES}
 
 DATA_URL = re.compile(rf"data:({'|'.join(PICTURE_FORMATS)})(?:(;base64,)|[;,])", re.IGNORECASE)
 
-JSON_SCHEMA = {
-    "maxLength": MAX_DATA_URL,
-    "anyOf": [
-        {
-            "format": "uri",
-            "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\\]+$",
-            "maxLength": URL_LENGTH,
-        },
-        {
-            "pattern": rf"^data:({'|'.join(FORMATS)});base64,[A-Za-z0-9+/]+={{0,2}}$",
-            "maxLength": MAX_DATA_URL,
-        },
-    ],
-}
-
 NO_MEDIA = Problem("unsupported", "must be an http or https URL: pictures are not kept here.")
 NO_BASE64 = Problem(
     "malformed", "must be data:, the type, ;base64, and base64 (RFC 4648) without spaces."
@@ -103,7 +88,7 @@ def _picture_of(data_url: str) -> Picture:
 
 
 class PictureSchema(ResponseSchema):
-    """A picture that a user has uploaded, and the bytes it takes, its thumbnail included."""
+    """A picture that a user has sent, and the bytes it takes with its small version."""
 
     example = {
         "name": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.jpg",
