@@ -59,8 +59,10 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def matching(pattern: str, message: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern, re.ASCII)
+
     def parse(text: str) -> str:
-        if not re.fullmatch(pattern, text, re.ASCII):
+        if not compiled.fullmatch(text):
             raise ValueError(message)
         return text
 

@@ -1,15 +1,13 @@
 """Settings: what is read, what is kept, and what stops the start."""
 
 import os
-import re
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from playlist_api.config import Settings, SettingsError, load_settings
+from playlist_api.config import SettingsError, load_settings
 from tests.service import ROOT, SECRET_KEY
 
 URL = "postgresql://ada:secret@db.example.com:5433/playlist?sslmode=require"
@@ -227,36 +225,3 @@ def test_the_way_to_another_host_is_not_left_to_chance(tmp_path: Path, url: str)
     with pytest.raises(SettingsError, match="DATABASE_URL names another host and must say sslmode"):
         load_settings({**SAFE, "DATABASE_URL": url}, tmp_path)
     load_settings({**SAFE, "DATABASE_URL": url, "APP_ENV": "development"}, tmp_path)
-
-
-SETTINGS = {each.name.upper(): each.metadata["default"] for each in fields(Settings)}
-OTHERS = {
-    *("HOST", "PORT", "TEST_DATABASE_URL"),
-    *("NEXT_PUBLIC_API_URL", "FRONTEND_HOST", "FRONTEND_PORT"),
-    *("REPLICAS", "SERVER_NAME", "HTTPS_PORT", "HTTP_PORT", "TLS_FOLDER"),
-    *("POSTGRES_PASSWORD", "OWNER_PASSWORD", "APP_PASSWORD"),
-}
-"""Variables of gunicorn, the tests, the front end and docker-compose.yml."""
-
-TABLE = re.findall(
-    r"^\| (`[A-Z0-9_]+`.*?) \| .* \| (.*) \|$", (ROOT / "README.md").read_text(), re.M
-)
-
-
-def test_every_setting_is_explained_and_no_other() -> None:
-    explained = {name for names, _ in TABLE for name in re.findall("`([A-Z0-9_]+)`", names)}
-    assert explained == set(SETTINGS) | OTHERS
-
-
-def test_the_defaults_that_are_explained_are_true() -> None:
-    told: dict[str, str] = {}
-    for names, defaults in TABLE:
-        values = [value.partition(";")[0] for value in defaults.split(", ")]
-        told |= dict(zip(re.findall("`([A-Z0-9_]+)`", names), values, strict=False))
-    exact = {name: value.strip("`") for name, value in told.items() if re.fullmatch("`.+`", value)}
-    assert {name: exact[name] for name in exact.keys() & SETTINGS}.items() <= SETTINGS.items()
-
-
-def test_the_example_has_only_variables_that_there_are() -> None:
-    named = re.findall("^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M)
-    assert set(named) <= set(SETTINGS) | OTHERS

@@ -55,6 +55,9 @@ SECURITY_SCHEMES = {
 SECONDS = {"type": "integer", "format": "int32", "minimum": 1, "maximum": 2**31 - 1}
 UUID_SCHEMA = {"type": "string", "format": "uuid", "maxLength": 36}
 
+ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
+"""An argument of a route: its converter and its name, of which the document has the last word."""
+
 PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "movie_id": {
         "schema": {"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_ID},
@@ -154,7 +157,7 @@ def build_document(app: Flask) -> dict[str, Any]:
         spec.tag({"name": tag, "description": module.__doc__})
     for rule in app.url_map.iter_rules():
         if view := views.get(rule.endpoint):
-            path = re.sub(r"<(\w+:)?(\w+_)?(\w+)>", r"{\3}", rule.rule)
+            path = ARGUMENT.sub(lambda found: f"{{{_parameter_name(found[2])}}}", rule.rule)
             methods = _methods(rule)
             operations = {method.lower(): _describe(rule, method, view) for method in methods}
             spec.path(path, operations=operations)
@@ -219,8 +222,13 @@ def _describe(rule: Rule, method: str, view: Any) -> dict[str, Any]:
     }
 
 
+def _parameter_name(argument: str) -> str:
+    return argument.rpartition("_")[2]
+
+
 def _parameters(rule: Rule, operation: Operation, is_conditional_read: bool) -> Iterator[Any]:
-    for converter, name in re.findall(r"<(\w+):(?:\w+_)?(\w+)>", rule.rule):
+    for converter, argument in ARGUMENT.findall(rule.rule):
+        name = _parameter_name(argument)
         yield {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[converter]}
     if operation.query:
         yield {"in": "query", "schema": operation.query}
