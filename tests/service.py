@@ -18,11 +18,13 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from flask import Flask
+from sqlalchemy import event
 from werkzeug.datastructures import Headers
 
 from dev.processes import eventually
 from dev.processes import free_port as free_port
 from dev.run import GLIBC_TUNABLES
+from playlist_api.db.engine import db
 from tests import document
 
 ROOT = Path(__file__).parents[1]
@@ -255,6 +257,18 @@ def elsewhere(call: Callable[..., T], *arguments: Any) -> T:
     """Call in a thread of its own: of one thread's requests Flask would share what is about one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(call, *arguments).result()
+
+
+def before_statement(app: Flask, part: str, act: Callable[[], Any]) -> None:
+    """Do something else just before the application sends its next statement with this part."""
+    pending = [act]
+
+    def arrive(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if part in statement and pending:
+            pending.pop()()
+
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", arrive)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from playlist_api.api.tokens import Identity
 from playlist_api.db.engine import db
 from playlist_api.movies import service as movies
 from playlist_api.movies.schemas import WRITABLE, movie_schema
-from tests.service import Actor
+from tests.service import Actor, InProcess, before_statement, elsewhere, sign_up
 
 MOVIE = {"id", "title", "year", "imageUrl", "ownerId", "createdAt", "updatedAt"}
 HEAT = {"title": "Heat", "year": "1995", "imageUrl": "https://example.com/heat.jpg"}
@@ -185,6 +185,15 @@ def test_nobody_can_hold_up_a_change_of_what_is_not_theirs(
         answer = bob.put(f"/movies/{movie['id']}", {"title": "Mine"})
         connection.rollback()
     assert answer.status == 403
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_movie_that_is_deleted_just_before_it_is_locked_is_gone(app: Flask, method: str) -> None:
+    ada = sign_up(InProcess(app))
+    path = f"/movies/{ada.add_movie()['id']}"
+    before_statement(app, "FOR UPDATE", lambda: elsewhere(ada.delete, path))
+    answer = ada.call(method, path, {"title": "Ronin"} if method == "PUT" else None)
+    assert (answer.status, answer.error["code"]) == (404, "NOT_FOUND")
 
 
 def test_head_answers_like_get_without_a_body(ada: Actor) -> None:

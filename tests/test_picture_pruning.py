@@ -1,7 +1,6 @@
 """`flask media prune`: what is deleted, what never is, and what comes in meanwhile."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -11,7 +10,7 @@ import obstore
 import pytest
 from flask import Flask
 from PIL import Image
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
@@ -22,7 +21,7 @@ from playlist_api.posters.storage import Folder
 from tests.backups import Place, bucket_of
 from tests.pictures import POSTER, data_url, written
 from tests.s3 import S3, s3
-from tests.service import Actor, InProcess, elsewhere, environment, sign_up
+from tests.service import Actor, InProcess, before_statement, elsewhere, environment, sign_up
 from tests.waiting import eventually
 
 WAITS = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
@@ -90,19 +89,6 @@ def service(database_url: str, place: Place) -> Service:
 @pytest.fixture
 def in_folder(database_url: str, folder: Place) -> Service:
     return serving(database_url, folder)
-
-
-def before_statement(service: Service, part: str, act: Callable[[], Any]) -> None:
-    """Do something else just before the application's next statement with this part is sent."""
-
-    pending = [act]
-
-    def arrive(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if part in statement and pending:
-            pending.pop()()
-
-    with service.app.app_context():
-        event.listen(db.engine, "before_cursor_execute", arrive)
 
 
 def name_of(movie: Any) -> str:
@@ -208,7 +194,7 @@ def test_a_picture_that_is_sent_just_before_its_file_would_be_deleted_stays(
     movie = in_folder.add()
     in_folder.drop(movie)
     in_folder.forget()
-    before_statement(in_folder, "pg_advisory_xact_lock", lambda: elsewhere(in_folder.add))
+    before_statement(in_folder.app, "pg_advisory_xact_lock", lambda: elsewhere(in_folder.add))
     assert in_folder.prune().endswith("Files: 0 deleted\n")
     assert in_folder.files == both(movie)
 
@@ -241,7 +227,7 @@ def test_a_picture_that_is_sent_again_while_its_row_is_looked_at_keeps_it(
     in_folder.drop(movie)
     in_folder.prune()
     in_folder.pass_a_day()
-    before_statement(in_folder, 'DELETE FROM "Picture"', lambda: elsewhere(in_folder.add))
+    before_statement(in_folder.app, 'DELETE FROM "Picture"', lambda: elsewhere(in_folder.add))
     in_folder.prune()
     in_folder.prune()
     assert in_folder.files == both(movie)

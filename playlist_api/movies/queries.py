@@ -30,12 +30,12 @@ from playlist_api.movies.schemas import WRITABLE, movie_schema
 caller = active_user.with_only_columns(User.id, User.role).cte("caller")
 
 movie_columns = columns_of(Movie, movie_schema.names)
+_names = tuple(movie_schema.names)
 
 
 def as_movies(rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
     """Turn rows into JSON objects; columns after the movie's own are left out."""
-    names = tuple(movie_schema.names)
-    return [dict(zip(names, row, strict=False)) for row in rows]
+    return [dict(zip(_names, row, strict=False)) for row in rows]
 
 
 one_movie = Query(
