@@ -125,11 +125,8 @@ def test_so_does_what_is_refused_before_its_headers_are_read(
 def test_so_do_errors_without_tls(alone: Nginx, status: int, sent: bytes) -> None:
     plain = socket.create_connection(("127.0.0.1", alone.plain_port), 10)
     check(exchange(plain, sent), status, secure=False, named=NAMED in sent)
-
-
-def test_so_does_a_request_without_tls_where_it_must_be(alone: Nginx) -> None:
-    plain = socket.create_connection(("127.0.0.1", alone.port), 10)
-    check(exchange(plain), 400, secure=False)
+    without = socket.create_connection(("127.0.0.1", alone.port), 10)
+    check(exchange(without), 400, secure=False)
 
 
 def test_who_is_still_sending_hears_why_it_is_in_vain(alone: Nginx) -> None:
