@@ -44,7 +44,7 @@ screenshots: $(PAGES) ## picture every page anew in docs/screenshots
 	@$(VENV) -m dev.shrink docs/screenshots/*.png
 
 test: .venv/installed $(CLIENTS) $(JUDGES) ## run the tests and measure what they cover
-	$(VENV) -m pytest -q -n 3 --dist loadfile --cov --cov-report=term-missing
+	$(VENV) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing
 
 judge: $(PAGES) $(JUDGES) dev/judges/.venv/installed ## ask tools that nobody here wrote (one of them needs Java)
 	$(VENV) -m pytest -v -rs tests/test_judges.py

@@ -40,15 +40,14 @@ def with_one_more(folder: Path, deed: str) -> str:
 @contextmanager
 def flask(url: str, *command: str) -> Iterator[subprocess.Popen[str]]:
     """Run `flask` on this database until the context is left."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "flask", "--app", "wsgi", *command],
         cwd=ROOT,
         env={**os.environ, **environment(url)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    with process:
+    ) as process:
         try:
             yield process
         finally:

@@ -141,6 +141,15 @@ class Remote:
             return Answer(answer.status, Headers(answer.getheaders()), answer.read())
 
 
+def answer_to(sent: bytes, connection: socket.socket) -> Answer:
+    """Send bytes as they are, read one answer, and close the connection."""
+    with closing(connection):
+        connection.sendall(sent)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return Answer(answer.status, Headers(answer.getheaders()), answer.read())
+
+
 Lines = Callable[[], list[dict[str, Any]]]
 """Reads everything that a service has logged so far."""
 

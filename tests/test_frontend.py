@@ -1,18 +1,16 @@
 """What can be said of the front end without building it; `make e2e` tests it at work."""
 
-import http.client
 import json
 import os
 import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
 from dev.e2e import NODE
-from tests.service import ROOT
+from tests.service import ROOT, answer_to
 
 FRONTEND = ROOT / "frontend"
 
@@ -68,10 +66,6 @@ def test_the_pages_server_answers_any_target_and_goes_on(
 
 def get(port: int, target: bytes) -> tuple[int, bytes]:
     """Return the status and the body of what is answered to this target, sent as it is."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        connection.sendall(
-            b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % target
-        )
-        with closing(http.client.HTTPResponse(connection)) as response:
-            response.begin()
-            return response.status, response.read()
+    head = b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % target
+    answer = answer_to(head, socket.create_connection(("127.0.0.1", port), timeout=30))
+    return answer.status, answer.body

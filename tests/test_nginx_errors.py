@@ -2,16 +2,14 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from http.client import HTTPResponse
+from contextlib import ExitStack
 
 import pytest
-from werkzeug.datastructures import Headers
 
 from playlist_api.api.edge import EXPOSED, fixed_headers
 from playlist_api.errors import envelope
 from tests.nginx import Nginx, nginx
-from tests.service import JSON, Answer, free_port, line_of
+from tests.service import JSON, Answer, answer_to, free_port, line_of
 from tests.upstream import Handler, Upstream, behind_nginx
 from tests.waiting import eventually
 
@@ -53,14 +51,6 @@ def both() -> Iterator[tuple[Upstream, Nginx]]:
         yield both
 
 
-def exchange(connection: socket.socket, sent: bytes = PLAIN) -> Answer:
-    with closing(connection):
-        connection.sendall(sent)
-        answer = HTTPResponse(connection)
-        answer.begin()
-        return Answer(answer.status, Headers(answer.getheaders()), answer.read())
-
-
 def check(answer: Answer, status: int, *, secure: bool = True, named: bool = True) -> None:
     """Fail unless an answer is as the service would have given it, in production.
 
@@ -98,7 +88,7 @@ def check(answer: Answer, status: int, *, secure: bool = True, named: bool = Tru
     ],
 )
 def test_nginxs_own_errors_look_as_the_services(alone: Nginx, status: int, sent: bytes) -> None:
-    check(exchange(alone.open(), sent), status)
+    check(answer_to(sent, alone.open()), status)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +102,7 @@ def test_nginxs_own_errors_look_as_the_services(alone: Nginx, status: int, sent:
 def test_so_does_what_is_refused_before_its_headers_are_read(
     alone: Nginx, status: int, sent: bytes
 ) -> None:
-    answer = exchange(alone.open(), sent)
+    answer = answer_to(sent, alone.open())
     check(answer, status, named=False)
     line = line_of(alone.lines, answer.headers["X-Request-ID"])
     assert line["statusCode"] == status
@@ -124,12 +114,9 @@ def test_so_does_what_is_refused_before_its_headers_are_read(
 )
 def test_so_do_errors_without_tls(alone: Nginx, status: int, sent: bytes) -> None:
     plain = socket.create_connection(("127.0.0.1", alone.plain_port), 10)
-    check(exchange(plain, sent), status, secure=False, named=NAMED in sent)
-
-
-def test_so_does_a_request_without_tls_where_it_must_be(alone: Nginx) -> None:
-    plain = socket.create_connection(("127.0.0.1", alone.port), 10)
-    check(exchange(plain), 400, secure=False)
+    check(answer_to(sent, plain), status, secure=False, named=NAMED in sent)
+    without = socket.create_connection(("127.0.0.1", alone.port), 10)
+    check(answer_to(PLAIN, without), 400, secure=False)
 
 
 def test_who_is_still_sending_hears_why_it_is_in_vain(alone: Nginx) -> None:
@@ -156,7 +143,7 @@ def test_a_service_that_cannot_be_reached_is_a_504() -> None:
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
         front = stack.enter_context(nginx(full.getsockname()[1]))
-        check(exchange(front.open()), 504)
+        check(answer_to(PLAIN, front.open()), 504)
 
 
 def test_a_fault_of_nginxs_own_is_a_500(both: tuple[Upstream, Nginx]) -> None:
@@ -164,7 +151,7 @@ def test_a_fault_of_nginxs_own_is_a_500(both: tuple[Upstream, Nginx]) -> None:
     folder = front.folder / "client_body_temp"
     moved = folder.rename(front.folder / "moved")
     sent = raw(b"POST /movies HTTP/1.1", b"Content-Length: 100000", body=b"x" * 100_000)
-    check(exchange(front.open(), sent), 500)
+    check(answer_to(sent, front.open()), 500)
     moved.rename(folder)
 
 
@@ -195,10 +182,12 @@ def test_one_address_cannot_take_all_connections(alone: Nginx) -> None:
             # Those that came first may have been given up already, where all is slow.
             for _ in range(64):
                 held.enter_context(alone.open()).sendall(half)
-            answer = exchange(alone.open())
+            answer = answer_to(PLAIN, alone.open())
             return answer if answer.status == 429 else None
 
         answer = eventually(refused_beside_more, "there are too many")
         assert answer
         check(answer, 429)
-    eventually(lambda: exchange(alone.open()).status == 502, "there are not too many any more")
+    eventually(
+        lambda: answer_to(PLAIN, alone.open()).status == 502, "there are not too many any more"
+    )

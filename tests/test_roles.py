@@ -78,18 +78,12 @@ def test_the_app_s_role_is_enough_for_every_call(app: Flask, route: str) -> None
 def test_the_app_s_role_is_enough_for_the_operators_commands(app: Flask, roles: Roles) -> None:
     ada = sign_up(InProcess(app))
     for command in (
-        ["movies", "import", "tests/data/movies.csv", "--email", ada.email],
-        ["users", "list"],
-        ["users", "show", ada.email],
-        ["users", "promote", ada.email],
-        ["users", "demote", ada.email],
-        ["users", "end-sessions", ada.email],
-        ["users", "delete", ada.email, "--yes"],
-        ["sessions", "prune"],
-        ["db", "current"],
-        ["db", "check"],
+        f"movies import tests/data/movies.csv --email {ada.email}",
+        *(f"users {what} {ada.email}" for what in ("show", "promote", "demote", "end-sessions")),
+        f"users delete {ada.email} --yes",
+        *("users list", "sessions prune", "db current", "db check"),
     ):
-        done = app.test_cli_runner().invoke(args=command)
+        done = app.test_cli_runner().invoke(args=command.split())
         assert done.exit_code == 0, (command, done.output, done.exception)
     analyzed = "SELECT last_analyze FROM pg_stat_user_tables WHERE relname = 'Movie'"
     eventually(lambda: ask(roles.superuser, analyzed), "the import has analyzed the table")
@@ -98,30 +92,19 @@ def test_the_app_s_role_is_enough_for_the_operators_commands(app: Flask, roles: 
 @pytest.mark.parametrize(
     "statement",
     [
-        'DROP TABLE "Movie"',
-        'TRUNCATE "Movie"',
+        *('DROP TABLE "Movie"', 'TRUNCATE "Movie"', "DROP FUNCTION count_added_movies"),
         'ALTER TABLE "Movie" ADD COLUMN rating integer',
         'ALTER TABLE "Movie" DISABLE TRIGGER USER',
         'CREATE INDEX ON "Movie" (title)',
         'CREATE TRIGGER mine AFTER INSERT ON "Movie" EXECUTE FUNCTION count_added_movies()',
-        "DROP FUNCTION count_added_movies",
-        "UPDATE alembic_version SET version_num = '0001'",
-        "DELETE FROM alembic_version",
-        "CREATE TABLE mine ()",
-        "CREATE TEMPORARY TABLE mine ()",
+        *("UPDATE alembic_version SET version_num = '0001'", "DELETE FROM alembic_version"),
+        *("CREATE TABLE mine ()", "CREATE TEMPORARY TABLE mine ()", "CREATE SCHEMA mine"),
         "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-        "CREATE SCHEMA mine",
-        "CREATE DATABASE mine",
-        "CREATE ROLE mine",
-        f"ALTER ROLE {APP} SUPERUSER",
-        f"SET ROLE {OWNER}",
-        f"GRANT {OWNER} TO {APP}",
-        "SET session_replication_role = replica",
-        "ALTER SYSTEM SET log_statement = 'all'",
-        "SELECT * FROM pg_authid",
-        "SELECT pg_read_file('/etc/passwd')",
-        """COPY "User" TO '/tmp/users'""",
-        """COPY "User" TO PROGRAM 'cat'""",
+        *("CREATE DATABASE mine", "CREATE ROLE mine", f"ALTER ROLE {APP} SUPERUSER"),
+        *(f"SET ROLE {OWNER}", f"GRANT {OWNER} TO {APP}"),
+        *("SET session_replication_role = replica", "ALTER SYSTEM SET log_statement = 'all'"),
+        *("SELECT * FROM pg_authid", "SELECT pg_read_file('/etc/passwd')"),
+        *("""COPY "User" TO '/tmp/users'""", """COPY "User" TO PROGRAM 'cat'"""),
         """COPY "User" FROM PROGRAM 'true'""",
     ],
 )
@@ -204,27 +187,19 @@ def given(server: str, tmp_path: Path) -> Iterator[dict[str, str]]:
     make_roles(server)
 
 
-def initialise(way: list[str], given: dict[str, str]) -> tuple[int, str]:
-    done = subprocess.run(["sh", *way], env=given, stderr=subprocess.PIPE, text=True)
-    return done.returncode, done.stderr
-
-
 SCRIPT = f"{FOLDER}/10-roles.sh"
-WAYS = [[SCRIPT], ["-euc", f". {SCRIPT}"]]  # a program, and a part of the image's own script
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [[SCRIPT], ["-euc", f". {SCRIPT}"]], ids=["program", "part"])
 def test_the_image_s_initialisation_takes_passwords_from_its_environment_and_from_files(
     server: str, given: dict[str, str], way: list[str]
 ) -> None:
-    assert initialise(way, given) == (0, "")
+    def initialise() -> tuple[int, str]:
+        done = subprocess.run(["sh", *way], env=given, stderr=subprocess.PIPE, text=True)
+        return done.returncode, done.stderr
+
+    assert initialise() == (0, "")
     assert ask(as_role(server, OWNER, "a new one for the owner"), "SELECT 1") == 1
     assert ask(as_role(server, APP, "a new one for the app"), "SELECT 1") == 1
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_the_image_s_initialisation_has_no_password_of_its_own(
-    given: dict[str, str], way: list[str]
-) -> None:
-    del given["APP_PASSWORD"]
-    assert initialise(way, given) == (1, "APP_PASSWORD is not set, nor APP_PASSWORD_FILE.\n")
+    del given["APP_PASSWORD"]  # it has none of its own
+    assert initialise() == (1, "APP_PASSWORD is not set, nor APP_PASSWORD_FILE.\n")
