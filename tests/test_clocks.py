@@ -7,8 +7,8 @@ import flask_jwt_extended.tokens
 import pytest
 from flask import Flask
 
-from playlist_api.api.tokens import ACCESS_TOKEN_LIFETIME
 from playlist_api.auth import sessions
+from playlist_api.auth.tokens import ACCESS_TOKEN_LIFETIME
 from tests.service import InProcess, sign_up
 
 FIVE_MINUTES = timedelta(minutes=5)

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import IntegrityError
 
-from playlist_api.api.tokens import Identity
+from playlist_api.api.identity import Identity
 from playlist_api.db.models import User
 from playlist_api.errors import Forbidden
 from playlist_api.movies import service as movies

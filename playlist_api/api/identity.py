@@ -1,107 +1,153 @@
-"""Who calls: whose token a request holds, and whether their session is alive."""
+"""Who calls: the token that a request presents, and whether its session is still active.
+
+Access and refresh tokens are JWTs that name a user (`sub`) and a session (`sid`).
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import wraps
+from datetime import timedelta
+from functools import lru_cache, wraps
 from time import time
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
+import jwt
 from flask import current_app, g, request
-from flask_jwt_extended import decode_token
 from sqlalchemy import bindparam, func, select
 
-from playlist_api.api import tokens
 from playlist_api.api.operations import ACCESS_TOKEN, REFRESH_TOKEN, operation_of
-from playlist_api.api.tokens import Identity
 from playlist_api.db.engine import db
 from playlist_api.db.models import Session, User
 from playlist_api.db.statements import Query
 from playlist_api.errors import SessionEnded, Unauthorized
 
-SIGN_IN = "Please sign in."
+REFRESH_COOKIE = REFRESH_TOKEN
+REQUIRED_CLAIMS = ["sub", "sid", "type", "jti", "iat", "exp"]
+INVALID_TOKEN = (jwt.PyJWTError, AttributeError, TypeError, ValueError)
+"""What decoding raises for a token that this service did not issue."""
+
+MAX_CLOCK_SKEW = timedelta(minutes=15)
+"""How far ahead the clock of the instance that issued a token may be. Tokens live no longer for it."""
+
+TOKEN_CACHE_SIZE = 2048
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Identity(NamedTuple):
+    """The user and session of a valid token; only the database knows whether they still exist."""
+
+    user_id: str
+    session_id: str
+
+
+not_expired = Session.expires_at > func.now()
 
 active_user = (
     select(User)
     .join(Session, Session.user_id == User.id)
-    .where(
-        Session.id == bindparam("session_id"),
-        User.id == bindparam("user_id"),
-        Session.expires_at > func.now(),
-    )
+    .where(Session.id == bindparam("session_id"), User.id == bindparam("user_id"), not_expired)
 )
-"""The user of an active session. Statements that need one include this, so that the check costs no
+"""The user of an active session. Statements include it, so that the check of the session costs no
 round trip of its own."""
 
 active_session = Query("active_session", active_user.with_only_columns(User.id))
 
 
 def access_token_required(view: View) -> View:
-    """Let only requests through that have a valid access token in `Authorization: Bearer`.
+    """Require a valid access token in `Authorization: Bearer`.
 
-    The view gets the token's user and session from `current_identity()`, for a statement that
-    includes `active_user`, or from `current_user()`.
+    The decorator does not ask the database. A view uses `current_identity()` in a statement that
+    includes `active_user`, or calls `current_user()`.
 
     :raises Unauthorized: without a valid token.
     """
-    return _guarded(view, ACCESS_TOKEN, "access", _bearer)
+    return _token_required(view, ACCESS_TOKEN, "access", _bearer_token)
 
 
 def refresh_cookie_required(view: View) -> View:
-    """Let only requests through that have a valid refresh token in their cookie.
+    """Require a valid refresh token in the cookie, in the same way.
 
     :raises Unauthorized: without a valid token.
     """
-    return _guarded(view, REFRESH_TOKEN, "refresh", _cookie)
+    return _token_required(view, REFRESH_TOKEN, "refresh", _cookie_token)
 
 
 def tokens_accepted(view: View) -> View:
-    """Note of a view that it asks for no token, but uses what `presented_sessions` finds."""
+    """Document that a view requires no token, but uses `presented_sessions()`."""
     operation = operation_of(view)
     operation.security = [ACCESS_TOKEN, REFRESH_TOKEN]
     operation.failures |= {502, 503}
     return view
 
 
-def _guarded(view: View, scheme: str, kind: str, presented: Callable[[], str]) -> View:
+def check_first(check: Callable[[], None], view: View) -> View:
+    """Return a view that runs a check of the request before it does anything else."""
+
+    @wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        check()
+        return view(*args, **kwargs)
+
+    return cast(View, checked)
+
+
+def _token_required(view: View, scheme: str, kind: str, presented: Callable[[], str]) -> View:
     operation = operation_of(view)
     operation.security, operation.anonymous = [scheme], False
     operation.failures |= {401, 429, 502, 503}
 
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.identity = _identity(presented(), kind)
+    def check() -> None:
+        g.identity = _verified_identity(presented(), kind)
         request.environ["REMOTE_USER"] = g.identity.user_id
-        return view(*args, **kwargs)
 
-    return cast(View, guarded)
+    return check_first(check, view)
 
 
-def _bearer() -> str:
+def _bearer_token() -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" else ""
 
 
-def _cookie() -> str:
-    return request.cookies.get(tokens.REFRESH_COOKIE, "")
+def _cookie_token() -> str:
+    return request.cookies.get(REFRESH_COOKIE, "")
 
 
-def _identity(token: str, kind: str) -> Identity:
+def _verified_identity(token: str, kind: str) -> Identity:
     try:
-        identity, found, expires_at = tokens.decoded(token, current_app.config["SECRET_KEY"])
-    except tokens.TOKEN_ERRORS as error:
-        raise Unauthorized(SIGN_IN) from error
-    if found != kind or expires_at <= time():
-        raise Unauthorized(SIGN_IN)
+        identity, expires_at = _read_token(token, kind, current_app.config["SECRET_KEY"])
+    except INVALID_TOKEN as error:
+        raise Unauthorized("Please sign in.") from error
+    # Decoding allows for the clock skew, and a cached token is not decoded again.
+    if expires_at <= time():
+        raise Unauthorized("Please sign in.")
     return identity
+
+
+@lru_cache(TOKEN_CACHE_SIZE)
+def _read_token(token: str, kind: str, key: str) -> tuple[Identity, float]:
+    claims = _decode(token, kind, key)
+    return Identity(str(UUID(claims["sub"])), str(UUID(claims["sid"]))), claims["exp"]
+
+
+def _decode(token: str, kind: str, key: str, *, verify_exp: bool = True) -> dict[str, Any]:
+    # PyJWT, because Flask-JWT-Extended cannot require claims and decodes each token twice.
+    options: Any = {"require": REQUIRED_CLAIMS, "verify_exp": verify_exp}
+    claims = jwt.decode(token, key, ["HS256"], options=options, leeway=MAX_CLOCK_SKEW)
+    if claims["type"] != kind:
+        raise jwt.InvalidTokenError
+    return claims
 
 
 def current_identity() -> Identity:
     """Return the user and session that the request's valid token names."""
     identity: Identity = g.identity
     return identity
+
+
+def current_session() -> UUID:
+    """Return the id of the session that the request's valid token names."""
+    return UUID(current_identity().session_id)
 
 
 def current_user() -> User:
@@ -118,12 +164,12 @@ def current_user() -> User:
 
 
 def session_is_active(identity: Identity) -> bool:
-    """Tell whether the session has not ended."""
+    """Tell whether the session has neither expired nor been ended."""
     return bool(active_session(**identity._asdict()))
 
 
 def require_active_session() -> None:
-    """Check the request's session, where the route requires a token.
+    """Check the request's session, if the route requires a token.
 
     :raises SessionEnded: when the session has ended.
     """
@@ -132,17 +178,11 @@ def require_active_session() -> None:
 
 
 def presented_sessions() -> Iterator[UUID]:
-    """Name the sessions that the request holds a genuine token of, be it expired or replaced.
+    """Return the ids of the sessions whose genuine tokens the request holds.
 
-    Such a token opens nothing, but is proof enough for ending its session.
+    A token that has expired or been replaced opens nothing, but may still end its session.
     """
-    for token, kind in ((_bearer(), "access"), (_cookie(), "refresh")):
-        with suppress(*tokens.TOKEN_ERRORS):
-            claims = decode_token(token, allow_expired=True)
-            if claims["type"] == kind:
-                yield UUID(claims["sid"])
-
-
-def current_session() -> UUID:
-    """Name the session of the request's token, which has been checked."""
-    return UUID(current_identity().session_id)
+    key = current_app.config["SECRET_KEY"]
+    for token, kind in ((_bearer_token(), "access"), (_cookie_token(), "refresh")):
+        with suppress(*INVALID_TOKEN):
+            yield UUID(_decode(token, kind, key, verify_exp=False)["sid"])

@@ -15,10 +15,10 @@ from playlist_api.api.identity import (
 )
 from playlist_api.api.json import with_lists
 from playlist_api.api.responses import attachment, other_responses, preconditions, response
-from playlist_api.api.tokens import clear_refresh_cookie
 from playlist_api.auth import accounts
 from playlist_api.auth.limits import limit_failed_logins
 from playlist_api.auth.schemas import confirmation_schema, profile_changes_schema, user_schema
+from playlist_api.auth.tokens import clear_refresh_cookie
 from playlist_api.errors import Conflict
 from playlist_api.transfer import exports
 from playlist_api.transfer.schemas import export_head_schema, export_schema

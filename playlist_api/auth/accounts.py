@@ -11,7 +11,7 @@ from sqlalchemy import delete, literal, select
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api.api.fields import email_address
-from playlist_api.api.tokens import Identity
+from playlist_api.api.identity import Identity
 from playlist_api.auth.passwords import hasher, password_problem
 from playlist_api.auth.queries import account, as_account
 from playlist_api.auth.service import confirmed, locked

@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 from marshmallow import ValidationError
 from sqlalchemy import delete, func, select
 
-from playlist_api.api.tokens import token_hash
 from playlist_api.auth.accounts import set_password
 from playlist_api.auth.passwords import hasher, password_problem
 from playlist_api.auth.service import BESIDE_REFERENCES
+from playlist_api.auth.tokens import token_hash
 from playlist_api.db.engine import db
 from playlist_api.db.models import PasswordReset, User
 from playlist_api.errors import Problem

@@ -6,9 +6,9 @@ from typing import Any
 from flask import Blueprint, request
 
 from playlist_api.api import identity as callers
-from playlist_api.api import tokens
 from playlist_api.api.arguments import body, user_agent
 from playlist_api.api.identity import (
+    REFRESH_COOKIE,
     current_session,
     current_user,
     refresh_cookie_required,
@@ -16,7 +16,7 @@ from playlist_api.api.identity import (
 )
 from playlist_api.api.responses import other_responses, response
 from playlist_api.auth import service as auth
-from playlist_api.auth import sessions
+from playlist_api.auth import sessions, tokens
 from playlist_api.auth.limits import limit_failed_logins, throttled
 from playlist_api.auth.origins import allowed_origin_required
 from playlist_api.auth.schemas import log_in_schema, sign_up_schema, signed_in_schema
@@ -64,7 +64,7 @@ def refresh() -> Any:
     so that several tabs can refresh at once. An older one ends its session. Pages must have an
     allowed `Origin`.
     """
-    presented = request.cookies[tokens.REFRESH_COOKIE]
+    presented = request.cookies[REFRESH_COOKIE]
     return _signed_in(sessions.refresh(current_user(), current_session(), presented, user_agent()))
 
 

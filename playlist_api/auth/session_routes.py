@@ -8,9 +8,9 @@ from flask import Blueprint
 
 from playlist_api.api.identity import access_token_required, current_session, current_user
 from playlist_api.api.responses import other_responses, response
-from playlist_api.api.tokens import clear_refresh_cookie
 from playlist_api.auth import sessions
 from playlist_api.auth.schemas import session_list_schema
+from playlist_api.auth.tokens import clear_refresh_cookie
 from playlist_api.errors import NotFound
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/auth/sessions")

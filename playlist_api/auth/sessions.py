@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.sql.dml import ReturningDelete
 
-from playlist_api.api import tokens
+from playlist_api.auth import tokens
 from playlist_api.auth.queries import as_account, surplus_sessions
 from playlist_api.auth.schemas import user_schema
 from playlist_api.db.engine import db

@@ -10,7 +10,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from playlist_api.api.tokens import Identity
+from playlist_api.api.identity import Identity
 from playlist_api.errors import Conflict
 from playlist_api.movies.queries import as_movie, movie_of_key, new_movie_with_key
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from playlist_api.api.fields import SPACES
-from playlist_api.api.tokens import Identity
+from playlist_api.api.identity import Identity
 from playlist_api.db.models import MAX_ID
 from playlist_api.errors import SessionEnded
 from playlist_api.movies.cursors import NEWEST_FIRST, Cursor, encode_cursor

@@ -6,8 +6,7 @@ from typing import Any, cast
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from playlist_api.api.identity import session_is_active
-from playlist_api.api.tokens import Identity
+from playlist_api.api.identity import Identity, session_is_active
 from playlist_api.db.engine import db, movies_per_user, violates
 from playlist_api.db.locks import can_change
 from playlist_api.db.models import ADMIN, MAX_ID, Movie, User

@@ -13,8 +13,7 @@ from marshmallow import ValidationError
 from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from playlist_api.api.identity import active_user
-from playlist_api.api.tokens import Identity
+from playlist_api.api.identity import Identity, active_user
 from playlist_api.db.engine import db
 from playlist_api.db.models import StoredPicture, User
 from playlist_api.errors import NotFound, Problem, SessionEnded

@@ -11,8 +11,7 @@ from psycopg2.errors import LockNotAvailable
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from playlist_api.api.identity import active_user
-from playlist_api.api.tokens import Identity
+from playlist_api.api.identity import Identity, active_user
 from playlist_api.db.engine import db, movies_per_user, violates
 from playlist_api.db.models import User
 from playlist_api.errors import Invalid, ListBusy, SessionEnded

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from playlist_api.api.failures import ProblemSchema
+from playlist_api.api.identity import REFRESH_COOKIE
 from playlist_api.api.operations import ACCESS_TOKEN, REFRESH_TOKEN
-from playlist_api.api.tokens import REFRESH_COOKIE
 from playlist_api.errors import code_of, envelope
 
 ETAG = '"0cc175b9c0f1b6a831c399e269772661"'
