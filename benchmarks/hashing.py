@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from argon2 import PasswordHasher
 
 from benchmarks.servers import WORKERS
-from playlist_api.auth.passwords import CONCURRENCY
+from playlist_api.auth.passwords import HASHING_CONCURRENCY
 from playlist_api.config.settings import load_settings
 from tests.service import PASSWORD, ROOT, environment
 
@@ -37,7 +37,7 @@ def main(seconds: float) -> None:
             hashes += argon2.verify(known, PASSWORD)
         return hashes
 
-    threads = WORKERS * CONCURRENCY
+    threads = WORKERS * HASHING_CONCURRENCY
     with ThreadPoolExecutor(threads) as pool:
         used, end = time.process_time(), time.perf_counter() + seconds
         hashes = sum(pool.map(verify_until, [end] * threads))

@@ -14,11 +14,8 @@ from playlist_api import cli
 from playlist_api.api import documentation, health, middleware
 from playlist_api.api import exposition as metrics
 from playlist_api.auth import account_routes as account
-from playlist_api.auth import password_routes as passwords
-from playlist_api.auth import passwords as hashing
+from playlist_api.auth import passwords, tokens
 from playlist_api.auth import routes as auth
-from playlist_api.auth import session_routes as sessions
-from playlist_api.auth import tokens
 from playlist_api.config.settings import load_settings
 from playlist_api.db import engine as database
 from playlist_api.movies import routes as movies
@@ -74,10 +71,10 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     sentry.init_app(settings)
     database.init_app(app, settings.database_url)
     tokens.init_app(app)
-    hashing.init_app(app, settings)
+    passwords.init_app(app, settings)
     media.init_app(app, settings)
     mail.init_app(app, settings)
-    for module in (auth, sessions, passwords, account, movies, lists, health, metrics):
+    for module in (auth, account, movies, lists, health, metrics):
         app.register_blueprint(module.blueprint)
     pictures.init_app(app, settings)
     documentation.init_app(app, with_page=settings.docs_enabled)

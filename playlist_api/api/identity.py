@@ -27,7 +27,7 @@ INVALID_TOKEN = (jwt.PyJWTError, AttributeError, TypeError, ValueError)
 """What decoding raises for a token that this service did not issue."""
 
 MAX_CLOCK_SKEW = timedelta(minutes=15)
-"""How far ahead the clock of the instance that issued a token may be. Tokens live no longer for it."""
+"""How far ahead the clock of the instance that issued a token may be; no token lives longer."""
 
 TOKEN_CACHE_SIZE = 2048
 

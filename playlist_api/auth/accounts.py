@@ -1,4 +1,4 @@
-"""What people do with their own account: change it, take their data, and leave."""
+"""Changes of the user's own account, which need their password, and its deletion."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from sqlalchemy.exc import IntegrityError
 
 from playlist_api.api.fields import email_address
 from playlist_api.api.identity import Identity
+from playlist_api.auth.limits import limit_failed_logins
 from playlist_api.auth.passwords import hasher, password_problem
-from playlist_api.auth.queries import account, as_account
-from playlist_api.auth.service import confirmed, locked
-from playlist_api.auth.sessions import ListedSession, list_sessions
+from playlist_api.auth.queries import account, as_user, locked_user
+from playlist_api.auth.service import list_sessions
 from playlist_api.db.engine import db, violates
 from playlist_api.db.locks import can_change
 from playlist_api.db.models import PasswordReset, Session, User
 from playlist_api.db.timeouts import extend, response_timeout
-from playlist_api.errors import EmailTaken, Invalid, ListBusy, SessionEnded
+from playlist_api.errors import EmailTaken, Invalid, ListBusy, SessionEnded, WrongPassword
 from playlist_api.ops import events
 from playlist_api.transfer.exports import idempotency_keys_of, movies_of, pictures_of
 
@@ -37,43 +37,43 @@ class Export:
 
     exported_at: datetime
     user: User
-    sessions: Iterable[ListedSession]
+    sessions: Iterable[Any]
     password_resets: Iterable[PasswordReset]
     lists: Mapping[str, Iterator[dict[str, Any]]]
     """What there may be very many of, by its name in the answer: it is read while it is sent."""
 
 
 def find_account(identity: Identity) -> dict[str, Any]:
-    """Return the caller's account as they may see it.
+    """Return the caller's account as JSON.
 
     :raises Unauthorized: when their session has ended.
     """
     for row in account(**identity._asdict()):
-        return as_account(row)
+        return as_user(row)
     raise SessionEnded
 
 
 def change_profile(user: User, changes: dict[str, Any], check: Check) -> User:
     """Set the user's name, and their e-mail if their current password comes with it.
 
-    :raises Unauthorized: when the user was deleted a moment ago.
-    :raises ValidationError: when a new e-mail is no address, or comes without the password.
+    :raises Unauthorized: when the user has been deleted meanwhile.
+    :raises ValidationError: when a new e-mail is not an address, or comes without the password.
     :raises WrongPassword: when the password is wrong.
-    :raises EmailTaken: when somebody else has the e-mail.
+    :raises EmailTaken: when another account has the e-mail.
     """
-    current_password = changes.pop("current_password", None)
-    moves = changes.get("email", user.email) != user.email
-    if moves:
-        _check_email(changes["email"])
-    if moves and current_password is None:
-        raise Invalid("required", "must be given to change the e-mail.", "currentPassword")
-    user = confirmed(user, current_password) if moves else locked(user)
-    check(user)
-    if moves:
-        _spend_links(user)
+    password = changes.pop("current_password", None)
+    new_email = changes.get("email", user.email) != user.email
+    if new_email:
+        _check_email_change(changes["email"], password)
+        _check_password(user, password)
+        user = _lock_unchanged(user)
     else:
-        # It is theirs no longer, if it was changed since the request came in.
+        # Not written back: another request may have changed it.
         changes.pop("email", None)
+        user = _lock(user)
+    check(user)
+    if new_email:
+        _delete_reset_links(user)
     for name, value in changes.items():
         setattr(user, name, value)
     try:
@@ -82,57 +82,46 @@ def change_profile(user: User, changes: dict[str, Any], check: Check) -> User:
         if violates(error, "User_email_key"):
             raise EmailTaken from error
         raise
-    if moves:
+    if new_email:
         events.record("email_changed", userId=user.id)
     return user
 
 
-def _check_email(email: str) -> None:
-    try:
-        email_address(email)
-    except ValidationError as error:
-        raise ValidationError(error.messages, "email") from None
-
-
-def change_password(user: User, session_id: UUID, current: str, new: str) -> None:
-    """Give the user a new password, and end every session but this one.
+def change_password(user: User, session_id: UUID, current_password: str, new_password: str) -> None:
+    """Set the user's password, and end all of their sessions except this one.
 
     :raises ValidationError: when the new password is too weak.
     :raises WrongPassword: when the current one is wrong.
     """
-    if problem := password_problem(new, name=user.name, email=user.email):
+    if problem := password_problem(new_password, name=user.name, email=user.email):
         raise ValidationError(problem, "newPassword")
-    # Hashing takes long, and nobody else should lack a connection or wait for a lock meanwhile.
-    db.session.close()
-    password_hash = hasher().hash(new)
-    user = confirmed(user, current)
+    _check_password(user, current_password)
+    password_hash = hasher().hash(new_password)
+    user = _lock_unchanged(user)
     set_password(user, password_hash, kept=session_id)
     db.session.commit()
     events.record("password_changed", userId=user.id)
 
 
 def set_password(user: User, password_hash: str, kept: UUID | None = None) -> None:
-    """Set the password of a locked user in the running transaction; what the old one opened ends.
+    """Set the password of a locked user in the running transaction.
 
-    Every session ends but the one that is `kept`, and no link to reset the password works again.
+    It ends the user's sessions, except the one that is `kept`, and deletes their reset links.
     """
     user.password_hash = password_hash
-    others = Session.user_id == user.id
-    db.session.execute(delete(Session).where(others, Session.id.is_distinct_from(kept)))
-    _spend_links(user)
-
-
-def _spend_links(user: User) -> None:
-    db.session.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
+    others = Session.user_id == user.id, Session.id.is_distinct_from(kept)
+    db.session.execute(delete(Session).where(*others))
+    _delete_reset_links(user)
 
 
 def delete_account(user: User, current_password: str, check: Check) -> None:
-    """Delete the user with all that is theirs, if the check lets it pass.
+    """Delete the user with all that belongs to them.
 
     :raises WrongPassword: when the password is wrong.
-    :raises ListBusy: while their list is imported.
+    :raises ListBusy: while their list is being imported.
     """
-    user = confirmed(user, current_password)
+    _check_password(user, current_password)
+    user = _lock_unchanged(user)
     check(user)
     if not db.session.scalar(select(can_change(literal(user.id)))):
         raise ListBusy
@@ -141,6 +130,43 @@ def delete_account(user: User, current_password: str, check: Check) -> None:
         extend(db.session.connection().connection.cursor())
         db.session.commit()
     events.record("account_deleted", userId=user.id)
+
+
+def _check_email_change(email: str, password: str | None) -> None:
+    try:
+        email_address(email)
+    except ValidationError as error:
+        raise ValidationError(error.messages, "email") from None
+    if password is None:
+        raise Invalid("required", "must be given to change the e-mail.", "currentPassword")
+
+
+def _check_password(user: User, password: str) -> None:
+    # Checking takes long, and must hold neither a connection nor a lock meanwhile.
+    db.session.close()
+    with limit_failed_logins(user.email):
+        is_right, _ = hasher().verify(password, user.password_hash)
+        if not is_right:
+            events.record("password_not_confirmed", userId=user.id)
+            raise WrongPassword
+
+
+def _lock_unchanged(user: User) -> User:
+    locked = _lock(user)
+    if locked.password_hash != user.password_hash:
+        raise WrongPassword
+    return locked
+
+
+def _lock(user: User) -> User:
+    locked = db.session.scalar(locked_user.where(User.id == user.id))
+    if locked is None:
+        raise SessionEnded
+    return locked
+
+
+def _delete_reset_links(user: User) -> None:
+    db.session.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
 
 
 def export(user: User, current: UUID) -> Export:
