@@ -67,9 +67,8 @@ def name_of(query: Query) -> str:
 DEFAULT_PAGE, DEFAULT_PAGE_AFTER = pages_in(NEWEST_FIRST)
 
 QUERIES = {
-    "counted_hit": {"RateLimit_pkey"},
-    "used_time": {"RateLimit_pkey"},
-    "undone_hit": {"RateLimit_pkey"},
+    "count_hit": {"RateLimit_pkey"},
+    "undo_hit": {"RateLimit_pkey"},
     "new_account": {"User_email_key"},
     "credentials": {"User_email_key"},
     "new_session": {"User_pkey"},

@@ -14,7 +14,7 @@ from playlist_api.api.identity import (
 )
 from playlist_api.api.json import with_lists
 from playlist_api.api.responses import attachment, other_responses, preconditions, response
-from playlist_api.auth import accounts, password_resets
+from playlist_api.auth import accounts
 from playlist_api.auth.limits import hit, rate_limit
 from playlist_api.auth.schemas import (
     confirmation_schema,
@@ -107,7 +107,7 @@ def forgot_password(forgotten: dict[str, Any]) -> None:
     """
     hit("forgot", forgotten["email"])
     page = f"{current_app.config['FRONTEND_URL']}/reset-password"
-    password_resets.request_reset(forgotten["email"], page)
+    accounts.request_reset(forgotten["email"], page)
 
 
 @blueprint.post("/auth/password/reset")
@@ -119,4 +119,4 @@ def reset_password(reset: dict[str, str]) -> None:
 
     The token works once, within half an hour. All sessions end.
     """
-    password_resets.reset_password(**reset)
+    accounts.reset_password(**reset)

@@ -9,13 +9,12 @@ nobody could log in anyway.
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from hashlib import sha256
 from math import ceil
 from typing import Any, TypeVar
 
 from flask import current_app
-from sqlalchemy import Interval, String, bindparam, case, cast, func, select, update
+from sqlalchemy import Interval, String, bindparam, case, cast, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
@@ -41,8 +40,8 @@ _used_until = case(
     else_=func.greatest(RateLimit.used_until, func.now()),
 )
 
-counted_hit = Query(
-    "counted_hit",
+count_hit = Query(
+    "count_hit",
     insert(RateLimit)
     .values({RateLimit.key: _key, RateLimit.used_until: func.now() + _cost})
     .on_conflict_do_update(
@@ -54,13 +53,8 @@ counted_hit = Query(
 )
 """Counts a hit; no row if it exceeds the limit."""
 
-used_time = Query(
-    "used_time", select(RateLimit.used_until - func.now()).where(RateLimit.key == _key)
-)
-"""Tells for how long from now the limit is used up."""
-
-undone_hit = Query(
-    "undone_hit",
+undo_hit = Query(
+    "undo_hit",
     update(RateLimit)
     .where(RateLimit.key == _key)
     .values({RateLimit.used_until: RateLimit.used_until - _cost})
@@ -76,7 +70,7 @@ def rate_limit(name: str) -> Callable[[View], View]:
     """
 
     def decorate(view: View) -> View:
-        operation_of(view).failures |= {429, 502, 503}
+        operation_of(view).failures |= {502, 503}
         return check_first(lambda: hit(name, client_address()), view)
 
     return decorate
@@ -90,12 +84,11 @@ def hit(name: str, key: str) -> None:
     if not current_app.config["RATELIMIT_ENABLED"]:
         return
     limit = _limit(name)
-    if not counted_hit(key_hash=_hash(name, key), cost=limit.cost, period=limit.period):
-        [(used,)] = used_time(key_hash=_hash(name, key))
-        wait: timedelta = used + limit.cost - limit.period
+    if not count_hit(key_hash=_hash(name, key), cost=limit.cost, period=limit.period):
         events.record("throttled", limit=name)
-        message = "Too many tries. Please wait a little."
-        raise TooManyRequests(message, max(1, ceil(wait.total_seconds())))
+        # The limit has room for another hit after this time at the latest.
+        retry_after = ceil(limit.cost.total_seconds())
+        raise TooManyRequests("Too many tries. Please wait a little.", retry_after)
 
 
 @contextmanager
@@ -127,7 +120,7 @@ def undo(name: str, key: str) -> None:
     """Take a hit back; a failure is only logged, because the request itself has been served."""
     if current_app.config["RATELIMIT_ENABLED"]:
         try:
-            undone_hit(key_hash=_hash(name, key), cost=_limit(name).cost)
+            undo_hit(key_hash=_hash(name, key), cost=_limit(name).cost)
         except DBAPIError as error:
             log.warning("A hit of the limit %s could not be taken back: %s", name, error)
 

@@ -35,7 +35,6 @@ from playlist_api.errors import (
     Forbidden,
     NotFound,
     ServiceUnavailable,
-    TooManyRequests,
     Unauthorized,
 )
 from playlist_api.ops import events
@@ -81,7 +80,7 @@ def sign_up(account: dict[str, Any]) -> Any:
 @blueprint.post("/login")
 @body(log_in_schema)
 @response(signed_in_schema, headers=("Set-Cookie",))
-@other_responses(Unauthorized, TooManyRequests, ServiceUnavailable)
+@other_responses(Unauthorized, ServiceUnavailable)
 def log_in(credentials: dict[str, Any]) -> Any:
     """Sign in.
 
@@ -112,10 +111,10 @@ def refresh() -> Any:
 @tokens_accepted
 @response(None, HTTPStatus.NO_CONTENT, headers=("Set-Cookie",))
 def log_out() -> None:
-    """End the session of the access token, of the cookie, or of both.
+    """End the session.
 
-    Expired tokens still end their session, and a call with no session to end succeeds too. Pages
-    must have an allowed `Origin`.
+    The session of the access token, of the cookie, or of both ends. Expired tokens still end their
+    session, and a call with no session to end succeeds too. Pages must have an allowed `Origin`.
     """
     service.log_out(presented_sessions())
     clear_refresh_cookie()

@@ -20,6 +20,9 @@ from playlist_api.auth.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from playlist_api.db.models import EMAIL_LENGTH, NAME_LENGTH, ROLES, USER_AGENT_LENGTH
 from playlist_api.errors import Problem
 
+EXAMPLE, NEW_EXAMPLE = "correct horse battery", "a staple of another kind"
+"""Passwords in the examples of the OpenAPI document."""
+
 
 class NewPassword(Text):
     """A password that a user chooses."""
@@ -33,11 +36,7 @@ class NewPassword(Text):
 class SignUpSchema(CamelCase):
     """A new account."""
 
-    example = {
-        "name": "Ada Lovelace",
-        "email": "ada@example.com",
-        "password": "correct horse battery",
-    }
+    example = {"name": "Ada Lovelace", "email": "ada@example.com", "password": EXAMPLE}
 
     name = Trimmed(not_blank, max_length=NAME_LENGTH, required=True)
     email = EmailAddress(email_address, required=True)
@@ -54,7 +53,7 @@ class SignUpSchema(CamelCase):
 class LogInSchema(CamelCase):
     """An e-mail and a password, which may be of any length to be wrong."""
 
-    example = {"email": "ada@example.com", "password": "correct horse battery"}
+    example = {"email": "ada@example.com", "password": EXAMPLE}
 
     email = AccountEmail(not_blank, required=True)
     password = Text(not_blank, required=True)
@@ -74,7 +73,7 @@ class ProfileChangesSchema(CamelCase):
 class ConfirmationSchema(CamelCase):
     """The password, for a call that cannot be undone."""
 
-    example = {"currentPassword": "correct horse battery"}
+    example = {"currentPassword": EXAMPLE}
 
     current_password = Text(not_blank, required=True)
 
@@ -82,10 +81,7 @@ class ConfirmationSchema(CamelCase):
 class PasswordChangeSchema(ConfirmationSchema):
     """The current password and the new one."""
 
-    example = {
-        "currentPassword": "correct horse battery",
-        "newPassword": "a staple of another kind",
-    }
+    example = {"currentPassword": EXAMPLE, "newPassword": NEW_EXAMPLE}
 
     new_password = NewPassword()
 
@@ -103,7 +99,7 @@ class PasswordResetSchema(CamelCase):
 
     example = {
         "token": "Zk3v0yq8m1cQnJ4wT7uXe2RbLsDpHf9aGiKoYtWvM5c",
-        "newPassword": "a staple of another kind",
+        "newPassword": NEW_EXAMPLE,
     }
 
     token = Text(not_blank, required=True)
