@@ -81,8 +81,9 @@ def tokens_accepted(view: View) -> View:
     return view
 
 
-def check_first(check: Callable[[], None], view: View) -> View:
-    """Return a view that runs a check of the request before it does anything else."""
+def check_first(view: View, check: Callable[[], None], *statuses: int) -> View:
+    """Return the view with a check before it, whose failures have these statuses."""
+    operation_of(view).failures |= set(statuses)
 
     @wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Any:
@@ -95,13 +96,12 @@ def check_first(check: Callable[[], None], view: View) -> View:
 def _token_required(view: View, scheme: str, kind: str, presented: Callable[[], str]) -> View:
     operation = operation_of(view)
     operation.security, operation.anonymous = [scheme], False
-    operation.failures |= {401, 429, 502, 503}
 
     def check() -> None:
         g.identity = _verified_identity(presented(), kind)
         request.environ["REMOTE_USER"] = g.identity.user_id
 
-    return check_first(check, view)
+    return check_first(view, check, 401, 502, 503)
 
 
 def _bearer_token() -> str:

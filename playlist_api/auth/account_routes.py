@@ -15,7 +15,7 @@ from playlist_api.api.identity import (
 from playlist_api.api.json import with_lists
 from playlist_api.api.responses import attachment, other_responses, preconditions, response
 from playlist_api.auth import accounts
-from playlist_api.auth.limits import hit, rate_limit
+from playlist_api.auth.limits import rate_limit
 from playlist_api.auth.schemas import (
     confirmation_schema,
     forgotten_password_schema,
@@ -46,7 +46,7 @@ def get_me() -> Any:
 @preconditions(user_schema)
 @response(user_schema, etag=True)
 @other_responses(Conflict)
-def change_me(changes: dict[str, Any], check: accounts.Check) -> Any:
+def change_me(changes: dict[str, Any], check: accounts.UserCheck) -> Any:
     """Change your name or e-mail.
 
     Fields left out keep their value. A new e-mail needs `currentPassword`; a wrong one is a 400 of
@@ -61,7 +61,7 @@ def change_me(changes: dict[str, Any], check: accounts.Check) -> Any:
 @preconditions(user_schema)
 @response(None, HTTPStatus.NO_CONTENT, headers=("Set-Cookie",))
 @other_responses(Conflict)
-def delete_me(confirmation: dict[str, str], check: accounts.Check) -> None:
+def delete_me(confirmation: dict[str, str], check: accounts.UserCheck) -> None:
     """Delete your account with everything in it.
 
     This needs the password, because it cannot be undone. While the list is being imported, it is a
@@ -105,7 +105,6 @@ def forgot_password(forgotten: dict[str, Any]) -> None:
 
     The response is the same whether the e-mail has an account or not.
     """
-    hit("forgot", forgotten["email"])
     page = f"{current_app.config['FRONTEND_URL']}/reset-password"
     accounts.request_reset(forgotten["email"], page)
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from playlist_api.api.fields import email_address
 from playlist_api.api.identity import Identity
-from playlist_api.auth.limits import limit_failed_logins
+from playlist_api.auth.limits import hit, limit_failed_logins
 from playlist_api.auth.passwords import hasher, password_problem
 from playlist_api.auth.queries import account, as_user, locked_user
 from playlist_api.auth.service import list_sessions
@@ -50,7 +50,7 @@ If it was not you, ignore this mail. Your password stays as it is.
 
 log = logging.getLogger(__name__)
 
-Check = Callable[[User], None]
+UserCheck = Callable[[User], None]
 """Looks at a user who is about to be changed or deleted, and raises to prevent it."""
 
 
@@ -76,7 +76,7 @@ def find_account(identity: Identity) -> dict[str, Any]:
     raise SessionEnded
 
 
-def change_profile(user: User, changes: dict[str, Any], check: Check) -> User:
+def change_profile(user: User, changes: dict[str, Any], check: UserCheck) -> User:
     """Set the user's name, and their e-mail if their current password comes with it.
 
     :raises Unauthorized: when the user has been deleted meanwhile.
@@ -132,8 +132,9 @@ def request_reset(email: str, page: str) -> None:
     A background job does all the work, so that the response time does not tell whether the e-mail
     has an account.
 
-    :raises TooManyRequests, ServiceUnavailable: when too many mails are waiting.
+    :raises TooManyRequests: when the address has got too many, or too many mails are waiting.
     """
+    hit("forgot", email)
     mailer().later(client_keys(), _send_link, email, page)
 
 
@@ -189,7 +190,7 @@ def reset_password(token: str, new_password: str) -> None:
     events.record("password_reset", userId=user.id)
 
 
-def delete_account(user: User, current_password: str, check: Check) -> None:
+def delete_account(user: User, current_password: str, check: UserCheck) -> None:
     """Delete the user with all that belongs to them.
 
     :raises WrongPassword: when the password is wrong.

@@ -11,15 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from math import ceil
-from typing import Any, TypeVar
 
 from flask import current_app
 from sqlalchemy import Interval, String, bindparam, case, cast, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
-from playlist_api.api.identity import check_first
-from playlist_api.api.operations import operation_of
+from playlist_api.api.identity import View, check_first
 from playlist_api.config.fields import Limit
 from playlist_api.db.models import RateLimit
 from playlist_api.db.statements import Query
@@ -29,10 +27,8 @@ from playlist_api.ops.clients import client_address
 
 log = logging.getLogger(__name__)
 
-View = TypeVar("View", bound=Callable[..., Any])
-
-_key = bindparam("key_hash", type_=String)
-_cost = cast(bindparam("cost"), Interval)
+_hit_key = bindparam("key_hash", type_=String)
+_hit_cost = cast(bindparam("cost"), Interval)
 _period = cast(bindparam("period"), Interval)
 _used_until = case(
     # Only a clock that was set back, or a limit that was changed, leaves a time beyond the period.
@@ -43,11 +39,11 @@ _used_until = case(
 count_hit = Query(
     "count_hit",
     insert(RateLimit)
-    .values({RateLimit.key: _key, RateLimit.used_until: func.now() + _cost})
+    .values({RateLimit.key: _hit_key, RateLimit.used_until: func.now() + _hit_cost})
     .on_conflict_do_update(
         index_elements=[RateLimit.key],
-        set_={RateLimit.used_until: _used_until + _cost},
-        where=_used_until + _cost <= func.now() + _period,
+        set_={RateLimit.used_until: _used_until + _hit_cost},
+        where=_used_until + _hit_cost <= func.now() + _period,
     )
     .returning(RateLimit.key),
 )
@@ -56,8 +52,8 @@ count_hit = Query(
 undo_hit = Query(
     "undo_hit",
     update(RateLimit)
-    .where(RateLimit.key == _key)
-    .values({RateLimit.used_until: RateLimit.used_until - _cost})
+    .where(RateLimit.key == _hit_key)
+    .values({RateLimit.used_until: RateLimit.used_until - _hit_cost})
     .returning(RateLimit.key),
 )
 """Takes a hit back."""
@@ -68,12 +64,7 @@ def rate_limit(name: str) -> Callable[[View], View]:
 
     :raises TooManyRequests: when it has called too often.
     """
-
-    def decorate(view: View) -> View:
-        operation_of(view).failures |= {502, 503}
-        return check_first(lambda: hit(name, client_address()), view)
-
-    return decorate
+    return lambda view: check_first(view, lambda: hit(name, client_address()), 502, 503)
 
 
 def hit(name: str, key: str) -> None:
@@ -83,8 +74,8 @@ def hit(name: str, key: str) -> None:
     """
     if not current_app.config["RATELIMIT_ENABLED"]:
         return
-    limit = _limit(name)
-    if not count_hit(key_hash=_hash(name, key), cost=limit.cost, period=limit.period):
+    limit = _setting(name)
+    if not count_hit(key_hash=_hash_key(name, key), cost=limit.cost, period=limit.period):
         events.record("throttled", limit=name)
         # The limit has room for another hit after this time at the latest.
         retry_after = ceil(limit.cost.total_seconds())
@@ -120,15 +111,15 @@ def undo(name: str, key: str) -> None:
     """Take a hit back; a failure is only logged, because the request itself has been served."""
     if current_app.config["RATELIMIT_ENABLED"]:
         try:
-            undo_hit(key_hash=_hash(name, key), cost=_limit(name).cost)
+            undo_hit(key_hash=_hash_key(name, key), cost=_setting(name).cost)
         except DBAPIError as error:
             log.warning("A hit of the limit %s could not be taken back: %s", name, error)
 
 
-def _limit(name: str) -> Limit:
+def _setting(name: str) -> Limit:
     limit: Limit = current_app.config[f"RATELIMIT_{name.upper()}"]
     return limit
 
 
-def _hash(name: str, key: str) -> str:
+def _hash_key(name: str, key: str) -> str:
     return sha256(f"{name} {key}".encode()).hexdigest()

@@ -1,8 +1,7 @@
 """Sign-up, login, refresh and logout; the user's sessions, one for each device."""
 
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, current_app, request
@@ -10,6 +9,7 @@ from flask import Blueprint, current_app, request
 from playlist_api.api.arguments import body, user_agent
 from playlist_api.api.identity import (
     REFRESH_COOKIE,
+    View,
     access_token_required,
     check_first,
     current_identity,
@@ -19,7 +19,6 @@ from playlist_api.api.identity import (
     refresh_cookie_required,
     tokens_accepted,
 )
-from playlist_api.api.operations import operation_of
 from playlist_api.api.responses import other_responses, response
 from playlist_api.auth import service
 from playlist_api.auth.limits import rate_limit
@@ -41,8 +40,6 @@ from playlist_api.ops import events
 
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")
 
-View = TypeVar("View", bound=Callable[..., Any])
-
 
 def allowed_origin_required(view: View) -> View:
     """Refuse calls that a browser makes for a page of a foreign origin.
@@ -52,8 +49,7 @@ def allowed_origin_required(view: View) -> View:
 
     :raises Forbidden: for an `Origin` that is neither configured nor that of the page at `/docs`.
     """
-    operation_of(view).failures.add(403)
-    return check_first(_check_origin, view)
+    return check_first(view, _check_origin, 403)
 
 
 def _check_origin() -> None:

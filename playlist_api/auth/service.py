@@ -30,7 +30,7 @@ from playlist_api.ops import events
 MAX_SESSIONS = 20
 """Active sessions of one user; more devices than anybody signs in on."""
 
-GRACE = timedelta(seconds=10)
+REUSE_GRACE = timedelta(seconds=10)
 """How long a replaced refresh token still works, so that several tabs can refresh at once.
 RFC 9700, section 4.14.2, leaves this to the service."""
 
@@ -93,8 +93,8 @@ def log_in(email: str, password: str, user_agent: str) -> SignedIn:
 def refresh(identity: Identity, token: str, user_agent: str) -> SignedIn:
     """Exchange a genuine refresh token for new tokens.
 
-    The session's current token is rotated. The token that it replaced gets, within `GRACE`, the
-    token that replaced it. Any older token has been stolen, or its successor has: the session ends
+    The current token is rotated. The token that was replaced last gets, for `REUSE_GRACE`, the
+    current one. Any other token is older: it or its successor was stolen, and the session ends
     (RFC 9700, section 4.14.2).
 
     :raises Unauthorized: when the session has ended, by this call or before.
@@ -108,7 +108,7 @@ def refresh(identity: Identity, token: str, user_agent: str) -> SignedIn:
     if presented_hash == session.refresh_token_hash:
         session.user_agent = user_agent
         _rotate(session, now)
-    elif presented_hash != session.replaced_token_hash or now > session.rotated_at + GRACE:
+    elif presented_hash != session.replaced_token_hash or now > session.rotated_at + REUSE_GRACE:
         db.session.delete(session)
         db.session.commit()
         events.record("refresh_token_reused", userId=session.user_id, sessionId=session.id)
@@ -126,7 +126,7 @@ def list_sessions(user: User, current: UUID) -> SessionList:
 def log_out(session_ids: Iterable[UUID]) -> None:
     """End these sessions; some of them may have ended before."""
     if ids := list(session_ids):
-        for session in _end(Session.id.in_(ids)):
+        for session in _end_sessions(Session.id.in_(ids)):
             events.record("logged_out", userId=session.user_id, sessionId=session.id)
 
 
@@ -135,18 +135,18 @@ def end_session(user: User, session_id: UUID) -> None:
 
     :raises NotFound: when the user has no such session.
     """
-    if not _end(Session.id == session_id, Session.user_id == user.id):
+    if not _end_sessions(Session.id == session_id, Session.user_id == user.id):
         raise NotFound("You have no such session.")
     events.record("session_ended", userId=user.id, sessionId=session_id)
 
 
 def end_other_sessions(user: User, current: UUID) -> None:
     """End all of the user's sessions except the current one."""
-    _end(Session.user_id == user.id, Session.id != current)
+    _end_sessions(Session.user_id == user.id, Session.id != current)
     events.record("other_sessions_ended", userId=user.id, sessionId=current)
 
 
-def _end(*which: ColumnElement[bool]) -> Sequence[Session]:
+def _end_sessions(*which: ColumnElement[bool]) -> Sequence[Session]:
     ended = db.session.scalars(delete(Session).where(*which).returning(Session)).all()
     db.session.commit()
     return ended

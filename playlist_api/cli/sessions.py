@@ -23,9 +23,9 @@ EXPIRIES = {
 sessions = AppGroup("sessions", help="Delete expired rows.")
 
 
-@sessions.command()
+@sessions.command("prune")
 @click.option("--most", default=100_000, show_default=True, help="Rows of each kind to delete.")
-def prune(most: int) -> None:
+def prune_expired(most: int) -> None:
     """Delete expired sessions, resets, idempotency keys and rate limits; for cron, once an hour."""
     with operating():
         for table, (key, expiry) in EXPIRIES.items():
