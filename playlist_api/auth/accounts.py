@@ -145,7 +145,7 @@ def _send_link(email: str, page: str) -> None:
     try:
         to = recipient(email)
     except ValueError:
-        log.warning("User %s has an e-mail address that no mail can be sent to.", user.id)
+        log.warning("User %s has an e-mail address that no mail is sent to.", user.id)
         return
     # The lock waits for a change of the e-mail or password that is under way. Such a change deletes
     # all links, so none must be added for the old e-mail or password afterwards.
