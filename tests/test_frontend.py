@@ -53,7 +53,7 @@ def test_each_class_of_a_style_is_used() -> None:
 
 
 def test_mailed_links_lead_to_a_page() -> None:
-    asking = (ROOT / "playlist_api/auth/password_routes.py").read_text()
+    asking = (ROOT / "playlist_api/auth/account_routes.py").read_text()
     (page,) = re.findall(r"\['FRONTEND_URL'\]}/([a-z-]+)", asking)
     assert (FRONTEND / f"app/(outside)/{page}/page.tsx").is_file()
 
