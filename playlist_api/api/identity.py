@@ -151,15 +151,13 @@ def current_session() -> UUID:
 
 
 def current_user() -> User:
-    """Return the user of the request's session.
+    """Load the user of the request's session.
 
     :raises SessionEnded: when the session has ended.
     """
-    if "user" not in g:
-        g.user = db.session.scalar(active_user, g.identity._asdict())
-    if g.user is None:
+    user = db.session.scalar(active_user, current_identity()._asdict())
+    if user is None:
         raise SessionEnded
-    user: User = g.user
     return user
 
 
