@@ -10,8 +10,8 @@ from flask import Flask
 from flask.sessions import SessionInterface
 
 from playlist_api import cli
-from playlist_api.api import documentation, edge, error_handlers, health, tokens
-from playlist_api.auth import account_routes, password_routes, passwords, session_routes
+from playlist_api.api import documentation, edge, error_handlers, health
+from playlist_api.auth import account_routes, passwords, tokens
 from playlist_api.auth import routes as auth_routes
 from playlist_api.config import load_settings
 from playlist_api.db import engine
@@ -26,8 +26,6 @@ MAX_BODY = 64 * 1024
 
 BLUEPRINTS = (
     auth_routes.blueprint,
-    session_routes.blueprint,
-    password_routes.blueprint,
     account_routes.blueprint,
     movie_routes.blueprint,
     transfer_routes.blueprint,
@@ -73,7 +71,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
 
     sentry.init_app(settings)
     engine.init_app(app, settings.database_url)
-    tokens.init_app(app, secure_cookie=settings.production)
+    tokens.init_app(app)
     passwords.init_app(app, settings)
     media.init_app(app, settings)
     mail.init_app(app, settings)

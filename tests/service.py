@@ -4,6 +4,7 @@ import http.client
 import itertools
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile

@@ -1,6 +1,7 @@
 """Changing one's account, taking one's data, and leaving."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.service import (
     new_email,
     sign_up,
 )
+from tests.test_password_resets import CHANGES, in_turn
 
 NEW_PASSWORD = "another horse battery"
 WRONG: list[Any] = [None, 1, [], "", "a\0b", "\ud800"]
@@ -107,6 +109,16 @@ def test_the_password_stays_without_the_right_one(ada: Actor) -> None:
     passwords = {"currentPassword": "wrong", "newPassword": NEW_PASSWORD}
     assert ada.put("/auth/password", passwords).fields == {"currentPassword"}
     assert can_log_in(ada, PASSWORD)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_password_that_is_replaced_meanwhile_confirms_nothing(app: Flask, change: str) -> None:
+    ada = sign_up(InProcess(app))
+    replaced, refused = in_turn(
+        ada, partial(CHANGES["password"], ada), partial(CHANGES[change], ada)
+    )
+    assert replaced.status == 204
+    assert refused.fields == {"currentPassword"}
 
 
 @pytest.mark.parametrize(

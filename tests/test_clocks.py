@@ -7,8 +7,8 @@ import flask_jwt_extended.tokens
 import pytest
 from flask import Flask
 
-from playlist_api.api.tokens import ACCESS_TOKEN_LIFETIME
-from playlist_api.auth import sessions
+from playlist_api.auth import service
+from playlist_api.auth.tokens import ACCESS_TOKEN_LIFETIME
 from tests.service import InProcess, sign_up
 
 FIVE_MINUTES = [timedelta(minutes=5), timedelta(minutes=-5)]
@@ -26,7 +26,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> Set:
             def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
                 return datetime.now(tz) + by
 
-        for module in (sessions, flask_jwt_extended.tokens):
+        for module in (service, flask_jwt_extended.tokens):
             monkeypatch.setattr(module, "datetime", Off)
 
     return set_clock

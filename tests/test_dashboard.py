@@ -11,7 +11,7 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
-from playlist_api.auth.passwords import CONCURRENCY, QUEUE
+from playlist_api.auth.passwords import HASHING_CONCURRENCY, HASHING_QUEUE
 from playlist_api.db.pool import MAX_CHANGES, POOL_SIZE
 from tests.service import ROOT, Gunicorn, call, sign_up
 
@@ -87,7 +87,7 @@ def test_alerts_are_about_this_service_alone(expression: str) -> None:
 def test_limits_that_are_drawn_are_those_of_a_worker() -> None:
     threads = re.search(r"^threads = (\d+)", (ROOT / "gunicorn.conf.py").read_text(), re.M)
     assert threads
-    places = CONCURRENCY + QUEUE
+    places = HASHING_CONCURRENCY + HASHING_QUEUE
     drawn = {int(n) for shown in SHOWN for n in re.findall(r"(\d+) \* \$workers", shown)}
     assert drawn == {int(threads[1]), POOL_SIZE, MAX_CHANGES, places}
     assert any(expression.endswith(f">= {places}") for expression in WATCHED)

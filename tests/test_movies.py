@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from playlist_api.api.tokens import Identity
+from playlist_api.api.identity import Identity
 from playlist_api.db.engine import db
 from playlist_api.movies import service as movies
 from playlist_api.movies.schemas import WRITABLE, movie_schema

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, create_engine, event, make_url, text
 from playlist_api.app import create_app
 from playlist_api.auth import limits as throttling
 from playlist_api.auth import queries as account_queries
-from playlist_api.auth.sessions import MAX_SESSIONS
+from playlist_api.auth.service import MAX_SESSIONS
 from playlist_api.db.engine import db
 from playlist_api.db.statements import GENERIC, Query, Search
 from playlist_api.movies import page_queries, queries
@@ -67,9 +67,8 @@ def name_of(query: Query) -> str:
 DEFAULT_PAGE, DEFAULT_PAGE_AFTER = pages_in(NEWEST_FIRST)
 
 QUERIES = {
-    "charged": {"RateLimit_pkey"},
-    "looked_up": {"RateLimit_pkey"},
-    "refunded": {"RateLimit_pkey"},
+    "count_hit": {"RateLimit_pkey"},
+    "undo_hit": {"RateLimit_pkey"},
     "new_account": {"User_email_key"},
     "credentials": {"User_email_key"},
     "new_session": {"User_pkey"},

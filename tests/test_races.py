@@ -13,6 +13,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from playlist_api.auth import accounts
+from playlist_api.auth.passwords import hasher
 from playlist_api.db.engine import db
 from playlist_api.db.models import User
 from playlist_api.db.statements import Query
@@ -126,11 +127,11 @@ def test_changes_of_different_fields_at_once_are_all_kept(ada: Actor) -> None:
 
 
 def test_who_is_deleted_meanwhile_has_no_session(app: Flask) -> None:
-    with app.app_context():
+    with app.test_request_context():
         nobody = User(id=uuid4(), name="Nobody", email=new_email(), role="user")
         with pytest.raises(Unauthorized):
             accounts.change_profile(nobody, {"name": "Ada"}, lambda _: None)
-        nobody = User(id=uuid4(), password_hash="", role="user")
+        nobody.password_hash = hasher().hash(PASSWORD)
         with pytest.raises(Unauthorized):
             accounts.delete_account(nobody, PASSWORD, lambda _: None)
 

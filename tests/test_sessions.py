@@ -7,9 +7,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from playlist_api.auth import sessions
+from playlist_api.api.identity import Identity
+from playlist_api.auth import service as auth
 from playlist_api.db.engine import db
-from playlist_api.db.models import User
 from playlist_api.errors import Unauthorized
 from tests.service import SECRET_KEY, Actor, InProcess, Service, call, log_in, sign_up
 
@@ -42,7 +42,7 @@ def test_refresh_replaces_both_tokens(ada: Actor) -> None:
 def test_nothing_that_follows_a_new_account_can_fail_the_sign_up(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "surplus_sessions", None)
+    monkeypatch.setattr(auth, "surplus_sessions", None)
     assert sign_up(InProcess(app)).get("/me").status == 200
 
 
@@ -185,7 +185,7 @@ def test_an_expired_session_is_over(app: Flask, ada: Actor) -> None:
 
 def test_a_session_that_ends_while_it_is_refreshed_is_over(app: Flask) -> None:
     with app.app_context(), pytest.raises(Unauthorized):
-        sessions.refresh(User(id=uuid4()), uuid4(), "its last token", "curl")
+        auth.refresh(Identity(str(uuid4()), str(uuid4())), "its last token", "curl")
 
 
 def test_deleting_a_user_takes_their_movies_and_sessions_along(

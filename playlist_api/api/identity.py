@@ -1,37 +1,55 @@
-"""The identity of the caller: the user and session of the request's token."""
+"""Who calls: the token that a request presents, and whether its session is still active.
+
+Access and refresh tokens are JWTs that name a user (`sub`) and a session (`sid`).
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import wraps
+from datetime import timedelta
+from functools import lru_cache, wraps
 from time import time
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
+import jwt
 from flask import current_app, g, request
-from flask_jwt_extended import decode_token
 from sqlalchemy import bindparam, func, select
 
-from playlist_api.api import tokens
 from playlist_api.api.operations import ACCESS_TOKEN, REFRESH_TOKEN, operation_of
-from playlist_api.api.tokens import Identity
 from playlist_api.db.engine import db
 from playlist_api.db.models import Session, User
 from playlist_api.db.statements import Query
 from playlist_api.errors import SessionEnded, Unauthorized
 
+REFRESH_COOKIE = REFRESH_TOKEN
+REQUIRED_CLAIMS = ["sub", "sid", "type", "jti", "iat", "exp"]
+INVALID_TOKEN = (jwt.PyJWTError, AttributeError, TypeError, ValueError)
+"""What decoding raises for a token that this service did not issue."""
+
+MAX_CLOCK_SKEW = timedelta(minutes=15)
+"""How far ahead the clock of the instance that issued a token may be; no token lives longer."""
+
+TOKEN_CACHE_SIZE = 2048
+
 View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Identity(NamedTuple):
+    """The user and session of a valid token; only the database knows whether they still exist."""
+
+    user_id: str
+    session_id: str
+
+
+not_expired = Session.expires_at > func.now()
 
 active_user = (
     select(User)
     .join(Session, Session.user_id == User.id)
-    .where(
-        Session.id == bindparam("session_id"),
-        User.id == bindparam("user_id"),
-        Session.expires_at > func.now(),
-    )
+    .where(Session.id == bindparam("session_id"), User.id == bindparam("user_id"), not_expired)
 )
-"""The user of an active session. Statements include it, so that the check needs no round trip of
-its own."""
+"""The user of an active session. Statements include it, so that the check of the session costs no
+round trip of its own."""
 
 active_session = Query("active_session", active_user.with_only_columns(User.id))
 
@@ -39,84 +57,112 @@ active_session = Query("active_session", active_user.with_only_columns(User.id))
 def access_token_required(view: View) -> View:
     """Require a valid access token in `Authorization: Bearer`.
 
-    The view passes `current_identity()` to a statement that includes `active_user`, or calls
-    `current_user()`: the token alone does not prove that its session is active.
+    The decorator does not ask the database. A view uses `current_identity()` in a statement that
+    includes `active_user`, or calls `current_user()`.
 
     :raises Unauthorized: without a valid token.
     """
-    return _guarded(view, ACCESS_TOKEN, "access", _bearer)
+    return _token_required(view, ACCESS_TOKEN, "access", _bearer_token)
 
 
 def refresh_cookie_required(view: View) -> View:
-    """Require a valid refresh token in the cookie.
+    """Require a valid refresh token in the cookie, in the same way.
 
     :raises Unauthorized: without a valid token.
     """
-    return _guarded(view, REFRESH_TOKEN, "refresh", _cookie)
+    return _token_required(view, REFRESH_TOKEN, "refresh", _cookie_token)
 
 
 def tokens_accepted(view: View) -> View:
-    """Document that a view requires no token, but uses those of `presented_sessions`."""
+    """Document that a view requires no token, but uses `presented_sessions()`."""
     operation = operation_of(view)
     operation.security = [ACCESS_TOKEN, REFRESH_TOKEN]
     operation.failures |= {502, 503}
     return view
 
 
-def _guarded(view: View, scheme: str, kind: str, presented: Callable[[], str]) -> View:
-    operation = operation_of(view)
-    operation.security, operation.anonymous = [scheme], False
-    operation.failures |= {401, 429, 502, 503}
+def check_first(view: View, check: Callable[[], None], *statuses: int) -> View:
+    """Return the view with a check before it, whose failures have these statuses."""
+    operation_of(view).failures |= set(statuses)
 
     @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.identity = _identity(presented(), kind)
-        request.environ["REMOTE_USER"] = g.identity.user_id
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        check()
         return view(*args, **kwargs)
 
-    return cast(View, guarded)
+    return cast(View, checked)
 
 
-def _bearer() -> str:
+def _token_required(view: View, scheme: str, kind: str, presented: Callable[[], str]) -> View:
+    operation = operation_of(view)
+    operation.security, operation.anonymous = [scheme], False
+
+    def check() -> None:
+        g.identity = _verified_identity(presented(), kind)
+        request.environ["REMOTE_USER"] = g.identity.user_id
+
+    return check_first(view, check, 401, 502, 503)
+
+
+def _bearer_token() -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" else ""
 
 
-def _cookie() -> str:
-    return request.cookies.get(tokens.REFRESH_COOKIE, "")
+def _cookie_token() -> str:
+    return request.cookies.get(REFRESH_COOKIE, "")
 
 
-def _identity(token: str, kind: str) -> Identity:
+def _verified_identity(token: str, kind: str) -> Identity:
     try:
-        identity, found, expires_at = tokens.decoded(token, current_app.config["SECRET_KEY"])
-    except tokens.TOKEN_ERRORS as error:
-        raise Unauthorized from error
-    if found != kind or expires_at <= time():
-        raise Unauthorized
+        identity, expires_at = _read_token(token, kind, current_app.config["SECRET_KEY"])
+    except INVALID_TOKEN as error:
+        raise Unauthorized("Please sign in.") from error
+    # Decoding allows for the clock skew, and a cached token is not decoded again.
+    if expires_at <= time():
+        raise Unauthorized("Please sign in.")
     return identity
 
 
+@lru_cache(TOKEN_CACHE_SIZE)
+def _read_token(token: str, kind: str, key: str) -> tuple[Identity, float]:
+    claims = _decode(token, kind, key)
+    return Identity(str(UUID(claims["sub"])), str(UUID(claims["sid"]))), claims["exp"]
+
+
+def _decode(token: str, kind: str, key: str, *, verify_exp: bool = True) -> dict[str, Any]:
+    # PyJWT, because Flask-JWT-Extended cannot require claims and decodes each token twice.
+    options: Any = {"require": REQUIRED_CLAIMS, "verify_exp": verify_exp}
+    claims = jwt.decode(token, key, ["HS256"], options=options, leeway=MAX_CLOCK_SKEW)
+    if claims["type"] != kind:
+        raise jwt.InvalidTokenError
+    return claims
+
+
 def current_identity() -> Identity:
-    """Return the user and session of the request's valid token."""
+    """Return the user and session that the request's valid token names."""
     identity: Identity = g.identity
     return identity
 
 
+def current_session() -> UUID:
+    """Return the id of the session that the request's valid token names."""
+    return UUID(current_identity().session_id)
+
+
 def current_user() -> User:
-    """Return the user of the request's session.
+    """Load the user of the request's session.
 
     :raises SessionEnded: when the session has ended.
     """
-    if "user" not in g:
-        g.user = db.session.scalar(active_user, g.identity._asdict())
-    if g.user is None:
+    user = db.session.scalar(active_user, current_identity()._asdict())
+    if user is None:
         raise SessionEnded
-    user: User = g.user
     return user
 
 
 def session_is_active(identity: Identity) -> bool:
-    """Tell whether the session is active."""
+    """Tell whether the session has neither expired nor been ended."""
     return bool(active_session(**identity._asdict()))
 
 
@@ -130,17 +176,11 @@ def require_active_session() -> None:
 
 
 def presented_sessions() -> Iterator[UUID]:
-    """Return the sessions of the request's genuine tokens, even if these are expired or replaced.
+    """Return the ids of the sessions whose genuine tokens the request holds.
 
-    Such a token gives no access, but is enough to end its session.
+    A token that has expired or been replaced opens nothing, but may still end its session.
     """
-    for token, kind in ((_bearer(), "access"), (_cookie(), "refresh")):
-        with suppress(*tokens.TOKEN_ERRORS):
-            claims = decode_token(token, allow_expired=True)
-            if claims["type"] == kind:
-                yield UUID(claims["sid"])
-
-
-def current_session() -> UUID:
-    """Return the session of the request's valid token."""
-    return UUID(current_identity().session_id)
+    key = current_app.config["SECRET_KEY"]
+    for token, kind in ((_bearer_token(), "access"), (_cookie_token(), "refresh")):
+        with suppress(*INVALID_TOKEN):
+            yield UUID(_decode(token, kind, key, verify_exp=False)["sid"])

@@ -15,9 +15,9 @@ from marshmallow import Schema, fields
 from werkzeug.routing import Rule
 
 from playlist_api import __version__
+from playlist_api.api.identity import REFRESH_COOKIE
 from playlist_api.api.operations import ACCESS_TOKEN, REFRESH_TOKEN, Operation
 from playlist_api.api.schemas import error_schema
-from playlist_api.api.tokens import REFRESH_COOKIE
 from playlist_api.db.models import MAX_ID
 from playlist_api.errors import MESSAGES, STATUSES, code_of
 

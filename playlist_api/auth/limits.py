@@ -1,27 +1,23 @@
-"""Limits on how often something may be tried, exact over all workers and hosts.
+"""Rate limits, exact over all workers and hosts.
 
-The algorithm is GCRA (generic cell rate algorithm, ITU-T I.371): one time for each key says until
-when what was used is used up, and one statement compares and moves it, so that of any number of
-racing tries exactly as many pass as should. The times are in an unlogged table of PostgreSQL,
-without which nobody could log in anyway.
+The algorithm is GCRA (generic cell rate algorithm, ITU-T I.371). One timestamp for each key says
+until when its past hits use up the limit, and one statement compares and moves it, so that racing
+hits cannot exceed the limit. The timestamps are in an unlogged table of PostgreSQL, without which
+nobody could log in anyway.
 """
 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from functools import wraps
 from hashlib import sha256
 from math import ceil
-from typing import Any, TypeVar, cast
 
 from flask import current_app
-from sqlalchemy import Interval, String, bindparam, case, func, select, update
-from sqlalchemy import cast as sql_cast
+from sqlalchemy import Interval, String, bindparam, case, cast, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
-from playlist_api.api.operations import operation_of
+from playlist_api.api.identity import View, check_first
 from playlist_api.config import Limit
 from playlist_api.db.models import RateLimit
 from playlist_api.db.statements import Query
@@ -31,119 +27,99 @@ from playlist_api.ops.clients import client_address
 
 log = logging.getLogger(__name__)
 
-View = TypeVar("View", bound=Callable[..., Any])
-
-_cost = sql_cast(bindparam("cost"), Interval)
-_period = sql_cast(bindparam("period"), Interval)
-_of_key = RateLimit.key == bindparam("key_hash", type_=String)
-_used = case(
-    # No try moves it as far as that: the server's clock was set back, or the limit changed.
+_hit_key = bindparam("key_hash", type_=String)
+_hit_cost = cast(bindparam("cost"), Interval)
+_period = cast(bindparam("period"), Interval)
+_used_until = case(
+    # Only a clock that was set back, or a limit that was changed, leaves a time beyond the period.
     (RateLimit.used_until > func.now() + _period, func.now()),
     else_=func.greatest(RateLimit.used_until, func.now()),
 )
-_moved = _used + _cost
 
-charged = Query(
-    "charged",
+count_hit = Query(
+    "count_hit",
     insert(RateLimit)
-    .values({RateLimit.key: _of_key.right, RateLimit.used_until: func.now() + _cost})
+    .values({RateLimit.key: _hit_key, RateLimit.used_until: func.now() + _hit_cost})
     .on_conflict_do_update(
         index_elements=[RateLimit.key],
-        set_={RateLimit.used_until: _moved},
-        where=_moved <= func.now() + _period,
+        set_={RateLimit.used_until: _used_until + _hit_cost},
+        where=_used_until + _hit_cost <= func.now() + _period,
     )
     .returning(RateLimit.key),
 )
-"""Counts a try; no row if it is one too many."""
+"""Counts a hit; no row if it exceeds the limit."""
 
-looked_up = Query("looked_up", select(RateLimit.used_until - func.now()).where(_of_key))
-"""Tells how far ahead of time a key is."""
-
-refunded = Query(
-    "refunded",
+undo_hit = Query(
+    "undo_hit",
     update(RateLimit)
-    .where(_of_key)
-    .values({RateLimit.used_until: RateLimit.used_until - _cost})
+    .where(RateLimit.key == _hit_key)
+    .values({RateLimit.used_until: RateLimit.used_until - _hit_cost})
     .returning(RateLimit.key),
 )
-"""Gives a try back."""
+"""Takes a hit back."""
 
 
-def throttled(kind: str) -> Callable[[View], View]:
-    """Limit how often an address may call a view, by the setting `RATELIMIT_<KIND>`.
+def rate_limit(name: str) -> Callable[[View], View]:
+    """Limit how often a client's address may call a view, by the setting `RATELIMIT_<NAME>`.
 
-    :raises TooManyRequests: when it has done so too often.
+    :raises TooManyRequests: when it has called too often.
     """
-
-    def decorate(view: View) -> View:
-        operation_of(view).failures |= {429, 502, 503}
-
-        @wraps(view)
-        def limited(*args: Any, **kwargs: Any) -> Any:
-            hit(kind, client_address())
-            return view(*args, **kwargs)
-
-        return cast(View, limited)
-
-    return decorate
+    return lambda view: check_first(view, lambda: hit(name, client_address()), 502, 503)
 
 
-def hit(kind: str, who: str) -> None:
-    """Count one try of an address, or of anybody's for an account.
+def hit(name: str, key: str) -> None:
+    """Count a request of a key, such as an address or an account, against a limit.
 
-    :raises TooManyRequests: when there were too many.
-    :raises DBAPIError: when the database is away.
+    :raises TooManyRequests: when it exceeds the limit.
     """
     if not current_app.config["RATELIMIT_ENABLED"]:
         return
-    limit, key = _limit(kind), _key(kind, who)
-    if not charged(key_hash=key, cost=limit.cost, period=limit.period):
-        [(ahead,)] = looked_up(key_hash=key)
-        wait: timedelta = ahead + limit.cost - limit.period
-        events.record("throttled", limit=kind)
-        message = "Too many tries. Please wait a little."
-        raise TooManyRequests(message, max(1, ceil(wait.total_seconds())))
+    limit = _setting(name)
+    if not count_hit(key_hash=_hash_key(name, key), cost=limit.cost, period=limit.period):
+        events.record("throttled", limit=name)
+        # The limit has room for another hit after this time at the latest.
+        retry_after = ceil(limit.cost.total_seconds())
+        raise TooManyRequests("Too many tries. Please wait a little.", retry_after)
 
 
 @contextmanager
-def limit_failed_logins(account: str) -> Iterator[None]:
-    """Count a guess at an account's password from the caller's address, unless it is right.
+def limit_failed_logins(email: str) -> Iterator[None]:
+    """Count an attempt to prove an account's password, unless the password is right.
 
-    The count is kept for each pair of account and address, so that nobody's guesses lock the owner
-    out elsewhere, and for each address, so that nobody tries one password on all accounts.
+    The limit for a pair of account and address stops guesses without locking the owner out
+    elsewhere; the limit for an address stops guesses of one password for many accounts.
 
-    :raises TooManyRequests: when there were too many wrong ones.
+    :raises TooManyRequests: after too many failed attempts.
     """
-    address, charged_to = client_address(), dict[str, str]()
-    # The address first: a try of one that has used up its limit leaves no row for the account.
-    tries = {"address": address, "login": f"{account} {address}"}
+    address = client_address()
+    hits = list[tuple[str, str]]()
     try:
-        for kind, who in tries.items():
-            hit(kind, who)
-            charged_to[kind] = who
+        # The address first: if its limit is used up, no row is added for the account.
+        for name, key in (("address", address), ("login", f"{email} {address}")):
+            hit(name, key)
+            hits.append((name, key))
         yield
     except (Unauthorized, WrongPassword):
+        hits.clear()
         raise
-    except Exception:
-        _refund(charged_to)
-        raise
-    _refund(charged_to)
+    finally:
+        for name, key in hits:
+            undo(name, key)
 
 
-def _refund(tries: dict[str, str]) -> None:
-    if not current_app.config["RATELIMIT_ENABLED"]:
-        return
-    try:
-        for kind, who in tries.items():
-            refunded(key_hash=_key(kind, who), cost=_limit(kind).cost)
-    except DBAPIError as error:
-        # What the guess was for has been done, and its answer must not say otherwise.
-        log.warning("A try is not given back: %s", error)
+def undo(name: str, key: str) -> None:
+    """Take a hit back; a failure is only logged, because the request itself has been served."""
+    if current_app.config["RATELIMIT_ENABLED"]:
+        try:
+            undo_hit(key_hash=_hash_key(name, key), cost=_setting(name).cost)
+        except DBAPIError as error:
+            log.warning("A hit of the limit %s could not be taken back: %s", name, error)
 
 
-def _limit(kind: str) -> Limit:
-    return cast(Limit, current_app.config[f"RATELIMIT_{kind.upper()}"])
+def _setting(name: str) -> Limit:
+    limit: Limit = current_app.config[f"RATELIMIT_{name.upper()}"]
+    return limit
 
 
-def _key(kind: str, who: str) -> str:
-    return sha256(f"{kind} {who}".encode()).hexdigest()
+def _hash_key(name: str, key: str) -> str:
+    return sha256(f"{name} {key}".encode()).hexdigest()

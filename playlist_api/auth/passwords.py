@@ -1,4 +1,4 @@
-"""Password hashing, bounded in what it may take, and the passwords that are too weak."""
+"""Password hashing, in a bulkhead, and the rules for new passwords."""
 
 import secrets
 from functools import cache
@@ -19,21 +19,20 @@ MIN_PASSWORD_LENGTH = 8
 MAX_PASSWORD_LENGTH = 128
 """Characters: OWASP's Authentication Cheat Sheet asks for at least 64 and for an upper bound."""
 
-TELLING_LENGTH = 4
-"""Characters of a name that a password must not hold: shorter ones are in too many words."""
+MIN_NAME_LENGTH = 4
+"""Characters of a name that a password must not contain; shorter names are in too many words."""
 
-CONCURRENCY, QUEUE, TIMEOUT = 1, 20, 5.0
-"""In each worker, how many threads hash, each of which keeps 19 MiB, and how many requests wait for
-that so many seconds."""
+HASHING_CONCURRENCY = 1
+"""Threads of a worker that hash. Each of them keeps 19 MiB."""
 
-BUSY = "Too many people are signing in. Please try again in a moment."
+HASHING_QUEUE = 20
 
 
 class PasswordHasher:
-    """Argon2id with an application's parameters, in a bulkhead."""
+    """Argon2id with the application's parameters, in a bulkhead."""
 
     def __init__(self, *, memory: int, iterations: int, parallelism: int) -> None:
-        """Take the memory in KiB; OWASP's Password Storage Cheat Sheet has the least of each."""
+        """Take the memory in KiB; OWASP's Password Storage Cheat Sheet has the minimum of each."""
         self._context = CryptContext(
             schemes=["argon2"],
             argon2__type="ID",
@@ -44,36 +43,36 @@ class PasswordHasher:
         self._dummy_hash = self._context.hash(secrets.token_urlsafe())
         self._bulkhead = ThreadBulkhead(
             "hashing",
-            CONCURRENCY,
-            queue=QUEUE,
-            timeout=TIMEOUT,
-            busy=BUSY,
+            HASHING_CONCURRENCY,
+            queue=HASHING_QUEUE,
+            timeout=5,
+            busy="Too many people are signing in. Please try again in a moment.",
             gauge=metrics.hashing,
         )
 
     def hash(self, password: str) -> str:
         """Hash a password of up to `MAX_PASSWORD_LENGTH` characters.
 
-        :raises TooManyRequests, ServiceUnavailable: when too many are being hashed already.
+        :raises TooManyRequests, ServiceUnavailable: when too many are being hashed.
         """
         return self._bulkhead.run(client_keys(), self._context.hash, password)
 
     def verify(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
-        """Check a password, at the same cost when there is no such user (a hash of None).
+        """Check a password; without a hash, which stands for an unknown user, at the same cost.
 
-        :return: whether it is right; and a new hash to keep, if the parameters have changed.
-        :raises TooManyRequests, ServiceUnavailable: as `hash` does.
+        :return: whether it is right, and a new hash to store if the parameters have changed.
+        :raises TooManyRequests, ServiceUnavailable: when too many are being hashed.
         """
-        # Nobody has a longer password, and passlib raises for one of 4,097 characters.
+        # No user has a longer password, and passlib raises for more than 4,096 characters.
         candidate = password if len(password) <= MAX_PASSWORD_LENGTH else ""
-        known = password_hash or self._dummy_hash
-        check = self._context.verify_and_update
-        right, new_hash = self._bulkhead.run(client_keys(), check, candidate, known)
-        return right and password_hash is not None, new_hash
+        verify = self._context.verify_and_update
+        stored = password_hash or self._dummy_hash
+        is_right, new_hash = self._bulkhead.run(client_keys(), verify, candidate, stored)
+        return is_right and password_hash is not None, new_hash
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Give the application its hasher."""
+    """Create the application's hasher."""
     app.extensions["passwords"] = PasswordHasher(
         memory=settings.argon2_memory,
         iterations=settings.argon2_iterations,
@@ -88,16 +87,16 @@ def hasher() -> PasswordHasher:
 
 @cache
 def _common_passwords() -> frozenset[str]:
-    # Loading the lists takes memory that only a process which asks should pay for.
+    # Imported at the first use: commands and workers that check no password save the memory.
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
     return frozenset(FREQUENCY_LISTS["passwords"])
 
 
 def password_problem(password: str, *, name: str, email: str) -> Problem | None:
-    """Say why a password is too weak for this person, where that is checked at all.
+    """Say why a password is too weak for this user, if `PASSWORD_BLOCKLIST` is on.
 
-    OWASP ASVS 5.0, 6.2.4 and 6.2.11, ask for it; `PASSWORD_BLOCKLIST` switches it on.
+    OWASP ASVS 5.0, 6.2.4 and 6.2.11, ask for it.
     """
     if not current_app.config["PASSWORD_BLOCKLIST"]:
         return None
@@ -105,6 +104,6 @@ def password_problem(password: str, *, name: str, email: str) -> Problem | None:
     if folded in _common_passwords():
         return Problem("too_weak", "is one of the most common, which are guessed first.")
     own = (name, email, email.partition("@")[0])
-    if any(len(part) >= TELLING_LENGTH and part.casefold() in folded for part in own):
+    if any(len(part) >= MIN_NAME_LENGTH and part.casefold() in folded for part in own):
         return Problem("too_weak", "must not contain your own name or e-mail.")
     return None

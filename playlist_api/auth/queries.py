@@ -1,4 +1,4 @@
-"""The statements of sign-up, login and sessions, each one round trip."""
+"""The statements of accounts and sessions."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,13 +17,19 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
-from playlist_api.api.identity import active_user
+from playlist_api.api.identity import active_user, not_expired
 from playlist_api.auth.schemas import user_schema
 from playlist_api.db.models import Session, User
 from playlist_api.db.statements import Change, Query, columns_of
 
-account = Query("account", active_user.with_only_columns(*columns_of(User, user_schema.names)))
 
+def as_user(row: Iterable[Any]) -> dict[str, Any]:
+    """Return the JSON of a user, from a row of the columns in `user_schema`."""
+    return dict(zip(user_schema.names, row, strict=True))
+
+
+account = Query("account", active_user.with_only_columns(*columns_of(User, user_schema.names)))
+"""The user of an active session."""
 
 credentials = Query(
     "credentials",
@@ -32,13 +38,20 @@ credentials = Query(
     ),
 )
 
+locked_user = select(User).with_for_update(key_share=True).execution_options(populate_existing=True)
+"""A user, locked until the transaction ends. The lock neither waits for inserts of rows that refer
+to the user nor blocks them: an import may take half a minute."""
 
-def as_account(row: Iterable[Any]) -> dict[str, Any]:
-    """Name the columns of a row that is an account, as its owner may see it."""
-    return dict(zip(user_schema.names, row, strict=True))
+locked_session: Select[*tuple[Any, ...]] = active_user.with_only_columns(
+    Session,
+    # The database's time, because the instance that refreshed last may have another clock.
+    func.clock_timestamp(),
+    *columns_of(User, user_schema.names),
+).with_for_update(of=Session)
+"""An active session, locked until the transaction ends, the time, and the session's user."""
 
 
-def _with_session(owner: CTE) -> Select[Any]:
+def _with_new_session(owner: CTE) -> Select[Any]:
     session = {
         Session.id: bindparam("session_id", type_=Uuid),
         Session.user_id: owner.c.id,
@@ -47,8 +60,10 @@ def _with_session(owner: CTE) -> Select[Any]:
         Session.expires_at: bindparam("expires_at", type_=DateTime(timezone=True)),
         Session.user_agent: bindparam("user_agent", type_=String),
     }
-    adding = insert(Session).from_select(list(session), select(*session.values()))
-    return select(*columns_of(aliased(User, owner), user_schema.names)).add_cte(adding.cte("added"))
+    new_session = insert(Session).from_select(list(session), select(*session.values()))
+    return select(*columns_of(aliased(User, owner), user_schema.names)).add_cte(
+        new_session.cte("new_session")
+    )
 
 
 _new_user: dict[Any, Any] = {
@@ -57,47 +72,41 @@ _new_user: dict[Any, Any] = {
     User.email: bindparam("email"),
     User.password_hash: bindparam("password_hash"),
 }
+# Only the unique index can tell whether the e-mail is free when several sign up at once.
+_inserted_user = insert(User).values(_new_user).on_conflict_do_nothing(index_elements=[User.email])
 
+new_account = Change("new_account", _with_new_session(_inserted_user.returning(User).cte("owner")))
+"""Adds a user and a session, and returns the user; no row if the e-mail has an account."""
 
-# Whether the address is free, only its unique index can tell when several ask at once.
-_added = insert(User).values(_new_user).on_conflict_do_nothing(index_elements=[User.email])
-
-
-_unchanged = select(User).where(
+_unchanged_user = locked_user.where(
     User.id == bindparam("user_id"), User.password_hash == bindparam("password_hash")
 )
 
+new_session = Change("new_session", _with_new_session(_unchanged_user.cte("owner")))
+"""Adds a session and returns its user; no row if the user or their password has changed.
 
-new_account = Change("new_account", _with_session(_added.returning(User).cte("owner")))
+The lock makes a change of the password wait for the session, or the session for the change, so that
+the session of an old password always ends."""
 
-
-"""Adds a user and a session, and returns the user; no row if the e-mail has an account."""
-
-
-# The lock lets a change of the password end this session too, or this one wait for it; it is of
-# the kind that who adds movies is not held up by, nor holds up.
-new_session = Change(
-    "new_session", _with_session(_unchanged.with_for_update(key_share=True).cte("owner"))
+_active_sessions = (
+    select(Session)
+    .where(Session.user_id == bindparam("user_id"), not_expired)
+    .order_by(Session.created_at.desc(), Session.id)
 )
 
-
-"""Adds a session, and returns its user; no row if the user is gone or their password another."""
-
-
-_live = select(Session.id).where(
-    Session.user_id == bindparam("user_id"), Session.expires_at > func.now()
+listed_sessions = _active_sessions.with_only_columns(
+    Session.id,
+    Session.created_at,
+    Session.rotated_at.label("last_used_at"),
+    Session.expires_at,
+    Session.user_agent,
+    (Session.id == bindparam("current_id")).label("current"),
 )
+"""A user's active sessions, newest first."""
 
-
-_oldest_last = _live.order_by(Session.created_at.desc(), Session.id)
-
+_surplus = _active_sessions.with_only_columns(Session.id).offset(bindparam("kept"))
 
 surplus_sessions = Query(
-    "surplus_sessions",
-    delete(Session)
-    .where(Session.id.in_(_oldest_last.offset(bindparam("kept"))))
-    .returning(Session.id),
+    "surplus_sessions", delete(Session).where(Session.id.in_(_surplus)).returning(Session.id)
 )
-
-
-"""Ends the oldest of a user's sessions, but for so many that are kept."""
+"""Ends all of a user's active sessions except the newest, of which it keeps so many."""

@@ -1,71 +1,105 @@
-"""Signing up, logging in and out, and refreshing."""
+"""Sign-up, login, refresh and logout; the user's sessions, one for each device."""
 
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
-from flask import Blueprint, request
+from flask import Blueprint, current_app, request
 
-from playlist_api.api import identity as callers
-from playlist_api.api import tokens
 from playlist_api.api.arguments import body, user_agent
 from playlist_api.api.identity import (
+    REFRESH_COOKIE,
+    View,
+    access_token_required,
+    check_first,
+    current_identity,
     current_session,
     current_user,
+    presented_sessions,
     refresh_cookie_required,
     tokens_accepted,
 )
 from playlist_api.api.responses import other_responses, response
-from playlist_api.auth import service as auth
-from playlist_api.auth import sessions
-from playlist_api.auth.limits import limit_failed_logins, throttled
-from playlist_api.auth.origins import allowed_origin_required
-from playlist_api.auth.schemas import log_in_schema, sign_up_schema, signed_in_schema
-from playlist_api.errors import Conflict, ServiceUnavailable, TooManyRequests, Unauthorized
+from playlist_api.auth import service
+from playlist_api.auth.limits import rate_limit
+from playlist_api.auth.schemas import (
+    log_in_schema,
+    session_list_schema,
+    sign_up_schema,
+    signed_in_schema,
+)
+from playlist_api.auth.tokens import clear_refresh_cookie, set_refresh_cookie
+from playlist_api.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    ServiceUnavailable,
+    Unauthorized,
+)
+from playlist_api.ops import events
 
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")
 
 
+def allowed_origin_required(view: View) -> View:
+    """Refuse calls that a browser makes for a page of a foreign origin.
+
+    Requests without `Origin` pass: every browser sends it with a POST (OWASP, Cross-Site Request
+    Forgery Prevention Cheat Sheet, on verifying origins).
+
+    :raises Forbidden: for an `Origin` that is neither configured nor that of the page at `/docs`.
+    """
+    return check_first(view, _check_origin, 403)
+
+
+def _check_origin() -> None:
+    origin = request.headers.get("Origin")
+    own = f"{request.scheme}://{request.host}" if current_app.config["DOCS_ENABLED"] else None
+    if origin not in {None, own, *current_app.config["CORS_ORIGINS"]}:
+        events.record("foreign_origin_refused", origin=origin)
+        raise Forbidden("This page may not use your session.")
+
+
 @blueprint.post("/signup")
-@throttled("signup")
+@rate_limit("signup")
 @body(sign_up_schema)
 @response(signed_in_schema, HTTPStatus.CREATED, headers=("Set-Cookie",))
 @other_responses(Conflict)
 def sign_up(account: dict[str, Any]) -> Any:
-    """Make an account and sign in.
+    """Create an account and sign in.
 
     The refresh token comes in the cookie `refreshToken`. An e-mail that has an account is a 409.
     """
-    return _signed_in(auth.sign_up(**account, user_agent=user_agent()))
+    return _signed_in(service.sign_up(**account, user_agent=user_agent()))
 
 
 @blueprint.post("/login")
 @body(log_in_schema)
 @response(signed_in_schema, headers=("Set-Cookie",))
-@other_responses(Unauthorized, TooManyRequests, ServiceUnavailable)
+@other_responses(Unauthorized, ServiceUnavailable)
 def log_in(credentials: dict[str, Any]) -> Any:
     """Sign in.
 
     The refresh token comes in the cookie `refreshToken`. A wrong e-mail and a wrong password get
-    one answer.
+    the same response.
     """
-    with limit_failed_logins(credentials["email"]):
-        return _signed_in(auth.log_in(**credentials, user_agent=user_agent()))
+    return _signed_in(service.log_in(**credentials, user_agent=user_agent()))
 
 
 @blueprint.post("/refresh")
-@throttled("refresh")
+@rate_limit("refresh")
 @allowed_origin_required
 @refresh_cookie_required
 @response(signed_in_schema, headers=("Set-Cookie",))
 def refresh() -> Any:
     """Exchange the refresh token for new tokens.
 
-    Each refresh token works once; for 10 seconds after, it still gets the token that replaced it,
-    so that several tabs can refresh at once. An older one ends its session. Pages must have an
-    allowed `Origin`.
+    Each refresh token works once. For 10 seconds after that, it still gets the token that replaced
+    it, so that several tabs can refresh at once. An older token ends its session. Pages must have
+    an allowed `Origin`.
     """
-    presented = request.cookies[tokens.REFRESH_COOKIE]
-    return _signed_in(sessions.refresh(current_user(), current_session(), presented, user_agent()))
+    token = request.cookies[REFRESH_COOKIE]
+    return _signed_in(service.refresh(current_identity(), token, user_agent()))
 
 
 @blueprint.post("/logout")
@@ -75,14 +109,48 @@ def refresh() -> Any:
 def log_out() -> None:
     """End the session.
 
-    Of the access token, of the cookie, or of both; with nothing to end, that is fine too. Tokens
-    that have expired still end their session. Pages must have an allowed `Origin`.
+    The session of the access token, of the cookie, or of both ends. Expired tokens still end their
+    session, and a call with no session to end succeeds too. Pages must have an allowed `Origin`.
     """
-    sessions.end_presented_sessions(callers.presented_sessions())
-    tokens.clear_refresh_cookie()
+    service.log_out(presented_sessions())
+    clear_refresh_cookie()
 
 
-def _signed_in(signed_in: sessions.SignedIn) -> dict[str, Any]:
+@blueprint.get("/sessions")
+@access_token_required
+@response(session_list_schema)
+def list_sessions() -> Any:
+    """List your active sessions.
+
+    Newest first. `lastUsedAt` is when a session was last refreshed.
+    """
+    return service.list_sessions(current_user(), current_session())
+
+
+@blueprint.delete("/sessions")
+@access_token_required
+@response(None, HTTPStatus.NO_CONTENT)
+def end_other_sessions() -> None:
+    """End all sessions but this one."""
+    service.end_other_sessions(current_user(), current_session())
+
+
+@blueprint.delete("/sessions/<uuid:session_id>")
+@access_token_required
+@response(None, HTTPStatus.NO_CONTENT, headers=("Set-Cookie",))
+@other_responses(NotFound)
+def end_session(session_id: UUID) -> None:
+    """End one session.
+
+    Its tokens stop working at once. Ending the current session is a logout.
+    """
+    service.end_session(current_user(), session_id)
+    # Ending another device's session leaves this browser its cookie.
+    if session_id == current_session():
+        clear_refresh_cookie()
+
+
+def _signed_in(signed_in: service.SignedIn) -> dict[str, Any]:
     request.environ["REMOTE_USER"] = signed_in.user["id"]
-    tokens.set_refresh_cookie(signed_in.refresh_token)
+    set_refresh_cookie(signed_in.refresh_token)
     return {"user": signed_in.user, "accessToken": signed_in.access_token}

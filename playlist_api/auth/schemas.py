@@ -17,13 +17,15 @@ from playlist_api.api.fields import (
 )
 from playlist_api.api.schemas import ResponseSchema
 from playlist_api.auth.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, password_problem
-from playlist_api.db import models
-from playlist_api.db.models import NAME_LENGTH
+from playlist_api.db.models import EMAIL_LENGTH, NAME_LENGTH, ROLES, USER_AGENT_LENGTH
 from playlist_api.errors import Problem
+
+EXAMPLE, NEW_EXAMPLE = "correct horse battery", "a staple of another kind"
+"""Passwords in the examples of the OpenAPI document."""
 
 
 class NewPassword(Text):
-    """A password that somebody chooses."""
+    """A password that a user chooses."""
 
     def __init__(self, **kwargs: Any) -> None:
         predicate = f"must have at least {MIN_PASSWORD_LENGTH} characters."
@@ -32,68 +34,60 @@ class NewPassword(Text):
 
 
 class SignUpSchema(CamelCase):
-    """What an account is made of."""
+    """A new account."""
 
-    example = {
-        "name": "Ada Lovelace",
-        "email": "ada@example.com",
-        "password": "correct horse battery",
-    }
+    example = {"name": "Ada Lovelace", "email": "ada@example.com", "password": EXAMPLE}
 
     name = Trimmed(not_blank, max_length=NAME_LENGTH, required=True)
     email = EmailAddress(email_address, required=True)
     password = NewPassword()
 
     @validates_schema(skip_on_field_errors=False)
-    def _is_strong(self, account: dict[str, Any], **_: Any) -> None:
+    def _check_password(self, account: dict[str, Any], **_: Any) -> None:
         if "password" in account:
-            about = {"name": account.get("name", ""), "email": account.get("email", "")}
-            if problem := password_problem(account["password"], **about):
+            owner = {"name": account.get("name", ""), "email": account.get("email", "")}
+            if problem := password_problem(account["password"], **owner):
                 raise ValidationError(problem, "password")
 
 
 class LogInSchema(CamelCase):
-    """Who claims to be whom; a password of any length can be wrong."""
+    """An e-mail and a password, which may be of any length to be wrong."""
 
-    example = {"email": "ada@example.com", "password": "correct horse battery"}
+    example = {"email": "ada@example.com", "password": EXAMPLE}
 
     email = AccountEmail(not_blank, required=True)
     password = Text(not_blank, required=True)
 
 
 class ProfileChangesSchema(CamelCase):
-    """What people may change of their account; the password goes with a new e-mail."""
+    """Changes of the account; a new e-mail needs the password."""
 
     example = {"name": "Ada King"}
 
     name = Trimmed(not_blank, max_length=NAME_LENGTH)
-    # The service checks it by `email_address`, unless it is the one that the user has.
+    # The service applies `email_address` only to a new e-mail: an account may be older than it.
     email = EmailAddress(not_blank)
     current_password = Text(not_blank, metadata={"description": "Needed for a new e-mail."})
 
 
-class PasswordChangeSchema(CamelCase):
-    """The password that is, and the one that is to be."""
+class ConfirmationSchema(CamelCase):
+    """The password, for a call that cannot be undone."""
 
-    example = {
-        "currentPassword": "correct horse battery",
-        "newPassword": "a staple of another kind",
-    }
+    example = {"currentPassword": EXAMPLE}
 
     current_password = Text(not_blank, required=True)
+
+
+class PasswordChangeSchema(ConfirmationSchema):
+    """The current password and the new one."""
+
+    example = {"currentPassword": EXAMPLE, "newPassword": NEW_EXAMPLE}
+
     new_password = NewPassword()
 
 
-class ConfirmationSchema(CamelCase):
-    """The password of somebody who is about to do what cannot be undone."""
-
-    example = {"currentPassword": "correct horse battery"}
-
-    current_password = Text(not_blank, required=True)
-
-
 class ForgottenPasswordSchema(CamelCase):
-    """Where to mail a link."""
+    """Where to mail the link."""
 
     example = {"email": "ada@example.com"}
 
@@ -101,24 +95,15 @@ class ForgottenPasswordSchema(CamelCase):
 
 
 class PasswordResetSchema(CamelCase):
-    """What the mailed link held, and the password that is to be."""
+    """The token from the mailed link, and the new password."""
 
     example = {
         "token": "Zk3v0yq8m1cQnJ4wT7uXe2RbLsDpHf9aGiKoYtWvM5c",
-        "newPassword": "a staple of another kind",
+        "newPassword": NEW_EXAMPLE,
     }
 
     token = Text(not_blank, required=True)
     new_password = NewPassword()
-
-
-sign_up_schema = SignUpSchema()
-log_in_schema = LogInSchema()
-profile_changes_schema = ProfileChangesSchema()
-password_change_schema = PasswordChangeSchema()
-confirmation_schema = ConfirmationSchema()
-forgotten_password_schema = ForgottenPasswordSchema()
-password_reset_schema = PasswordResetSchema()
 
 
 class UserSchema(ResponseSchema):
@@ -134,9 +119,9 @@ class UserSchema(ResponseSchema):
     }
 
     id = fields.UUID()
-    name = fields.String(validate=Length(max=models.NAME_LENGTH))
-    email = fields.String(validate=Length(max=models.EMAIL_LENGTH))
-    role = fields.String(validate=OneOf(models.ROLES))
+    name = fields.String(validate=Length(max=NAME_LENGTH))
+    email = fields.String(validate=Length(max=EMAIL_LENGTH))
+    role = fields.String(validate=OneOf(ROLES))
     created_at = Timestamp()
     updated_at = Timestamp()
 
@@ -153,7 +138,7 @@ class SignedInSchema(ResponseSchema):
 
 
 class SessionSchema(ResponseSchema):
-    """A session, and whether it is the one that asks."""
+    """A session, and whether it is the caller's own."""
 
     example = {
         "id": "b3d1f2a6-6c0e-4a5b-8d57-90f1c2e3a4b5",
@@ -164,31 +149,31 @@ class SessionSchema(ResponseSchema):
         "current": True,
     }
 
-    id = fields.UUID(attribute="session.id")
-    created_at = Timestamp(attribute="session.created_at")
-    # One in use is refreshed every few minutes, so that not every request needs to write.
-    last_used_at = Timestamp(
-        attribute="session.rotated_at", metadata={"description": "When it was last refreshed."}
-    )
-    expires_at = Timestamp(attribute="session.expires_at")
+    id = fields.UUID()
+    created_at = Timestamp()
+    # A session in use is refreshed every few minutes, so that not every request has to write.
+    last_used_at = Timestamp(metadata={"description": "When it was last refreshed."})
+    expires_at = Timestamp()
     user_agent = fields.String(
-        validate=Length(max=models.USER_AGENT_LENGTH),
-        attribute="session.user_agent",
-        metadata={"description": "What the device says it is."},
+        validate=Length(max=USER_AGENT_LENGTH),
+        metadata={"description": "The device's `User-Agent`."},
     )
-    current = fields.Boolean(metadata={"description": "Whether it is the one that asks."})
+    current = fields.Boolean(metadata={"description": "Whether it is the session of this call."})
 
 
 class SessionListSchema(ResponseSchema):
-    """All of somebody's sessions."""
+    """All active sessions of the user."""
 
     items = fields.List(fields.Nested(SessionSchema))
 
 
+sign_up_schema = SignUpSchema()
+log_in_schema = LogInSchema()
+profile_changes_schema = ProfileChangesSchema()
+confirmation_schema = ConfirmationSchema()
+password_change_schema = PasswordChangeSchema()
+forgotten_password_schema = ForgottenPasswordSchema()
+password_reset_schema = PasswordResetSchema()
 user_schema = UserSchema()
-
-
 signed_in_schema = SignedInSchema()
-
-
 session_list_schema = SessionListSchema()

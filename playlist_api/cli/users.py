@@ -1,20 +1,24 @@
-"""`flask users`: see who has an account, and what may be done with it."""
+"""`flask users`: list, show and change accounts."""
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy import delete as deletion
+from sqlalchemy import func, select
 
-from playlist_api.auth import users as services
 from playlist_api.cli.common import operating, user_of
-from playlist_api.db.models import ADMIN, User
+from playlist_api.db.engine import db
+from playlist_api.db.models import ADMIN, MovieCount, Session, User
+from playlist_api.ops import events
 
-users = AppGroup("users", help="See and change accounts.")
+users = AppGroup("users", help="List, show and change accounts.")
 
 
 @users.command("list")
 def list_users() -> None:
-    """List all accounts, one a line: e-mail, role, name and day of sign-up."""
+    """List all accounts, newest first: e-mail, role, name and day of sign-up."""
+    newest_first = select(User).order_by(User.created_at.desc(), User.id)
     with operating():
-        for user in services.all_users():
+        for user in db.session.scalars(newest_first, execution_options={"yield_per": 1000}):
             click.echo(f"{user.email}\t{user.role}\t{user.name}\t{user.created_at:%Y-%m-%d}")
 
 
@@ -24,15 +28,16 @@ def show(email: str) -> None:
     """Show one account."""
     with operating():
         user = user_of(email)
-        movies, sessions = services.holdings(user)
+        movies = select(MovieCount.movies).where(MovieCount.owner_id == user.id)
+        sessions = select(func.count()).where(Session.user_id == user.id)
         for name, value in (
             ("id", user.id),
             ("email", user.email),
             ("name", user.name),
             ("role", user.role),
             ("signed up", f"{user.created_at:%Y-%m-%d %H:%M %Z}"),
-            ("movies", movies),
-            ("sessions", sessions),
+            ("movies", db.session.scalar(movies) or 0),
+            ("sessions", db.session.scalar(sessions)),
         ):
             click.echo(f"{name:<10} {value}")
 
@@ -40,7 +45,7 @@ def show(email: str) -> None:
 @users.command()
 @click.argument("email")
 def promote(email: str) -> None:
-    """Make somebody an admin, who may read, change and delete any movie."""
+    """Make a user an admin, who may read, change and delete any movie."""
     _set_role(email, ADMIN)
 
 
@@ -54,9 +59,13 @@ def demote(email: str) -> None:
 @users.command("end-sessions")
 @click.argument("email")
 def end_sessions(email: str) -> None:
-    """Log somebody out everywhere."""
+    """Log a user out everywhere."""
     with operating():
-        ended = services.end_all_sessions(user_of(email))
+        user = user_of(email)
+        ending = deletion(Session).where(Session.user_id == user.id).returning(Session.id)
+        ended = len(db.session.scalars(ending).all())
+        db.session.commit()
+        events.record("all_sessions_ended", userId=user.id)
     click.echo(f"{ended} sessions ended.")
 
 
@@ -64,14 +73,19 @@ def end_sessions(email: str) -> None:
 @click.argument("email")
 @click.confirmation_option(prompt="Delete the account with all its movies and sessions?")
 def delete(email: str) -> None:
-    """Delete an account with all that is its own."""
+    """Delete an account with all that belongs to it."""
     with operating():
-        services.delete_user(user_of(email))
+        user = user_of(email)
+        db.session.delete(user)
+        db.session.commit()
+        events.record("account_deleted", userId=user.id)
     click.echo(f"{email} is deleted.")
 
 
 def _set_role(email: str, role: str) -> None:
     with operating():
-        user: User = user_of(email)
-        services.set_role(user, role)
+        user = user_of(email)
+        user.role = role
+        db.session.commit()
+        events.record("role_changed", userId=user.id, role=role)
     click.echo(f"{user.email} is now {role}.")

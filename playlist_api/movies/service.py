@@ -11,8 +11,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api.api.fields import SPACES
-from playlist_api.api.identity import active_user, session_is_active
-from playlist_api.api.tokens import Identity
+from playlist_api.api.identity import Identity, active_user, session_is_active
 from playlist_api.db.engine import db, movies_per_user, violates
 from playlist_api.db.models import ADMIN, MAX_ID, Movie, User
 from playlist_api.errors import Conflict, Forbidden, ListBusy, NotFound, SessionEnded

@@ -13,9 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from werkzeug.wsgi import ClosingIterator
 
-from playlist_api.api.identity import active_user
+from playlist_api.api.identity import Identity, active_user
 from playlist_api.api.json import with_lists
-from playlist_api.api.tokens import Identity
 from playlist_api.auth.service import list_sessions
 from playlist_api.db.engine import db, movies_per_user, violates
 from playlist_api.db.models import User
