@@ -155,7 +155,7 @@ def read_answers(stream: BufferedReader, *, bodiless: bool = False) -> Iterator[
 
 
 def checked(answer: Answer) -> int:
-    """Return an answer's status; all else must be what clients expect, whoever answers."""
+    """Return an answer's status; all else must be as clients expect it of any answer."""
     if answer.status in {100, HEADLESS}:
         return answer.status
     if answer.status >= 400:

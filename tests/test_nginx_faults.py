@@ -115,7 +115,9 @@ def test_a_long_answer_comes_as_a_whole(front: Nginx, stub: Upstream) -> None:
     assert len(front.send("GET", "/", None, {}).body) == WHOLE
 
 
-def test_who_does_not_read_is_given_up_and_fills_no_disk(front: Nginx, stub: Upstream) -> None:
+def test_a_client_that_does_not_read_is_given_up_and_fills_no_disk(
+    front: Nginx, stub: Upstream
+) -> None:
     sent: list[int] = []
     ended = Event()
     stub.reply = stream(sent, ended)
