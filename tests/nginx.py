@@ -88,7 +88,7 @@ def nginx(
     """Serve what is served at one port of this machine, or two, by the shipped configuration.
 
     `also` is put after it; `tls/tls.crt` and `tls/tls.key` are there for it too. `prepare` may
-    change the folder before nginx is started.
+    change the folder before nginx is started. It must end well, and alert nobody.
     """
     with tempfile.TemporaryDirectory(prefix="playlist-nginx-") as name:
         folder = Path(name)
@@ -100,12 +100,20 @@ def nginx(
         )
         with (folder / "nginx.conf").open("a") as configuration:
             configuration.write(also)
-        trust = certify(folder)
+        trust, errors = certify(folder), folder / "error.log"
         prepare(folder)
-        with started(folder) as process:
+        errors.touch()
+        with subprocess.Popen(command(folder)) as process:
             front = Nginx(folder, process, port, plain_port, trust)
-            eventually(lambda: is_up(front), "nginx is up")
-            yield front
+            try:
+                eventually(lambda: is_up(front), "nginx is up")
+                yield front
+            finally:
+                process.terminate()
+                process.wait(timeout=20)
+                told = errors.read_text()
+        assert process.returncode == 0, told
+        assert not re.search(r"\[(alert|emerg)\]", told), told
 
 
 def install(folder: Path) -> tuple[int, int]:
@@ -145,22 +153,6 @@ def command(folder: Path) -> list[str]:
     user = "user root;" if os.geteuid() == 0 else ""
     files = ["-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
     return [str(NGINX), *files, "-g", f"daemon off; {user}"]
-
-
-@contextmanager
-def started(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run nginx with the configuration in a folder; it must end well, and alert nobody."""
-    errors = folder / "error.log"
-    errors.touch()
-    process = subprocess.Popen(command(folder))
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        told = errors.read_text()
-    assert process.returncode == 0, told
-    assert not re.search(r"\[(alert|emerg)\]", told), told
 
 
 def is_up(front: Nginx) -> bool:
