@@ -61,7 +61,9 @@ def test_a_late_tab_goes_on_though_another_instance_refreshed_by_another_clock(
     assert late.cookie.value == first.cookie.value
 
 
-def test_a_token_expires_by_the_clock_of_whoever_is_asked(app: Flask, set_clock: Set) -> None:
+def test_a_token_expires_by_the_clock_of_the_instance_that_checks_it(
+    app: Flask, set_clock: Set
+) -> None:
     set_clock(-ACCESS_TOKEN_LIFETIME)
     ada = sign_up(InProcess(app))
     assert ada.get("/me").status == 401

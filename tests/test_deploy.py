@@ -177,7 +177,7 @@ def test_memory_is_given_back_wherever_the_service_runs() -> None:
     assert any(f"Environment={setting}\n" in unit for unit in UNITS.values())
 
 
-def test_who_stops_the_service_lets_it_finish() -> None:
+def test_the_service_is_given_time_to_finish() -> None:
     finishing = Config().settings["graceful_timeout"].get()
     pod = pods()["api"]
     waiting = int(pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])

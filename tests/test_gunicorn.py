@@ -81,7 +81,9 @@ def test_a_body_that_does_not_come_holds_up_nobody_else(served: Gunicorn, ada: A
 
 
 @pytest.mark.parametrize("expecting", [b"", b"Expect: 100-continue\r\n"])
-def test_who_sends_a_large_body_in_vain_still_hears_why(served: Gunicorn, expecting: bytes) -> None:
+def test_a_client_that_sends_a_large_body_in_vain_still_hears_why(
+    served: Gunicorn, expecting: bytes
+) -> None:
     head = b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n"
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
         answers = connection.makefile("rb")

@@ -113,7 +113,7 @@ def test_statements_that_are_printed_make_the_same_tables(
 
 
 @pytest.mark.usefixtures("empty")
-def test_an_upgrade_gives_its_turn_back_and_who_only_looks_needs_none() -> None:
+def test_an_upgrade_gives_its_turn_back_and_looking_needs_none() -> None:
     upgrade()
     assert not db.session.scalars(text(HELD)).all()
     db.session.execute(text(f"SELECT pg_advisory_lock({TURN})"))

@@ -52,9 +52,11 @@ def front(behind: Gunicorn) -> Iterator[Nginx]:
         yield front
 
 
-def test_nginx_takes_the_files_without_a_warning(tmp_path: Path) -> None:
+@pytest.mark.parametrize("replicas", ["upstream.conf", "upstream-docker.conf"])
+def test_nginx_takes_the_files_without_a_warning(tmp_path: Path, replicas: str) -> None:
     install(tmp_path)
     certify(tmp_path)
+    (tmp_path / "nginx" / replicas).replace(tmp_path / "nginx/upstream.conf")
     ran = subprocess.run([*command(tmp_path), "-t"], capture_output=True, text=True, check=False)
     assert (ran.returncode, "[warn]" in ran.stderr) == (0, False), ran.stderr
 

@@ -26,10 +26,10 @@ def raw(line: bytes, *headers: bytes, body: bytes = b"") -> bytes:
 
 
 PLAIN = raw(b"GET / HTTP/1.1")
-X_400 = raw(b"GET / HTTP/1.1", b"X : y")
-X_405 = raw(b"TRACE / HTTP/1.1")
-X_431 = raw(b"GET / HTTP/1.1", b"X: " + b"y" * 9000)
-X_501 = raw(b"GET / HTTP/1.1", b"Transfer-Encoding: x")
+MALFORMED = raw(b"GET / HTTP/1.1", b"X : y")
+TRACE = raw(b"TRACE / HTTP/1.1")
+LONG_HEADER = raw(b"GET / HTTP/1.1", b"X: " + b"y" * 9000)
+UNKNOWN_CODING = raw(b"GET / HTTP/1.1", b"Transfer-Encoding: x")
 PREFLIGHT = raw(b"OPTIONS / HTTP/1.1", b"Access-Control-Request-Method: PUT")
 IN_CHUNKS = raw(
     b"POST / HTTP/1.1",
@@ -75,14 +75,14 @@ def check(answer: Answer, status: int, *, secure: bool = True, named: bool = Tru
 @pytest.mark.parametrize(
     ("status", "sent"),
     [
-        (400, X_400),
+        (400, MALFORMED),
         (404, raw(b"GET /metrics HTTP/1.1")),
         (404, raw(b"GET /.error HTTP/1.1")),
-        (405, X_405),
+        (405, TRACE),
         (413, raw(b"POST / HTTP/1.1", b"Content-Length: 65537")),
         (413, IN_CHUNKS),
-        (431, X_431),
-        (501, X_501),
+        (431, LONG_HEADER),
+        (501, UNKNOWN_CODING),
         (502, PLAIN),
         (502, PREFLIGHT),
     ],
@@ -110,7 +110,13 @@ def test_so_does_what_is_refused_before_its_headers_are_read(
 
 @pytest.mark.parametrize(
     ("status", "sent"),
-    [(400, X_400), (405, X_405), (431, X_431), (501, X_501), (400, b"GET / HTTP/1.0\r\n\r\n")],
+    [
+        (400, MALFORMED),
+        (405, TRACE),
+        (431, LONG_HEADER),
+        (501, UNKNOWN_CODING),
+        (400, b"GET / HTTP/1.0\r\n\r\n"),
+    ],
 )
 def test_so_do_errors_without_tls(alone: Nginx, status: int, sent: bytes) -> None:
     plain = socket.create_connection(("127.0.0.1", alone.plain_port), 10)
@@ -119,7 +125,7 @@ def test_so_do_errors_without_tls(alone: Nginx, status: int, sent: bytes) -> Non
     check(answer_to(PLAIN, without), 400, secure=False)
 
 
-def test_who_is_still_sending_hears_why_it_is_in_vain(alone: Nginx) -> None:
+def test_a_client_that_is_still_sending_hears_why_it_is_in_vain(alone: Nginx) -> None:
     with alone.open() as connection:
         connection.sendall(b"GET /" + b"x" * 9000)
         assert connection.recv(65536).startswith(b"HTTP/1.1 414 ")

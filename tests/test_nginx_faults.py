@@ -1,19 +1,14 @@
-"""Slow clients, dead workers, long answers and replicas that come and go, with nginx in between."""
+"""Slow clients, dead workers and long answers, with nginx in between."""
 
 import socket
-import struct
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
-from pathlib import Path
-from shutil import copyfile
-from threading import Event, Thread
+from contextlib import ExitStack, closing, suppress
+from threading import Event
 
 import pytest
 
-from tests.nginx import Nginx, nginx, replace
-from tests.upstream import Handler, Upstream, behind_nginx, hang_up, ok, upstream
-from tests.waiting import eventually
+from tests.nginx import Nginx, nginx
+from tests.upstream import Handler, Upstream, behind_nginx, hang_up, ok
 
 HEAD = b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: half\r\n"
 BODY = b"Content-Length: 100\r\n\r\n{"
@@ -115,7 +110,9 @@ def test_a_long_answer_comes_as_a_whole(front: Nginx, stub: Upstream) -> None:
     assert len(front.send("GET", "/", None, {}).body) == WHOLE
 
 
-def test_who_does_not_read_is_given_up_and_fills_no_disk(front: Nginx, stub: Upstream) -> None:
+def test_a_client_that_does_not_read_is_given_up_and_fills_no_disk(
+    front: Nginx, stub: Upstream
+) -> None:
     sent: list[int] = []
     ended = Event()
     stub.reply = stream(sent, ended)
@@ -124,58 +121,3 @@ def test_who_does_not_read_is_given_up_and_fills_no_disk(front: Nginx, stub: Ups
         assert ended.wait(30)
     # What nginx may keep, and what is on the way in both connections.
     assert sum(sent) < WHOLE / 2
-
-
-@contextmanager
-def name_server(addresses: list[str]) -> Iterator[int]:
-    """Tell these addresses for any name, as Docker does for a service's (RFC 1035, section 4)."""
-
-    def serve() -> None:
-        while True:
-            question, client = server.recvfrom(512)
-            if not question:
-                return
-            records = [
-                b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 1, 4) + socket.inet_aton(address)
-                for address in addresses
-            ]
-            head = question[:2] + struct.pack("!HHHHH", 0x8180, 1, len(records), 0, 0)
-            server.sendto(head + question[12:] + b"".join(records), client)
-
-    with socket.socket(type=socket.SOCK_DGRAM) as server:
-        server.bind(("127.0.0.1", 0))
-        thread = Thread(target=serve)
-        thread.start()
-        try:
-            yield server.getsockname()[1]
-        finally:
-            server.sendto(b"", server.getsockname())
-            thread.join()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is an address of Linux only")
-def test_replicas_are_found_and_forgotten_by_docker_s_names_and_dead_ones_cost_no_request() -> None:
-    addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]  # nobody is at the last
-
-    def prepare(folder: Path) -> None:
-        file = folder / "nginx" / "upstream.conf"
-        copyfile(file.with_name("upstream-docker.conf"), file)
-        replace(file, "127.0.0.11", f"127.0.0.1:{names}")
-        replace(file, "api:3001", *[f"api:{one.server_port}"] * 2)
-
-    def is_forgotten() -> bool:
-        before = len(one.heard)
-        return {asked(front) for _ in range(8)} == {200} and len(one.heard) == before
-
-    with (
-        upstream() as one,
-        upstream(host="127.0.0.2", port=one.server_port) as other,
-        name_server(addresses) as names,
-        nginx(0, prepare=prepare) as front,
-    ):
-        eventually(lambda: asked(front) == 200, "they are found")
-        assert {asked(front) for _ in range(32)} == {200}
-        assert one.heard
-        assert other.heard
-        addresses[:] = ["127.0.0.2"]
-        eventually(is_forgotten, "one is forgotten")

@@ -90,7 +90,7 @@ def test_what_pages_need_is_served_with_its_type(front: Nginx, path: str) -> Non
         ("/playlist", "gzip", "gzip", b"playlist"),
     ],
 )
-def test_scripts_and_pages_are_compressed_for_whoever_takes_it(
+def test_scripts_and_pages_are_compressed_for_clients_that_accept_it(
     front: Nginx, path: str, accepted: str, encoding: str, content: bytes
 ) -> None:
     answer = front.send("GET", path, None, {"Accept-Encoding": accepted})

@@ -162,7 +162,7 @@ def test_tables_that_another_role_made_are_handed_over(server: str) -> None:
     ask(owner, "DROP FUNCTION count_added_movies CASCADE")
 
 
-def test_no_superuser_is_needed_by_whoever_owns_the_database(server: str) -> None:
+def test_the_owner_of_a_database_needs_no_superuser(server: str) -> None:
     ask(server, "CREATE ROLE manager LOGIN CREATEROLE")
     ask(server, "CREATE DATABASE managed OWNER manager TEMPLATE template0")
     managed = in_database(as_role(server, "manager", ""), "managed")

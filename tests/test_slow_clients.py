@@ -157,7 +157,9 @@ def count_answered(connections: list[socket.socket]) -> int:
     return count
 
 
-def test_who_sends_a_body_after_its_head_finds_a_place_in_a_crowd(small: Gunicorn) -> None:
+def test_a_client_that_sends_a_body_after_its_head_finds_a_place_in_a_crowd(
+    small: Gunicorn,
+) -> None:
     with connected(small.port, 200, log_in_of(1000)):
         log_in(sign_up(small))
 
@@ -174,7 +176,7 @@ def test_idle_connections_make_room_for_others(small: Gunicorn) -> None:
         assert received(connection).startswith(b"HTTP/1.1 200 ")
 
 
-def test_who_reads_no_answer_keeps_nobody_waiting(small: Gunicorn) -> None:
+def test_a_client_that_reads_no_answer_keeps_nobody_waiting(small: Gunicorn) -> None:
     ada, many = sign_up(small), b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100
     with connected(small.port, 200, many):
         assert_others_are_served(ada)

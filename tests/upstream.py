@@ -68,19 +68,17 @@ class Upstream(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, reply: Callable[[Handler], object], host: str, port: int) -> None:
-        super().__init__((host, port), Handler)
+    def __init__(self, reply: Callable[[Handler], object]) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
         self.reply = reply
         self.heard: list[Heard] = []
         self.connections = 0
 
 
 @contextmanager
-def upstream(
-    reply: Callable[[Handler], object] = ok, host: str = "127.0.0.1", port: int = 0
-) -> Iterator[Upstream]:
+def upstream(reply: Callable[[Handler], object] = ok) -> Iterator[Upstream]:
     """Serve in a thread: every request is handed to `reply`."""
-    with Upstream(reply, host, port) as server:
+    with Upstream(reply) as server:
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
         try:
             yield server
