@@ -1,6 +1,7 @@
 """deploy/certificates.sh: certificates that clients believe, and that are made once."""
 
 import shutil
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -39,7 +40,8 @@ class Certificates:
         return {path: path.read_bytes() for path in self.folder.rglob("*.*")}
 
     def verify(self, name: str) -> str:
-        """Return what a client says to the certificate that wants this name."""
+        """Return what a client says to the certificate, whose key this is, if it wants this name."""
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
         checks = ["-x509_strict", "-purpose", "sslserver", "-CAfile", str(self.authority)]
         checks += ["-verify_ip" if name[0].isdigit() else "-verify_hostname", name]
         command = ["openssl", "verify", *checks, str(self.certificate)]
