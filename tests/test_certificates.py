@@ -40,7 +40,7 @@ class Certificates:
         return {path: path.read_bytes() for path in self.folder.rglob("*.*")}
 
     def verify(self, name: str) -> str:
-        """Return what a client says to the certificate, whose key this is, if it wants this name."""
+        """Return what a client that wants this name says; the key must be the certificate's."""
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
         checks = ["-x509_strict", "-purpose", "sslserver", "-CAfile", str(self.authority)]
         checks += ["-verify_ip" if name[0].isdigit() else "-verify_hostname", name]
