@@ -277,9 +277,9 @@ def places(document: Any) -> Iterator[Place]:
 
 def _places(document: Any, request: Request, operation: Any, contents: Any) -> Iterator[Place]:
     if "multipart/form-data" in contents:
-        yield from _file_places(
-            replace(request, query="dryRun=true"), contents["application/json"]["example"]
-        )
+        added = document["paths"]["/movies"]["post"]["requestBody"]["content"]
+        movies = {"movies": [added["application/json"]["example"]]}
+        yield from _file_places(replace(request, query="dryRun=true"), movies)
     elif "application/json" in contents:
         request = _json(request, contents["application/json"]["example"])
         yield from _json_places(document, request, contents["application/json"]["schema"])
