@@ -77,15 +77,6 @@ class ListSchema(ResponseSchema):
 class ImportedRowSchema(ResponseSchema):
     """What became of a row of a file, or would become of it in a dry run."""
 
-    example = {
-        "line": 2,
-        "outcome": "created",
-        "title": "Heat",
-        "year": "1995",
-        "movieId": 42,
-        "reason": None,
-    }
-
     line = BigInteger(
         metadata={"description": "The line on which the row begins; in JSON, the entry's number."}
     )
@@ -104,15 +95,6 @@ class ImportedRowSchema(ResponseSchema):
 class ImportTotalsSchema(ResponseSchema):
     """The number of rows in a file, and of each outcome."""
 
-    example = {
-        "rows": 1,
-        "created": 1,
-        "duplicateInList": 0,
-        "duplicateInFile": 0,
-        "skipped": 0,
-        "refused": 0,
-    }
-
     rows = BigInteger()
     created = BigInteger()
     duplicate_in_list = BigInteger(metadata={"description": "The list has that movie."})
@@ -123,8 +105,6 @@ class ImportTotalsSchema(ResponseSchema):
 
 class ImportReportSchema(ResponseSchema):
     """What became of each row of a file, or would become of it in a dry run."""
-
-    example = {"dryRun": False, "format": "letterboxd"}
 
     dry_run = fields.Boolean(metadata={"description": "Whether nothing was changed."})
     format = fields.String(
@@ -137,19 +117,11 @@ class ImportReportSchema(ResponseSchema):
 class PasswordResetLinkSchema(ResponseSchema):
     """A link to reset a password that has been mailed and not used."""
 
-    example = {"expiresAt": "2026-11-23T11:00:00.000000Z"}
-
     expires_at = Timestamp()
 
 
 class IdempotencyKeySchema(ResponseSchema):
     """A movie that was added with an `Idempotency-Key`. The key itself is not kept."""
-
-    example = {
-        "movieId": 42,
-        "createdAt": "2026-11-23T10:20:00.000001Z",
-        "expiresAt": "2026-11-24T10:20:00.000001Z",
-    }
 
     movie_id = BigInteger()
     created_at = Timestamp()
@@ -158,8 +130,6 @@ class IdempotencyKeySchema(ResponseSchema):
 
 class ExportSchema(ResponseSchema):
     """All data stored about the current user."""
-
-    example = {"exportedAt": "2026-11-23T10:45:00.000000Z"}
 
     exported_at = Timestamp()
     user = fields.Nested(UserSchema)
