@@ -3,11 +3,10 @@
 The decorators pass them in their order, before the parameters of the route's path.
 """
 
-import json
 import re
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from flask import Response, after_this_request, current_app, request
@@ -21,6 +20,7 @@ from werkzeug.exceptions import (
 
 from playlist_api.api.fields import CONTROL_OR_SURROGATE, load
 from playlist_api.api.identity import require_active_session
+from playlist_api.api.json import parse_json
 from playlist_api.api.operations import operation_of
 from playlist_api.db.models import USER_AGENT_LENGTH
 from playlist_api.errors import Problem
@@ -29,7 +29,6 @@ from playlist_api.ops.clients import client_keys
 
 CUT = Problem("malformed", "must arrive whole and well-formed.")
 NOT_JSON = Problem("malformed", "must be JSON (RFC 8259): an object in UTF-8.")
-
 
 PICTURE = re.compile(
     rb'(?<!\\)"data:[^"\\\x80-\xff]*+(?:\\[^"u\x80-\xff][^"\\\x80-\xff]*+)*+"', re.IGNORECASE
@@ -150,7 +149,10 @@ def _load_json(longest: int | None) -> Any:
         raise UnsupportedMediaType
     if len(content) - _length_of_pictures(content) > current_app.config["MAX_CONTENT_LENGTH"]:
         raise RequestEntityTooLarge
-    return _parse_json(content)
+    try:
+        return parse_json(content.decode())
+    except ValueError as error:
+        raise ValidationError(NOT_JSON) from error
 
 
 def _length_of_pictures(content: bytes) -> int:
@@ -193,15 +195,3 @@ def _may_be_large() -> bool:
 def _release(turn: Turn, response: Response) -> Response:
     large_bodies.release(turn)
     return response
-
-
-def _parse_json(content: bytes) -> Any:
-    try:
-        # Decoded first, for `json` would guess at UTF-16 and UTF-32 too.
-        return json.loads(content.decode(), parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        raise ValidationError(NOT_JSON) from error
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"JSON has no {constant}.")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, cast
+from uuid import UUID
 
 import psycopg2
 from flask import current_app
@@ -12,7 +13,17 @@ from psycopg2.errors import (
     InvalidSqlStatementName,
     ReadOnlySqlTransaction,
 )
-from sqlalchemy import ClauseElement, ColumnElement, DateTime, Text, Uuid, func, text
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    DateTime,
+    SQLColumnExpression,
+    Text,
+    Uuid,
+    func,
+    literal_column,
+    text,
+)
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import DBAPIError
@@ -186,3 +197,16 @@ def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 ping = Query("ping", text("SELECT 1"))
 """Checks that the database answers."""
+
+
+def lock_of(owner_id: ColumnElement[str]) -> ColumnElement[int]:
+    """Return the key of the advisory lock of a user's list, which an import holds alone."""
+    return func.hashtextextended(owner_id, literal_column("0"))
+
+
+def can_change(owner_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
+    """Share the lock of a user's list until the transaction ends; false while an import holds it.
+
+    It never waits, because an import may take half a minute.
+    """
+    return func.pg_try_advisory_xact_lock_shared(lock_of(sql_cast(owner_id, Text)))
