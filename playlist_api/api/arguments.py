@@ -23,7 +23,7 @@ from playlist_api.api.identity import require_active_session
 from playlist_api.api.json import parse_json
 from playlist_api.api.operations import operation_of
 from playlist_api.db.models import USER_AGENT_LENGTH
-from playlist_api.errors import Problem
+from playlist_api.errors import Invalid, Problem
 from playlist_api.ops.bulkheads import Bulkhead, Turn
 from playlist_api.ops.clients import client_keys
 
@@ -46,8 +46,8 @@ large_bodies = Bulkhead(
 )
 
 IDEMPOTENCY_KEY = re.compile(r"[!-+\--~]{1,255}")
-"""Visible ASCII characters, as in UUIDs and in the quoted strings of the IETF's draft (RFC 8941,
-section 3.3.3), and at most 255, as in widely used services. A comma would separate two headers."""
+"""Visible ASCII characters, at most 255 as in widely used services. A comma would separate two
+headers."""
 
 T = TypeVar("T")
 
@@ -57,10 +57,8 @@ def body(
 ) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Hand the view the request's JSON object, loaded by the schema.
 
-    :raises UnsupportedMediaType: when the body says that it is something else.
-    :raises RequestEntityTooLarge: when it has more bytes than `MAX_CONTENT_LENGTH`, not counting
-        pictures, or more than `longest` with them. By default pictures count too.
-    :raises ValidationError: when it is no JSON, or not what the schema asks for.
+    :param longest: the most bytes with pictures in `data:` URLs; all else may have
+        `MAX_CONTENT_LENGTH`. By default pictures count too.
     """
 
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
@@ -73,10 +71,7 @@ def body(
 
 
 def query(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Pass the view the query string's parameters; a repeated one becomes a list.
-
-    :raises ValidationError: when they are not what the schema asks for.
-    """
+    """Pass the view the query string's parameters; a repeated one becomes a list."""
 
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
         operation = operation_of(view)
@@ -88,10 +83,7 @@ def query(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
 
 
 def idempotency_key(view: Callable[..., T]) -> Callable[..., T]:
-    """Pass the view the request's `Idempotency-Key`, or None if it has none.
-
-    :raises ValidationError: when it is empty, too long or not plain.
-    """
+    """Pass the view the request's `Idempotency-Key`, or None if it has none."""
     operation = operation_of(view)
     operation.headers.append("Idempotency-Key")
     operation.failures |= {400, 409}
@@ -134,10 +126,8 @@ def _parameters() -> dict[str, Any]:
 def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
-        raise ValidationError(
-            Problem("invalid", "must be 1 to 255 visible ASCII characters without commas."),
-            "Idempotency-Key",
-        )
+        predicate = "must be 1 to 255 visible ASCII characters without commas."
+        raise Invalid("invalid", predicate, "Idempotency-Key")
     return key
 
 
@@ -147,7 +137,8 @@ def _load_json(longest: int | None) -> Any:
     content = read_body()
     if not request.is_json and (content or request.mimetype):
         raise UnsupportedMediaType
-    if len(content) - _length_of_pictures(content) > current_app.config["MAX_CONTENT_LENGTH"]:
+    pictures = sum(found.end() - found.start() for found in PICTURE.finditer(content))
+    if len(content) - pictures > current_app.config["MAX_CONTENT_LENGTH"]:
         raise RequestEntityTooLarge
     try:
         return parse_json(content.decode())
@@ -155,17 +146,12 @@ def _load_json(longest: int | None) -> Any:
         raise ValidationError(NOT_JSON) from error
 
 
-def _length_of_pictures(content: bytes) -> int:
-    return sum(found.end() - found.start() for found in PICTURE.finditer(content))
-
-
 def read_body() -> bytes:
     """Read the whole of the request's body.
 
     :raises RequestEntityTooLarge: when it is longer than `request.max_content_length`.
-    :raises Unauthorized: when it is large and the caller's session has ended.
+    :raises SessionEnded: when it is large and the caller's session has ended.
     :raises TooManyRequests, ServiceUnavailable: when too many large ones are held already.
-    :raises ValidationError: when it breaks off.
     """
     environ = request.environ
     if _may_be_large():

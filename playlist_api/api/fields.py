@@ -190,18 +190,6 @@ class WholeNumber(fields.Field[int]):
         return int(value)
 
 
-class Flag(fields.Field[bool]):
-    """`true` or `false` in a query string; marshmallow's Boolean would also accept `on` and `1`."""
-
-    json_schema = {"type": "boolean"}
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
-        # A repeated parameter arrives as a list.
-        if value not in ("true", "false"):
-            raise Invalid("invalid", "must be true or false.")
-        return bool(value == "true")
-
-
 class BigInteger(fields.Integer):
     """A count or an id in an answer: PostgreSQL's bigint."""
 

@@ -57,19 +57,14 @@ active_session = Query("active_session", active_user.with_only_columns(User.id))
 def access_token_required(view: View) -> View:
     """Require a valid access token in `Authorization: Bearer`.
 
-    The decorator does not ask the database. A view uses `current_identity()` in a statement that
-    includes `active_user`, or calls `current_user()`.
-
-    :raises Unauthorized: without a valid token.
+    It does not ask the database. A view uses `current_identity()` in a statement that includes
+    `active_user`, or calls `current_user()`.
     """
     return _token_required(view, ACCESS_TOKEN, "access", _bearer_token)
 
 
 def refresh_cookie_required(view: View) -> View:
-    """Require a valid refresh token in the cookie, in the same way.
-
-    :raises Unauthorized: without a valid token.
-    """
+    """Require a valid refresh token in the cookie, in the same way."""
     return _token_required(view, REFRESH_TOKEN, "refresh", _cookie_token)
 
 
@@ -117,10 +112,10 @@ def _verified_identity(token: str, kind: str) -> Identity:
     try:
         identity, expires_at = _read_token(token, kind, current_app.config["SECRET_KEY"])
     except INVALID_TOKEN as error:
-        raise Unauthorized("Please sign in.") from error
+        raise Unauthorized from error
     # Decoding allows for the clock skew, and a cached token is not decoded again.
     if expires_at <= time():
-        raise Unauthorized("Please sign in.")
+        raise Unauthorized
     return identity
 
 
@@ -146,7 +141,7 @@ def current_identity() -> Identity:
 
 
 def current_session() -> UUID:
-    """Return the id of the session that the request's valid token names."""
+    """Return the id of the session alone."""
     return UUID(current_identity().session_id)
 
 
@@ -176,10 +171,7 @@ def require_active_session() -> None:
 
 
 def presented_sessions() -> Iterator[UUID]:
-    """Return the ids of the sessions whose genuine tokens the request holds.
-
-    A token that has expired or been replaced opens nothing, but may still end its session.
-    """
+    """Return the sessions whose tokens the request holds, even if they have expired."""
     key = current_app.config["SECRET_KEY"]
     for token, kind in ((_bearer_token(), "access"), (_cookie_token(), "refresh")):
         with suppress(*INVALID_TOKEN):

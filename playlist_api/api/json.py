@@ -34,7 +34,7 @@ def to_json(answer: Any) -> bytes:
     try:
         return orjson.dumps(answer, option=OPTIONS)
     except orjson.JSONEncodeError:
-        # The number of a page, which is empty then, may be beyond 64 bits.
+        # A page's number, which the client sends, may be beyond 64 bits.
         return json.dumps(answer).encode() + b"\n"
 
 

@@ -131,24 +131,18 @@ class Converter(OpenAPIConverter):
         return {name: "^" + value.removesuffix(r"\Z") + "$" for name, value in found.items()}
 
 
-class Plugin(MarshmallowPlugin):
-    """Converts the schemas; `MovieSchema` is named `Movie` in the document."""
-
-    Converter = Converter
-
-    def __init__(self) -> None:
-        super().__init__(lambda schema: type(schema).__name__.removesuffix("Schema"))
-
-
 def build_document(app: Flask) -> dict[str, Any]:
     """Make the OpenAPI 3.1 document of the routes that the application has."""
+    # `MovieSchema` is named `Movie` in the document.
+    plugin = MarshmallowPlugin(lambda schema: type(schema).__name__.removesuffix("Schema"))
+    plugin.Converter = Converter
     spec = APISpec(
         title="Playlist API",
         version=__version__,
         openapi_version="3.1.0",
         info={"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
         servers=[SERVER],
-        plugins=[Plugin()],
+        plugins=[plugin],
     )
     _add_components(spec)
     views = {name: v for name, v in app.view_functions.items() if hasattr(v, "operation")}

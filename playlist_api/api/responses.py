@@ -29,9 +29,9 @@ def response(
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Send what the view returns, dumped by the schema; without a schema, send no body.
 
-    The view may also return a pair of that and headers, or a whole `Response`. With `etag` the
-    response has an `ETag`, and reads obey `If-Match` and `If-None-Match` (RFC 9110, sections 8.8.3
-    and 13.1). `headers` and `also`, other media types, are for the OpenAPI document.
+    The view may also return a pair of that and headers, or a whole `Response`. With `etag`, reads
+    are conditional (RFC 9110, section 13). The OpenAPI document names `headers`, and `also`, other
+    media types.
 
     :raises PreconditionFailed: when `If-Match` of a read does not match.
     """
@@ -101,8 +101,7 @@ def preconditions(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., 
 
 
 def _represent(schema: Schema, result: Any) -> bytes:
-    shaped = result if isinstance(result, dict) else schema.dump(result)
-    return to_json(shaped)
+    return to_json(result if isinstance(result, dict) else schema.dump(result))
 
 
 def _etag(representation: bytes) -> str:

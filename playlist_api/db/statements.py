@@ -49,6 +49,10 @@ list's order is no slower. 32 MB hold the ids of a million matches. Searches are
 the time-out, which PgBouncer's servers may lack."""
 
 
+UNPREPARED = (InvalidSqlStatementName, DuplicatePreparedStatement, FeatureNotSupported)
+"""Errors of a process that has not prepared a statement, or whose plan a migration made invalid."""
+
+
 class Query:
     """A statement that is compiled once, and prepared once by each process of the server.
 
@@ -70,16 +74,8 @@ class Query:
         self._execute = f"EXECUTE {self.name}" + f" ({arguments})" * bool(arguments)
         literal = self.text.replace("%", "%%")  # psycopg2 takes a % for an argument
         prepare = f"{SIMPLE.format('', '')} {GENERIC} PREPARE {self.name} AS {literal};"
-        self._remedies = {
-            # This process of the server has not prepared the statement yet.
-            InvalidSqlStatementName: prepare,
-            # PgBouncer has sent the second message to another process, which has.
-            DuplicatePreparedStatement: "",
-            # A migration has changed the type of a column since.
-            FeatureNotSupported: f"DEALLOCATE {self.name};{prepare}",
-        }
-        # Behind PgBouncer each message may reach a process in another state.
-        self._anywhere = f"DEALLOCATE ALL;{prepare}"
+        # PgBouncer may send each message to another process, which has prepared it or not.
+        self._preparations = (prepare, "", f"DEALLOCATE ALL;{prepare}")
 
     def __call__(self, **parameters: Any) -> list[tuple[Any, ...]]:
         """Execute it with these parameters, and return its rows.
@@ -98,17 +94,20 @@ class Query:
         parameters = parameters | self._constants
         connection: Any = None
         try:
-            with (
-                pool.lend() as connection,
-                connection.cursor() as cursor,
-            ):
+            with pool.lend() as connection, connection.cursor() as cursor:
                 return self._answer(cursor, [parameters[name] for name in self._names])
         except psycopg2.Error as error:
             if isinstance(error, ReadOnlySqlTransaction):
                 # After a failover, pooled connections still point at the old primary; drop them.
                 pool.dispose()
-            lost = connection is None or connection.closed
-            raise self._failed(error, lost=bool(lost)) from error
+            raise DBAPIError.instance(
+                self.text,
+                None,
+                error,
+                psycopg2.Error,
+                hide_parameters=True,
+                connection_invalidated=connection is None or bool(connection.closed),
+            ) from error
 
     def _answer(self, cursor: Any, arguments: list[Any]) -> list[tuple[Any, ...]]:
         self._send(cursor, arguments)
@@ -116,25 +115,15 @@ class Query:
         return rows
 
     def _send(self, cursor: Any, arguments: list[Any]) -> None:
-        first, execute = "", self.begin + self._execute
-        for _ in self._remedies:
+        message = execute = self.begin + self._execute
+        for preparation in self._preparations:
             try:
-                cursor.execute(first + execute, arguments)
-            except tuple(self._remedies) as error:
-                first = self.undo + self._remedies[type(error)]
+                cursor.execute(message, arguments)
+            except UNPREPARED:
+                message = self.undo + preparation + execute
             else:
                 return
-        cursor.execute(self.undo + self._anywhere + execute, arguments)
-
-    def _failed(self, error: psycopg2.Error, *, lost: bool) -> BaseException:
-        return DBAPIError.instance(
-            self.text,
-            None,
-            error,
-            psycopg2.Error,
-            hide_parameters=True,
-            connection_invalidated=lost,
-        )
+        cursor.execute(message, arguments)
 
 
 class Search(Query):

@@ -5,7 +5,7 @@ from enum import StrEnum
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
-from playlist_api.api.fields import BigInteger, CamelCase, Flag, Text, Timestamp
+from playlist_api.api.fields import BigInteger, CamelCase, Text, Timestamp
 from playlist_api.api.schemas import ResponseSchema
 from playlist_api.auth.schemas import SessionSchema, UserSchema
 from playlist_api.errors import Problem
@@ -43,7 +43,10 @@ class MovieFileSchema(CamelCase):
 class ImportQuerySchema(CamelCase):
     """How to import a file."""
 
-    dry_run = Flag(
+    dry_run = fields.Boolean(
+        truthy={"true"},
+        falsy={"false"},
+        error_messages={"invalid": Problem("invalid", "must be true or false.")},
         load_default=False,
         metadata={
             "description": "Only report what would become of each row, and change nothing.",
