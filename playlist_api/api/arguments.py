@@ -6,7 +6,7 @@ The decorators pass them in their order, before the parameters of the route's pa
 import re
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qs
 
 from flask import Response, after_this_request, current_app, request
@@ -21,14 +21,13 @@ from werkzeug.exceptions import (
 from playlist_api.api.fields import CONTROL_OR_SURROGATE, load
 from playlist_api.api.identity import require_active_session
 from playlist_api.api.json import parse_json
-from playlist_api.api.operations import operation_of
+from playlist_api.api.operations import T, operation_of
 from playlist_api.db.models import USER_AGENT_LENGTH
 from playlist_api.errors import Invalid, Problem
 from playlist_api.ops.bulkheads import Bulkhead, Turn
 from playlist_api.ops.clients import client_keys
 
 CUT = Problem("malformed", "must arrive whole and well-formed.")
-NOT_JSON = Problem("malformed", "must be JSON (RFC 8259): an object in UTF-8.")
 
 PICTURE = re.compile(
     rb'(?<!\\)"data:[^"\\\x80-\xff]*+(?:\\[^"u\x80-\xff][^"\\\x80-\xff]*+)*+"', re.IGNORECASE
@@ -48,8 +47,6 @@ large_bodies = Bulkhead(
 IDEMPOTENCY_KEY = re.compile(r"[!-+\--~]{1,255}")
 """Visible ASCII characters, at most 255 as in widely used services. A comma would separate two
 headers."""
-
-T = TypeVar("T")
 
 
 def body(
@@ -77,7 +74,7 @@ def query(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
         operation = operation_of(view)
         operation.query = schema
         operation.failures.add(400)
-        return inject(lambda: load(schema, _parameters()), view)
+        return inject(lambda: load(schema, _query_parameters()), view)
 
     return decorate
 
@@ -115,7 +112,7 @@ def inject(load: Callable[[], Any], view: Callable[..., T]) -> Callable[..., T]:
     return injected
 
 
-def _parameters() -> dict[str, Any]:
+def _query_parameters() -> dict[str, Any]:
     # Bytes that are not UTF-8 become surrogates, which no clean text has. Flask would leave them
     # percent-encoded.
     query = request.query_string.decode(errors="surrogateescape")
@@ -143,7 +140,7 @@ def _load_json(longest: int | None) -> Any:
     try:
         return parse_json(content.decode())
     except ValueError as error:
-        raise ValidationError(NOT_JSON) from error
+        raise Invalid("malformed", "must be JSON (RFC 8259): an object in UTF-8.") from error
 
 
 def read_body() -> bytes:

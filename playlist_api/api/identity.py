@@ -8,14 +8,14 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache, wraps
 from time import time
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import jwt
 from flask import current_app, g, request
 from sqlalchemy import bindparam, func, select
 
-from playlist_api.api.operations import ACCESS_TOKEN, REFRESH_TOKEN, operation_of
+from playlist_api.api.operations import ACCESS_TOKEN, REFRESH_TOKEN, View, operation_of
 from playlist_api.db.engine import db
 from playlist_api.db.models import Session, User
 from playlist_api.db.statements import Query
@@ -30,8 +30,6 @@ MAX_CLOCK_SKEW = timedelta(minutes=15)
 """How far ahead the clock of the instance that issued a token may be; no token lives longer."""
 
 TOKEN_CACHE_SIZE = 2048
-
-View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Identity(NamedTuple):
@@ -71,7 +69,7 @@ def refresh_cookie_required(view: View) -> View:
 def tokens_accepted(view: View) -> View:
     """Document that a view requires no token, but uses `presented_sessions()`."""
     operation = operation_of(view)
-    operation.security = [ACCESS_TOKEN, REFRESH_TOKEN]
+    operation.security = [{ACCESS_TOKEN: []}, {REFRESH_TOKEN: []}, {}]
     operation.failures |= {502, 503}
     return view
 
@@ -90,7 +88,7 @@ def check_first(view: View, check: Callable[[], None], *statuses: int) -> View:
 
 def _token_required(view: View, scheme: str, kind: str, presented: Callable[[], str]) -> View:
     operation = operation_of(view)
-    operation.security, operation.anonymous = [scheme], False
+    operation.security = [{scheme: []}]
 
     def check() -> None:
         g.identity = _verified_identity(presented(), kind)

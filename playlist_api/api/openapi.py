@@ -108,7 +108,7 @@ ERROR_HEADERS |= {status: ["Retry-After"] for status in (409, 429, 502, 503)}
 
 
 class Converter(OpenAPIConverter):
-    """Reads what the fields of this service say of themselves in `json_schema`."""
+    """Describes fields by their own `json_schema`, too."""
 
     def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
         """Add the schema's docstring as its description."""
@@ -153,7 +153,7 @@ def build_document(app: Flask) -> dict[str, Any]:
         if view := views.get(rule.endpoint):
             path = ARGUMENT.sub(lambda found: f"{{{_parameter_name(found[2])}}}", rule.rule)
             methods = _methods(rule)
-            operations = {method.lower(): _describe(rule, method, view) for method in methods}
+            operations = {method.lower(): _operation(rule, method, view) for method in methods}
             spec.path(path, operations=operations)
     return spec.to_dict()
 
@@ -169,10 +169,10 @@ def _add_components(spec: APISpec) -> None:
         spec.components.header(name, {"required": name not in OPTIONAL, **header})
     spec.components.schema("Error", schema=error_schema)
     for status in STATUSES:
-        spec.components.response(code_of(status), _error_response(status))
+        spec.components.response(code_of(status), _error_answer(status))
 
 
-def _error_response(status: int) -> dict[str, Any]:
+def _error_answer(status: int) -> dict[str, Any]:
     properties: dict[str, Any] = {"code": {"const": code_of(status)}}
     if status == 400:
         rows = {"type": "array", "items": {"$ref": "#/components/schemas/Problem"}}
@@ -196,23 +196,21 @@ def _methods(rule: Rule) -> list[str]:
     return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}, reverse=True)
 
 
-def _describe(rule: Rule, method: str, view: Any) -> dict[str, Any]:
+def _operation(rule: Rule, method: str, view: Any) -> dict[str, Any]:
     summary, _, description = cleandoc(view.__doc__).partition("\n\n")
     operation: Operation = view.operation
     first, *words = view.__name__.split("_")
     name = first + "".join(map(str.capitalize, words))
     is_conditional_read = method == "GET" and "ETag" in operation.answers[200].headers
-    security: list[dict[str, list[str]]] = [{name: []} for name in operation.security]
     return {
         "operationId": name if len(_methods(rule)) == 1 else f"{name}By{method.capitalize()}",
         "tags": [rule.endpoint.partition(".")[0]],
         "summary": summary.removesuffix("."),
         **({"description": description} if description else {}),
-        "parameters": list(_parameters(rule, operation, is_conditional_read)),
+        "parameters": list(_request_parameters(rule, operation, is_conditional_read)),
         **_request_body(operation),
         "responses": _responses(operation, is_conditional_read),
-        # No scheme at all: the call is public. An empty scheme: authentication is optional.
-        "security": [*security, {}] if security and operation.anonymous else security,
+        "security": operation.security,
     }
 
 
@@ -220,7 +218,9 @@ def _parameter_name(argument: str) -> str:
     return argument.rpartition("_")[2]
 
 
-def _parameters(rule: Rule, operation: Operation, is_conditional_read: bool) -> Iterator[Any]:
+def _request_parameters(
+    rule: Rule, operation: Operation, is_conditional_read: bool
+) -> Iterator[Any]:
     for converter, argument in ARGUMENT.findall(rule.rule):
         name = _parameter_name(argument)
         yield {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[converter]}

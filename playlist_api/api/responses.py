@@ -4,19 +4,16 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Response, request
 from marshmallow import Schema
 
 from playlist_api.api.json import to_json
-from playlist_api.api.operations import ResponseSpec, operation_of
+from playlist_api.api.operations import ResponseSpec, T, View, operation_of
 from playlist_api.errors import ApiError, PreconditionFailed
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-
-View = TypeVar("View", bound=Callable[..., Any])
-T = TypeVar("T")
 
 
 def response(
