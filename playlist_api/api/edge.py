@@ -155,10 +155,9 @@ class Edge:
 
 def _refusal(environ: WSGIEnvironment) -> Response | None:
     host = environ.get("HTTP_HOST")
-    if host is None and environ["SERVER_PROTOCOL"] == "HTTP/1.0":
-        host = "none"
-    if not HOST.fullmatch(host or ""):
-        return _error(400)  # RFC 9112, section 3.2
+    is_optional = environ["SERVER_PROTOCOL"] == "HTTP/1.0"  # RFC 9112, section 3.2
+    if not (HOST.fullmatch(host or "") or (host is None and is_optional)):
+        return _error(400)
     # Each resource has one path, so that a proxy's rules for it cannot be evaded: WSGI decodes
     # `%2F`, and Werkzeug ignores leading slashes.
     raw_path = environ.get("RAW_URI", "").partition("?")[0].lower()

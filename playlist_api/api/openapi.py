@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the routes, the schemas and what decorators note of the views."""
+"""The OpenAPI document, made from the routes, the schemas and the notes of the decorators."""
 
 import re
 import sys
@@ -15,6 +15,7 @@ from marshmallow import Schema, fields
 from werkzeug.routing import Rule
 
 from playlist_api import __version__
+from playlist_api.api.arguments import IDEMPOTENCY_KEY
 from playlist_api.api.identity import REFRESH_COOKIE
 from playlist_api.api.operations import ACCESS_TOKEN, REFRESH_TOKEN, Operation
 from playlist_api.api.schemas import error_schema
@@ -81,7 +82,7 @@ REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "Idempotency-Key": (
         "A new UUID for each movie; send the same one when you repeat the call.",
-        {"minLength": 1, "maxLength": 255, "pattern": r"^[!-+\--~]{1,255}$"},
+        {"minLength": 1, "maxLength": 255, "pattern": f"^{IDEMPOTENCY_KEY.pattern}$"},
     ),
 }
 RESPONSE_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {

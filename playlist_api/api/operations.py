@@ -1,8 +1,4 @@
-"""What each view takes, returns and refuses, as its decorators note it.
-
-The OpenAPI document is made from these notes, so that it says what the code does. An operation is
-OpenAPI's word for a call.
-"""
+"""What each view takes, returns and refuses: its decorators note it for the OpenAPI document."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -71,10 +71,7 @@ def init_app(app: Flask, database_url: str) -> None:
 
 
 def release_connection(_: BaseException | None) -> None:
-    """End the transaction before the session is removed, be the connection lost or not.
-
-    A failing ROLLBACK would be an error of its own, too late to be answered.
-    """
+    """End the transaction; a ROLLBACK that fails would be an error too late to be answered."""
     if db.session.registry.has():
         try:
             db.session.rollback()
@@ -83,10 +80,7 @@ def release_connection(_: BaseException | None) -> None:
 
 
 def leave_if_read_only(context: ExceptionContext) -> None:
-    """Drop all connections when one leads to a server that only reads.
-
-    After a failover, pooled connections still point at the old primary.
-    """
+    """Drop all connections after a failover, when they still point at the old primary."""
     if isinstance(context.original_exception, ReadOnlySqlTransaction) and context.engine:
         context.engine.dispose()
 

@@ -33,20 +33,19 @@ from playlist_api.db.pool import ConnectionPool, change_slot
 from playlist_api.db.timeouts import STATEMENT_TIMEOUT, detect_unknown_outcome
 
 GENERIC = "SET plan_cache_mode = force_generic_plan;"
-"""Otherwise PostgreSQL plans a page anew each time: its limit is a parameter, for which a generic
-plan expects a tenth of the list (https://www.postgresql.org/docs/current/sql-prepare.html)."""
+"""Otherwise PostgreSQL plans a page anew each time, because its limit is a parameter
+(https://www.postgresql.org/docs/current/sql-prepare.html)."""
 
 SIMPLE = "SET {}jit = off; SET {}max_parallel_workers_per_gather = 0;"
-"""To compile a plan or start processes for it takes longer than these plans run. PostgreSQL expects
-otherwise of a long list, as it cannot know how short a page is."""
+"""Compiling a plan or starting processes for it takes longer than these plans run."""
 
 WALKING = (
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL work_mem = '32MB';"
     f" SET LOCAL {STATEMENT_TIMEOUT};"
 )
 """If most of a table is one list, PostgreSQL would read or sort all of it; walking an index in the
-list's order is no slower. 32 MB hold the ids of a million matches. Searches are what may run into
-the time-out, which PgBouncer's servers may lack."""
+list's order is no slower. 32 MB hold the ids of a million matches. PgBouncer's servers may lack the
+time-out, and a search may need it."""
 
 
 UNPREPARED = (InvalidSqlStatementName, DuplicatePreparedStatement, FeatureNotSupported)
@@ -56,8 +55,7 @@ UNPREPARED = (InvalidSqlStatementName, DuplicatePreparedStatement, FeatureNotSup
 class Query:
     """A statement that is compiled once, and prepared once by each process of the server.
 
-    Calling it takes one round trip and no transaction. Operators see its name with a part of its
-    hash: `EXECUTE account_0123456789abcdef (…)`.
+    Calling it takes one round trip and no transaction. Operators see its name with a hash.
     """
 
     begin = undo = ""
@@ -147,9 +145,10 @@ class Change(Query):
     """A query that changes rows, in a transaction that is committed after its rows have arrived.
 
     Without one, a server that was frozen would make the change when it comes back, long after the
-    client got a 503. If the connection is lost during COMMIT, the error says so.
+    client got a 503.
 
     :raises TooManyRequests: when too many changes of the user are under way.
+    :raises DBAPIError: of a CommitOutcomeUnknown, when the connection is lost during COMMIT.
     """
 
     begin, undo = "BEGIN; ", "ROLLBACK; "

@@ -36,10 +36,7 @@ class CommitOutcomeUnknown(psycopg2.OperationalError):
 
 @contextmanager
 def detect_unknown_outcome(connection: Any) -> Iterator[None]:
-    """Tell a commit that may have been done from one that was refused.
-
-    :raises CommitOutcomeUnknown: when the connection is lost meanwhile.
-    """
+    """Raise CommitOutcomeUnknown when the connection is lost while a commit is under way."""
     try:
         yield
     except psycopg2.Error as error:
@@ -60,10 +57,6 @@ class TimeoutConnection(connection):
             self.autocommit = False
 
     def commit(self) -> None:
-        """Commit, as psycopg2 does.
-
-        :raises CommitOutcomeUnknown: when the connection is lost meanwhile.
-        """
         with detect_unknown_outcome(self):
             super().commit()
 
