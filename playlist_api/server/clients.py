@@ -45,9 +45,6 @@ BARE_LF = re.compile(rb"(?<!\r)\n")
 REQUEST_LINE = re.compile(rb"(\r\n)?[^\r\n]+ HTTP/1\.[0-9]\r\n")
 """gunicorn refuses a head with a bare LF or without such a line before it reads the rest."""
 
-OVER_SHARE, ALONE = b"o", b"a"
-"""Why a thread must give way: its address has other threads waiting, or not."""
-
 
 class SlowClients:
     """The threads that wait for clients to send or to read: a bounded number.
@@ -78,7 +75,7 @@ class SlowClients:
             poll.register(client, event)
             poll.register(interrupted, select.POLLIN)
             if (interrupted, select.POLLIN) in poll.poll(max(0.0, seconds) * 1000):
-                if os.read(interrupted, 1) == OVER_SHARE:
+                if any(address == client.address for address, _ in list(self._waiting.values())):
                     raise TooManyRequests(bulkheads.OVER_SHARE, bulkheads.RETRY_AFTER)
                 raise ServiceUnavailable
         finally:
@@ -92,7 +89,7 @@ class SlowClients:
         most = max(threads.values())
         crowd = [each for each, (address, _) in self._waiting.items() if threads[address] == most]
         _, interrupt = self._waiting.pop(min(crowd, key=lambda each: each.waiting_since))
-        os.write(interrupt, OVER_SHARE if most > 1 else ALONE)
+        os.write(interrupt, b"!")
 
 
 slow_clients = SlowClients(MAX_WAITING_THREADS)
