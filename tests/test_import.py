@@ -189,7 +189,7 @@ def test_a_dry_run_is_one_or_is_not(witness: Actor, value: str) -> None:
 @pytest.mark.parametrize("framed", [False, True])
 def test_a_file_may_have_ten_megabytes_however_it_is_sent(witness: Actor, framed: bool) -> None:
     def send(size: int) -> Answer:
-        file = (b"title\nHeat\n" + (b" " * 9_999 + b"\n") * 1100)[:size]
+        file = (b"title\nTen Megabytes\n" + (b" " * 9_999 + b"\n") * 1100)[:size]
         body = form((FILE, file)) if framed else file
         how = {"Content_Type": FORM} if framed else {}
         return bring(witness, body, "?dryRun=true", **how)

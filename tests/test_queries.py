@@ -124,7 +124,7 @@ def test_what_is_not_supported_is_an_error_after_a_few_tries(run: Callable[[str]
                RAISE feature_not_supported;
            END $$""")
     failing = Query("failing", text("SELECT fail()"))
-    for tries in (3, 7):
+    for tries in (3, 6):
         with pytest.raises(DBAPIError) as raised:
             failing()
         assert raised.value.orig.pgcode == "0A000"  # type: ignore[union-attr]

@@ -227,8 +227,8 @@ def named_queries() -> dict[str, Query]:
 def plan_of(name: str, owner: str = "42 movies", how: str = "", **parameters: Any) -> Plan:
     """The plan of a query as it is prepared on the running application's connection."""
     explaining = copy(named_queries()[name])
-    remedies = explaining._remedies.items()
-    explaining._remedies = {error: first.replace(GENERIC, "") for error, first in remedies}
+    prepare, again, anew = explaining._preparations
+    explaining._preparations = prepare.replace(GENERIC, ""), again, anew.replace(GENERIC, "")
     explaining._execute = f"EXPLAIN ({how}FORMAT JSON) {explaining._execute}"
     caller = large.session_of(large.OWNERS[owner])
     given = {**PARAMETERS, "key": key_of(name), **caller, **parameters}

@@ -3,11 +3,10 @@
 The decorators pass them in their order, before the parameters of the route's path.
 """
 
-import json
 import re
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 from urllib.parse import parse_qs
 
 from flask import Response, after_this_request, current_app, request
@@ -21,15 +20,14 @@ from werkzeug.exceptions import (
 
 from playlist_api.api.fields import CONTROL_OR_SURROGATE, load
 from playlist_api.api.identity import require_active_session
-from playlist_api.api.operations import operation_of
+from playlist_api.api.json import parse_json
+from playlist_api.api.operations import T, operation_of
 from playlist_api.db.models import USER_AGENT_LENGTH
-from playlist_api.errors import Problem
+from playlist_api.errors import Invalid, Problem
 from playlist_api.ops.bulkheads import Bulkhead, Turn
 from playlist_api.ops.clients import client_keys
 
 CUT = Problem("malformed", "must arrive whole and well-formed.")
-NOT_JSON = Problem("malformed", "must be JSON (RFC 8259): an object in UTF-8.")
-
 
 PICTURE = re.compile(
     rb'(?<!\\)"data:[^"\\\x80-\xff]*+(?:\\[^"u\x80-\xff][^"\\\x80-\xff]*+)*+"', re.IGNORECASE
@@ -47,10 +45,8 @@ large_bodies = Bulkhead(
 )
 
 IDEMPOTENCY_KEY = re.compile(r"[!-+\--~]{1,255}")
-"""Visible ASCII characters, as in UUIDs and in the quoted strings of the IETF's draft (RFC 8941,
-section 3.3.3), and at most 255, as in widely used services. A comma would separate two headers."""
-
-T = TypeVar("T")
+"""Visible ASCII characters, at most 255 as in widely used services. A comma would separate two
+headers."""
 
 
 def body(
@@ -58,10 +54,8 @@ def body(
 ) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Hand the view the request's JSON object, loaded by the schema.
 
-    :raises UnsupportedMediaType: when the body says that it is something else.
-    :raises RequestEntityTooLarge: when it has more bytes than `MAX_CONTENT_LENGTH`, not counting
-        pictures, or more than `longest` with them. By default pictures count too.
-    :raises ValidationError: when it is no JSON, or not what the schema asks for.
+    :param longest: the most bytes with pictures in `data:` URLs; all else may have
+        `MAX_CONTENT_LENGTH`. By default pictures count too.
     """
 
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
@@ -74,25 +68,19 @@ def body(
 
 
 def query(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Pass the view the query string's parameters; a repeated one becomes a list.
-
-    :raises ValidationError: when they are not what the schema asks for.
-    """
+    """Pass the view the query string's parameters; a repeated one becomes a list."""
 
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
         operation = operation_of(view)
         operation.query = schema
         operation.failures.add(400)
-        return inject(lambda: load(schema, _parameters()), view)
+        return inject(lambda: load(schema, _query_parameters()), view)
 
     return decorate
 
 
 def idempotency_key(view: Callable[..., T]) -> Callable[..., T]:
-    """Pass the view the request's `Idempotency-Key`, or None if it has none.
-
-    :raises ValidationError: when it is empty, too long or not plain.
-    """
+    """Pass the view the request's `Idempotency-Key`, or None if it has none."""
     operation = operation_of(view)
     operation.headers.append("Idempotency-Key")
     operation.failures |= {400, 409}
@@ -124,7 +112,7 @@ def inject(load: Callable[[], Any], view: Callable[..., T]) -> Callable[..., T]:
     return injected
 
 
-def _parameters() -> dict[str, Any]:
+def _query_parameters() -> dict[str, Any]:
     # Bytes that are not UTF-8 become surrogates, which no clean text has. Flask would leave them
     # percent-encoded.
     query = request.query_string.decode(errors="surrogateescape")
@@ -135,10 +123,8 @@ def _parameters() -> dict[str, Any]:
 def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
-        raise ValidationError(
-            Problem("invalid", "must be 1 to 255 visible ASCII characters without commas."),
-            "Idempotency-Key",
-        )
+        predicate = "must be 1 to 255 visible ASCII characters without commas."
+        raise Invalid("invalid", predicate, "Idempotency-Key")
     return key
 
 
@@ -148,22 +134,21 @@ def _load_json(longest: int | None) -> Any:
     content = read_body()
     if not request.is_json and (content or request.mimetype):
         raise UnsupportedMediaType
-    if len(content) - _length_of_pictures(content) > current_app.config["MAX_CONTENT_LENGTH"]:
+    pictures = sum(found.end() - found.start() for found in PICTURE.finditer(content))
+    if len(content) - pictures > current_app.config["MAX_CONTENT_LENGTH"]:
         raise RequestEntityTooLarge
-    return _parse_json(content)
-
-
-def _length_of_pictures(content: bytes) -> int:
-    return sum(found.end() - found.start() for found in PICTURE.finditer(content))
+    try:
+        return parse_json(content.decode())
+    except ValueError as error:
+        raise Invalid("malformed", "must be JSON (RFC 8259): an object in UTF-8.") from error
 
 
 def read_body() -> bytes:
     """Read the whole of the request's body.
 
     :raises RequestEntityTooLarge: when it is longer than `request.max_content_length`.
-    :raises Unauthorized: when it is large and the caller's session has ended.
+    :raises SessionEnded: when it is large and the caller's session has ended.
     :raises TooManyRequests, ServiceUnavailable: when too many large ones are held already.
-    :raises ValidationError: when it breaks off.
     """
     environ = request.environ
     if _may_be_large():
@@ -193,15 +178,3 @@ def _may_be_large() -> bool:
 def _release(turn: Turn, response: Response) -> Response:
     large_bodies.release(turn)
     return response
-
-
-def _parse_json(content: bytes) -> Any:
-    try:
-        # Decoded first, for `json` would guess at UTF-16 and UTF-32 too.
-        return json.loads(content.decode(), parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        raise ValidationError(NOT_JSON) from error
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"JSON has no {constant}.")

@@ -68,6 +68,6 @@ def show_page() -> Response:
     return response
 
 
-@page.get("/<any('docs.js', 'favicon-32x32.png', 'swagger-ui.css', 'swagger-ui-bundle.js'):name>")
+@page.get(f"/<any{tuple(FILES)}:name>")
 def send_file(name: str) -> Response:
     return send_from_directory(FILES[name], name, conditional=False, max_age=FILE_MAX_AGE)

@@ -37,7 +37,7 @@ SECURITY = {
     "X-Frame-Options": "DENY",
     "X-Permitted-Cross-Domain-Policies": "none",
 }
-"""What Helmet 8 sends, without the headers that only matter to a page."""
+"""What Helmet 8 sends, less what only matters to a page."""
 
 HSTS = "max-age=31536000; includeSubDomains"
 """One year: Helmet's default, and the minimum of hstspreload.org."""
@@ -59,8 +59,7 @@ LOGGED = re.compile(
     r"(page|limit)=[0-9]+|year=[0-9]{4}(\.\.[0-9]{4})?|(sort|format|dryRun)=-?[A-Za-z]{1,16}"
 )
 """The query parameters that are logged as they are: their values are words of the API or numbers.
-All others become `***`: a search is private, a cursor may hold a title, and an unknown parameter
-may be a secret sent by mistake."""
+All others become `***`: a search and a cursor hold titles, and an unknown one may be a secret."""
 
 HOST = re.compile(r"([\w.~!$&'()*+,;=%-]+|\[[0-9a-f:.]+\])(:\d*)?", re.ASCII | re.IGNORECASE)
 """A name or an address with an optional port (RFC 9110, section 7.2; RFC 3986, section 3.2)."""
@@ -71,11 +70,7 @@ log = logging.getLogger(__name__)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Wrap the application in the edge, and that in Werkzeug's `ProxyFix` behind proxies.
-
-    Each trusted proxy adds one address to `X-Forwarded-For` and one scheme to `X-Forwarded-Proto`.
-    What the client itself sent is further left and is ignored.
-    """
+    """Wrap the application in the edge, and that in Werkzeug's `ProxyFix` behind proxies."""
     app.url_map.merge_slashes = False
     wrapped: WSGIApplication = Edge(app.wsgi_app, settings)
     if proxies := settings.trusted_proxies:
@@ -121,9 +116,9 @@ class Edge:
         finally:
             metrics.in_flight.dec()
         duration = perf_counter() - started
+        # Clients can make up no label: the route is a pattern.
         method = environ["REQUEST_METHOD"]
         label = method if method in METHODS else "other"
-        # A client cannot make up labels: they are the route's pattern, not its path.
         metrics.requests.labels(label, route, status).observe(duration)
         self._log(environ, int(status), duration)
         return body
@@ -160,18 +155,15 @@ class Edge:
 
 def _refusal(environ: WSGIEnvironment) -> Response | None:
     host = environ.get("HTTP_HOST")
-    if not (HOST.fullmatch(host or "") or (host is None and _is_http_1_0(environ))):
-        return _error(400)  # RFC 9112, section 3.2
+    is_optional = environ["SERVER_PROTOCOL"] == "HTTP/1.0"  # RFC 9112, section 3.2
+    if not (HOST.fullmatch(host or "") or (host is None and is_optional)):
+        return _error(400)
     # Each resource has one path, so that a proxy's rules for it cannot be evaded: WSGI decodes
     # `%2F`, and Werkzeug ignores leading slashes.
     raw_path = environ.get("RAW_URI", "").partition("?")[0].lower()
     if environ["PATH_INFO"].startswith("//") or "%2f" in raw_path:
         return _error(404)
     return None
-
-
-def _is_http_1_0(environ: WSGIEnvironment) -> bool:
-    return bool(environ["SERVER_PROTOCOL"] == "HTTP/1.0")
 
 
 def _error(status: int) -> Response:

@@ -38,9 +38,8 @@ def init_app(app: Flask) -> None:
 
 
 def _api_error(error: ApiError) -> Response:
-    return _response(
-        error.status, envelope(error.status, error.message, error.details), error.headers
-    )
+    body = envelope(error.status, error.message, error.details)
+    return _response(error.status, body, error.headers)
 
 
 def _validation_error(error: ValidationError) -> Response:
@@ -71,5 +70,5 @@ def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
 
 def _response(status: int, body: str, headers: Mapping[str, str] | None = None) -> Response:
     response = Response(body, status, headers)
-    response.mimetype = "application/json"
+    response.mimetype = "application/json"  # over that of Werkzeug's own page
     return response

@@ -22,19 +22,13 @@ CONTROL_OR_SURROGATE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 SPACES = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
     map(chr, range(0x2000, 0x200C))
 )
-"""What JavaScript's `trim()` removes, and the zero-width space. Python's `strip()` would also
-remove control characters, which are refused instead."""
+"""What JavaScript's `trim()` removes, and the zero-width space. Python's own `strip()` would also
+remove control characters."""
 
 CONTROL = r"\u0000-\u001f\u007f-\u009f"
 CLEAN = f"^[^{CONTROL}]*$"
 TRIMMED = rf"^[^{CONTROL}]*[^\s\u200b\ufeff{CONTROL}][^{CONTROL}]*$"
 """What `Text` and `Trimmed` accept, in the regular expressions that JSON Schema allows."""
-
-UNCLEAN = Problem("invalid_characters", "must not contain control characters.")
-NOT_A_WEB_ADDRESS = Problem("invalid", "must be an http or https URL.")
-
-MAX_PADDING = 256
-"""A text longer than this many times its maximum is refused before its spaces are removed."""
 
 LABEL = r"[^\W_]([\w-]{0,61}[^\W_])?"
 WEB_ADDRESS = re.compile(
@@ -62,7 +56,7 @@ class CamelCase(Schema):
 def clean(text: str) -> None:
     """Refuse characters that PostgreSQL, UTF-8 or a terminal cannot handle."""
     if CONTROL_OR_SURROGATE.search(text):
-        raise ValidationError(UNCLEAN)
+        raise Invalid("invalid_characters", "must not contain control characters.")
 
 
 not_blank = Length(min=1, error=Problem("blank", "must not be blank."))
@@ -77,25 +71,22 @@ class Text(fields.String):
         "invalid": Problem("invalid", "must be a string."),
         "too_long": Problem("too_long", "must have at most {max_length} characters."),
     }
-    pattern = CLEAN
+    json_schema: dict[str, Any] = {"pattern": CLEAN}
 
     def __init__(self, *checks: Any, max_length: int | None = None, **kwargs: Any) -> None:
         super().__init__(validate=[clean, *checks], **kwargs)
         self.max_length = max_length
-        self.json_schema: dict[str, Any] = {"pattern": self.pattern}
         if max_length is not None:
-            self.json_schema["maxLength"] = max_length
+            self.json_schema = {**self.json_schema, "maxLength": max_length}
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> Any:
-        text = super()._deserialize(*args, **kwargs)
-        self.check_length(text, MAX_PADDING)
-        text = self.prepared(text)
+        text = self.prepared(super()._deserialize(*args, **kwargs))
         self.check_length(text)
         return text
 
-    def check_length(self, text: str, times: int = 1) -> None:
-        """Refuse a text that is longer than so many times `max_length`."""
-        if self.max_length is not None and len(text) > times * self.max_length:
+    def check_length(self, text: str) -> None:
+        """Refuse a text that is longer than `max_length`."""
+        if self.max_length is not None and len(text) > self.max_length:
             raise self.make_error("too_long", max_length=self.max_length)
 
     def prepared(self, text: str) -> str:
@@ -106,7 +97,7 @@ class Text(fields.String):
 class Trimmed(Text):
     """Text without the spaces around it."""
 
-    pattern = TRIMMED
+    json_schema = {"pattern": TRIMMED}
 
     def prepared(self, text: str) -> str:
         return text.strip(SPACES)
@@ -123,25 +114,20 @@ def email_address(text: str) -> None:
 def canonical_email(text: str) -> str:
     """Spell an e-mail address as it is stored and compared, so that a mailbox has one account.
 
-    Case, Unicode normalization (NFKC) and IDNA are folded; dots and `+tag` are not. Addresses that
-    mail cannot be sent to are only normalized, because older accounts have such addresses. Takes
-    time quadratic in the length of the text, which callers bound.
+    Takes time quadratic in the length of the text, which callers bound.
     """
-    # NFKC, so that no address looks like another: full-width letters are letters.
+    # NFKC, so that no address looks like another. Dots and `+tag` are left: servers differ.
     folded = unicodedata.normalize("NFKC", text.strip(SPACES)).lower()
     try:
         return recipient(folded).normalized
     except ValueError:
-        return folded
+        return folded  # of an older account
 
 
 class AccountEmail(Text):
-    """The address of an existing account, in canonical spelling.
+    """The address of an account, which may be older than the rules of `email_address`."""
 
-    It may be older than the rules of `email_address`.
-    """
-
-    pattern = TRIMMED
+    json_schema = {"pattern": TRIMMED}
 
     def __init__(self, *checks: Any, **kwargs: Any) -> None:
         super().__init__(*checks, max_length=EMAIL_LENGTH, **kwargs)
@@ -154,9 +140,7 @@ class AccountEmail(Text):
 class EmailAddress(AccountEmail):
     """A new address for an account."""
 
-    def __init__(self, *checks: Any, **kwargs: Any) -> None:
-        super().__init__(*checks, **kwargs)
-        self.json_schema = {"format": "idn-email", "maxLength": EMAIL_LENGTH}
+    json_schema = {"format": "idn-email"}
 
 
 def web_address(text: str) -> None:
@@ -170,7 +154,7 @@ def web_address(text: str) -> None:
     except ValueError:
         possible = False
     if not (possible and WEB_ADDRESS.fullmatch(text)):
-        raise ValidationError(NOT_A_WEB_ADDRESS)
+        raise Invalid("invalid", "must be an http or https URL.")
 
 
 class WholeNumber(fields.Field[int]):
@@ -188,18 +172,6 @@ class WholeNumber(fields.Field[int]):
         if not (isinstance(value, str) and re.fullmatch("0|[1-9][0-9]{0,4299}", value)):
             raise ValidationError(self.message)
         return int(value)
-
-
-class Flag(fields.Field[bool]):
-    """`true` or `false` in a query string; marshmallow's Boolean would also accept `on` and `1`."""
-
-    json_schema = {"type": "boolean"}
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
-        # A repeated parameter arrives as a list.
-        if value not in ("true", "false"):
-            raise Invalid("invalid", "must be true or false.")
-        return bool(value == "true")
 
 
 class BigInteger(fields.Integer):

@@ -8,14 +8,14 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache, wraps
 from time import time
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import jwt
 from flask import current_app, g, request
 from sqlalchemy import bindparam, func, select
 
-from playlist_api.api.operations import ACCESS_TOKEN, REFRESH_TOKEN, operation_of
+from playlist_api.api.operations import ACCESS_TOKEN, REFRESH_TOKEN, View, operation_of
 from playlist_api.db.engine import db
 from playlist_api.db.models import Session, User
 from playlist_api.db.statements import Query
@@ -30,8 +30,6 @@ MAX_CLOCK_SKEW = timedelta(minutes=15)
 """How far ahead the clock of the instance that issued a token may be; no token lives longer."""
 
 TOKEN_CACHE_SIZE = 2048
-
-View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Identity(NamedTuple):
@@ -57,26 +55,21 @@ active_session = Query("active_session", active_user.with_only_columns(User.id))
 def access_token_required(view: View) -> View:
     """Require a valid access token in `Authorization: Bearer`.
 
-    The decorator does not ask the database. A view uses `current_identity()` in a statement that
-    includes `active_user`, or calls `current_user()`.
-
-    :raises Unauthorized: without a valid token.
+    It does not ask the database. A view uses `current_identity()` in a statement that includes
+    `active_user`, or calls `current_user()`.
     """
     return _token_required(view, ACCESS_TOKEN, "access", _bearer_token)
 
 
 def refresh_cookie_required(view: View) -> View:
-    """Require a valid refresh token in the cookie, in the same way.
-
-    :raises Unauthorized: without a valid token.
-    """
+    """Require a valid refresh token in the cookie, in the same way."""
     return _token_required(view, REFRESH_TOKEN, "refresh", _cookie_token)
 
 
 def tokens_accepted(view: View) -> View:
     """Document that a view requires no token, but uses `presented_sessions()`."""
     operation = operation_of(view)
-    operation.security = [ACCESS_TOKEN, REFRESH_TOKEN]
+    operation.security = [{ACCESS_TOKEN: []}, {REFRESH_TOKEN: []}, {}]
     operation.failures |= {502, 503}
     return view
 
@@ -95,7 +88,7 @@ def check_first(view: View, check: Callable[[], None], *statuses: int) -> View:
 
 def _token_required(view: View, scheme: str, kind: str, presented: Callable[[], str]) -> View:
     operation = operation_of(view)
-    operation.security, operation.anonymous = [scheme], False
+    operation.security = [{scheme: []}]
 
     def check() -> None:
         g.identity = _verified_identity(presented(), kind)
@@ -117,10 +110,10 @@ def _verified_identity(token: str, kind: str) -> Identity:
     try:
         identity, expires_at = _read_token(token, kind, current_app.config["SECRET_KEY"])
     except INVALID_TOKEN as error:
-        raise Unauthorized("Please sign in.") from error
+        raise Unauthorized from error
     # Decoding allows for the clock skew, and a cached token is not decoded again.
     if expires_at <= time():
-        raise Unauthorized("Please sign in.")
+        raise Unauthorized
     return identity
 
 
@@ -146,7 +139,7 @@ def current_identity() -> Identity:
 
 
 def current_session() -> UUID:
-    """Return the id of the session that the request's valid token names."""
+    """Return the id of the session alone."""
     return UUID(current_identity().session_id)
 
 
@@ -176,10 +169,7 @@ def require_active_session() -> None:
 
 
 def presented_sessions() -> Iterator[UUID]:
-    """Return the ids of the sessions whose genuine tokens the request holds.
-
-    A token that has expired or been replaced opens nothing, but may still end its session.
-    """
+    """Return the sessions whose tokens the request holds, even if they have expired."""
     key = current_app.config["SECRET_KEY"]
     for token, kind in ((_bearer_token(), "access"), (_cookie_token(), "refresh")):
         with suppress(*INVALID_TOKEN):

@@ -1,17 +1,32 @@
-"""How answers are written."""
+"""JSON in and out."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
 OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 
-
 WRITTEN_AT_ONCE = 500
 """Entries of a list that are sent together: some 100 KB."""
+
+
+def parse_json(text: str, parse_int: type[int] | type[float] = int) -> Any:
+    """Parse JSON.
+
+    :raises ValueError: when it is malformed, is nested too deeply or holds a NaN, or an integer
+        that `parse_int` refuses.
+    """
+    try:
+        return json.loads(text, parse_int=parse_int, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"there is no {constant}")
 
 
 def to_json(answer: Any) -> bytes:
@@ -19,7 +34,7 @@ def to_json(answer: Any) -> bytes:
     try:
         return orjson.dumps(answer, option=OPTIONS)
     except orjson.JSONEncodeError:
-        # The number of a page, which is empty then, may be beyond 64 bits.
+        # A page's number, which the client sends, may be beyond 64 bits.
         return json.dumps(answer).encode() + b"\n"
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the routes, the schemas and what decorators note of the views."""
+"""The OpenAPI document, made from the routes, the schemas and the notes of the decorators."""
 
 import re
 import sys
@@ -15,6 +15,7 @@ from marshmallow import Schema, fields
 from werkzeug.routing import Rule
 
 from playlist_api import __version__
+from playlist_api.api.arguments import IDEMPOTENCY_KEY
 from playlist_api.api.identity import REFRESH_COOKIE
 from playlist_api.api.operations import ACCESS_TOKEN, REFRESH_TOKEN, Operation
 from playlist_api.api.schemas import error_schema
@@ -81,7 +82,7 @@ REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "Idempotency-Key": (
         "A new UUID for each movie; send the same one when you repeat the call.",
-        {"minLength": 1, "maxLength": 255, "pattern": r"^[!-+\--~]{1,255}$"},
+        {"minLength": 1, "maxLength": 255, "pattern": f"^{IDEMPOTENCY_KEY.pattern}$"},
     ),
 }
 RESPONSE_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -108,7 +109,7 @@ ERROR_HEADERS |= {status: ["Retry-After"] for status in (409, 429, 502, 503)}
 
 
 class Converter(OpenAPIConverter):
-    """Reads what the fields of this service say of themselves in `json_schema`."""
+    """Describes fields by their own `json_schema`, too."""
 
     def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
         """Add the schema's docstring as its description."""
@@ -131,24 +132,18 @@ class Converter(OpenAPIConverter):
         return {name: "^" + value.removesuffix(r"\Z") + "$" for name, value in found.items()}
 
 
-class Plugin(MarshmallowPlugin):
-    """Converts the schemas; `MovieSchema` is named `Movie` in the document."""
-
-    Converter = Converter
-
-    def __init__(self) -> None:
-        super().__init__(lambda schema: type(schema).__name__.removesuffix("Schema"))
-
-
 def build_document(app: Flask) -> dict[str, Any]:
     """Make the OpenAPI 3.1 document of the routes that the application has."""
+    # `MovieSchema` is named `Movie` in the document.
+    plugin = MarshmallowPlugin(lambda schema: type(schema).__name__.removesuffix("Schema"))
+    plugin.Converter = Converter
     spec = APISpec(
         title="Playlist API",
         version=__version__,
         openapi_version="3.1.0",
         info={"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
         servers=[SERVER],
-        plugins=[Plugin()],
+        plugins=[plugin],
     )
     _add_components(spec)
     views = {name: v for name, v in app.view_functions.items() if hasattr(v, "operation")}
@@ -159,7 +154,7 @@ def build_document(app: Flask) -> dict[str, Any]:
         if view := views.get(rule.endpoint):
             path = ARGUMENT.sub(lambda found: f"{{{_parameter_name(found[2])}}}", rule.rule)
             methods = _methods(rule)
-            operations = {method.lower(): _describe(rule, method, view) for method in methods}
+            operations = {method.lower(): _operation(rule, method, view) for method in methods}
             spec.path(path, operations=operations)
     return spec.to_dict()
 
@@ -175,10 +170,10 @@ def _add_components(spec: APISpec) -> None:
         spec.components.header(name, {"required": name not in OPTIONAL, **header})
     spec.components.schema("Error", schema=error_schema)
     for status in STATUSES:
-        spec.components.response(code_of(status), _error_response(status))
+        spec.components.response(code_of(status), _error_answer(status))
 
 
-def _error_response(status: int) -> dict[str, Any]:
+def _error_answer(status: int) -> dict[str, Any]:
     properties: dict[str, Any] = {"code": {"const": code_of(status)}}
     if status == 400:
         rows = {"type": "array", "items": {"$ref": "#/components/schemas/Problem"}}
@@ -202,23 +197,21 @@ def _methods(rule: Rule) -> list[str]:
     return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}, reverse=True)
 
 
-def _describe(rule: Rule, method: str, view: Any) -> dict[str, Any]:
+def _operation(rule: Rule, method: str, view: Any) -> dict[str, Any]:
     summary, _, description = cleandoc(view.__doc__).partition("\n\n")
     operation: Operation = view.operation
     first, *words = view.__name__.split("_")
     name = first + "".join(map(str.capitalize, words))
     is_conditional_read = method == "GET" and "ETag" in operation.answers[200].headers
-    security: list[dict[str, list[str]]] = [{name: []} for name in operation.security]
     return {
         "operationId": name if len(_methods(rule)) == 1 else f"{name}By{method.capitalize()}",
         "tags": [rule.endpoint.partition(".")[0]],
         "summary": summary.removesuffix("."),
         **({"description": description} if description else {}),
-        "parameters": list(_parameters(rule, operation, is_conditional_read)),
+        "parameters": list(_request_parameters(rule, operation, is_conditional_read)),
         **_request_body(operation),
         "responses": _responses(operation, is_conditional_read),
-        # No scheme at all: the call is public. An empty scheme: authentication is optional.
-        "security": [*security, {}] if security and operation.anonymous else security,
+        "security": operation.security,
     }
 
 
@@ -226,7 +219,9 @@ def _parameter_name(argument: str) -> str:
     return argument.rpartition("_")[2]
 
 
-def _parameters(rule: Rule, operation: Operation, is_conditional_read: bool) -> Iterator[Any]:
+def _request_parameters(
+    rule: Rule, operation: Operation, is_conditional_read: bool
+) -> Iterator[Any]:
     for converter, argument in ARGUMENT.findall(rule.rule):
         name = _parameter_name(argument)
         yield {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[converter]}

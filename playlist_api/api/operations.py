@@ -1,14 +1,13 @@
-"""What each view takes, returns and refuses, as its decorators note it.
-
-The OpenAPI document is made from these notes, so that it says what the code does. An operation is
-OpenAPI's word for a call.
-"""
+"""What each view takes, returns and refuses: its decorators note it for the OpenAPI document."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from marshmallow import Schema
+
+T = TypeVar("T")
+View = TypeVar("View", bound=Callable[..., Any])
 
 ACCESS_TOKEN, REFRESH_TOKEN = "accessToken", "refreshToken"
 """The names of the security schemes."""
@@ -32,8 +31,8 @@ class Operation:
     upload: Schema | None = None
     query: Schema | None = None
     headers: list[str] = field(default_factory=list)
-    security: list[str] = field(default_factory=list)
-    anonymous: bool = True
+    security: list[dict[str, list[str]]] = field(default_factory=list)
+    """As OpenAPI has it: none means a public call, an empty scheme optional authentication."""
     answers: dict[int, ResponseSpec] = field(default_factory=dict)
     # nginx answers 429 to too many requests at once.
     failures: set[int] = field(default_factory=lambda: {429, 500})

@@ -4,19 +4,16 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Response, request
 from marshmallow import Schema
 
 from playlist_api.api.json import to_json
-from playlist_api.api.operations import ResponseSpec, operation_of
+from playlist_api.api.operations import ResponseSpec, T, View, operation_of
 from playlist_api.errors import ApiError, PreconditionFailed
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-
-View = TypeVar("View", bound=Callable[..., Any])
-T = TypeVar("T")
 
 
 def response(
@@ -29,9 +26,9 @@ def response(
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Send what the view returns, dumped by the schema; without a schema, send no body.
 
-    The view may also return a pair of that and headers, or a whole `Response`. With `etag` the
-    response has an `ETag`, and reads obey `If-Match` and `If-None-Match` (RFC 9110, sections 8.8.3
-    and 13.1). `headers` and `also`, other media types, are for the OpenAPI document.
+    The view may also return a pair of that and headers, or a whole `Response`. With `etag`, reads
+    are conditional (RFC 9110, section 13). The OpenAPI document names `headers`, and `also`, other
+    media types.
 
     :raises PreconditionFailed: when `If-Match` of a read does not match.
     """
@@ -101,8 +98,7 @@ def preconditions(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., 
 
 
 def _represent(schema: Schema, result: Any) -> bytes:
-    shaped = result if isinstance(result, dict) else schema.dump(result)
-    return to_json(shaped)
+    return to_json(result if isinstance(result, dict) else schema.dump(result))
 
 
 def _etag(representation: bytes) -> str:

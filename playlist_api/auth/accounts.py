@@ -20,8 +20,8 @@ from playlist_api.auth.passwords import hasher, password_problem
 from playlist_api.auth.queries import account, as_user, locked_user
 from playlist_api.auth.tokens import token_hash
 from playlist_api.db.engine import db, violates
-from playlist_api.db.locks import can_change
 from playlist_api.db.models import PasswordReset, Session, User
+from playlist_api.db.statements import can_change
 from playlist_api.db.timeouts import extend, response_timeout
 from playlist_api.errors import EmailTaken, Invalid, ListBusy, SessionEnded, WrongPassword
 from playlist_api.ops import events

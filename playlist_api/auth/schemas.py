@@ -109,15 +109,6 @@ class PasswordResetSchema(CamelCase):
 class UserSchema(ResponseSchema):
     """A user, without anything secret."""
 
-    example = {
-        "id": "7f9c24e8-3b12-4fef-91e0-4c1c6a2d8f55",
-        "name": "Ada Lovelace",
-        "email": "ada@example.com",
-        "role": "user",
-        "createdAt": "2026-11-23T10:15:30.123456Z",
-        "updatedAt": "2026-11-23T10:15:30.123456Z",
-    }
-
     id = fields.UUID()
     name = fields.String(validate=Length(max=NAME_LENGTH))
     email = fields.String(validate=Length(max=EMAIL_LENGTH))
@@ -129,8 +120,6 @@ class UserSchema(ResponseSchema):
 class SignedInSchema(ResponseSchema):
     """A user and their access token; the refresh token travels in its cookie."""
 
-    example = {"accessToken": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3ZjljMjRlOCJ9.c2lnbmF0dXJl"}
-
     user = fields.Nested(UserSchema)
     access_token = fields.String(
         metadata={"description": "For `Authorization: Bearer …`, for 15 minutes."}
@@ -139,15 +128,6 @@ class SignedInSchema(ResponseSchema):
 
 class SessionSchema(ResponseSchema):
     """A session, and whether it is the caller's own."""
-
-    example = {
-        "id": "b3d1f2a6-6c0e-4a5b-8d57-90f1c2e3a4b5",
-        "createdAt": "2026-11-23T10:15:30.123456Z",
-        "lastUsedAt": "2026-11-23T10:30:12.654321Z",
-        "expiresAt": "2026-11-30T10:30:12.654321Z",
-        "userAgent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
-        "current": True,
-    }
 
     id = fields.UUID()
     created_at = Timestamp()

@@ -9,13 +9,8 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from psycopg2 import InterfaceError, OperationalError
 from psycopg2.errors import ReadOnlySqlTransaction
-from sqlalchemy import (
-    DateTime,
-    ExceptionContext,
-    MetaData,
-    event,
-    make_url,
-)
+from psycopg2.extensions import set_wait_callback
+from sqlalchemy import DateTime, ExceptionContext, MetaData, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, registry
@@ -25,9 +20,8 @@ from playlist_api.db import timeouts
 from playlist_api.db.pool import ConnectionPool
 
 UNAVAILABLE_SQLSTATES = ("08", "25006", "40", "53", "55P03", "57014", "57P01", "57P02", "57P03")
-"""Prefixes of errors that pass by themselves: https://www.postgresql.org/docs/current/errcodes-appendix.html
-(connection lost, read-only, rolled back to resolve a conflict, out of resources, lock or
-statement timed out, shutting down or starting up)."""
+"""Prefixes of the codes of errors that pass by themselves:
+https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 class Base(DeclarativeBase):
@@ -66,7 +60,7 @@ def init_app(app: Flask, database_url: str) -> None:
         "hide_parameters": True,  # they would be logged with each error, hashes and all
         "use_native_hstore": False,  # which would cost a round trip for each connection
     }
-    timeouts.init_app()
+    set_wait_callback(timeouts.wait)
     db.init_app(app)
     migrate.init_app(app, db)
     with app.app_context():
@@ -77,10 +71,7 @@ def init_app(app: Flask, database_url: str) -> None:
 
 
 def release_connection(_: BaseException | None) -> None:
-    """End the transaction before the session is removed, be the connection lost or not.
-
-    A failing ROLLBACK would be an error of its own, too late to be answered.
-    """
+    """End the transaction; a ROLLBACK that fails would be an error too late to be answered."""
     if db.session.registry.has():
         try:
             db.session.rollback()
@@ -89,10 +80,7 @@ def release_connection(_: BaseException | None) -> None:
 
 
 def leave_if_read_only(context: ExceptionContext) -> None:
-    """Drop all connections when one leads to a server that only reads.
-
-    After a failover, pooled connections still point at the old primary.
-    """
+    """Drop all connections after a failover, when they still point at the old primary."""
     if isinstance(context.original_exception, ReadOnlySqlTransaction) and context.engine:
         context.engine.dispose()
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, cast
+from uuid import UUID
 
 import psycopg2
 from flask import current_app
@@ -12,7 +13,17 @@ from psycopg2.errors import (
     InvalidSqlStatementName,
     ReadOnlySqlTransaction,
 )
-from sqlalchemy import ClauseElement, ColumnElement, DateTime, Text, Uuid, func, text
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    DateTime,
+    SQLColumnExpression,
+    Text,
+    Uuid,
+    func,
+    literal_column,
+    text,
+)
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import DBAPIError
@@ -22,27 +33,29 @@ from playlist_api.db.pool import ConnectionPool, change_slot
 from playlist_api.db.timeouts import STATEMENT_TIMEOUT, detect_unknown_outcome
 
 GENERIC = "SET plan_cache_mode = force_generic_plan;"
-"""Otherwise PostgreSQL plans a page anew each time: its limit is a parameter, for which a generic
-plan expects a tenth of the list (https://www.postgresql.org/docs/current/sql-prepare.html)."""
+"""Otherwise PostgreSQL plans a page anew each time, because its limit is a parameter
+(https://www.postgresql.org/docs/current/sql-prepare.html)."""
 
 SIMPLE = "SET {}jit = off; SET {}max_parallel_workers_per_gather = 0;"
-"""To compile a plan or start processes for it takes longer than these plans run. PostgreSQL expects
-otherwise of a long list, as it cannot know how short a page is."""
+"""Compiling a plan or starting processes for it takes longer than these plans run."""
 
 WALKING = (
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL work_mem = '32MB';"
     f" SET LOCAL {STATEMENT_TIMEOUT};"
 )
 """If most of a table is one list, PostgreSQL would read or sort all of it; walking an index in the
-list's order is no slower. 32 MB hold the ids of a million matches. Searches are what may run into
-the time-out, which PgBouncer's servers may lack."""
+list's order is no slower. 32 MB hold the ids of a million matches. PgBouncer's servers may lack the
+time-out, and a search may need it."""
+
+
+UNPREPARED = (InvalidSqlStatementName, DuplicatePreparedStatement, FeatureNotSupported)
+"""Errors of a process that has not prepared a statement, or whose plan a migration made invalid."""
 
 
 class Query:
     """A statement that is compiled once, and prepared once by each process of the server.
 
-    Calling it takes one round trip and no transaction. Operators see its name with a part of its
-    hash: `EXECUTE account_0123456789abcdef (…)`.
+    Calling it takes one round trip and no transaction. Operators see its name with a hash.
     """
 
     begin = undo = ""
@@ -59,16 +72,8 @@ class Query:
         self._execute = f"EXECUTE {self.name}" + f" ({arguments})" * bool(arguments)
         literal = self.text.replace("%", "%%")  # psycopg2 takes a % for an argument
         prepare = f"{SIMPLE.format('', '')} {GENERIC} PREPARE {self.name} AS {literal};"
-        self._remedies = {
-            # This process of the server has not prepared the statement yet.
-            InvalidSqlStatementName: prepare,
-            # PgBouncer has sent the second message to another process, which has.
-            DuplicatePreparedStatement: "",
-            # A migration has changed the type of a column since.
-            FeatureNotSupported: f"DEALLOCATE {self.name};{prepare}",
-        }
-        # Behind PgBouncer each message may reach a process in another state.
-        self._anywhere = f"DEALLOCATE ALL;{prepare}"
+        # PgBouncer may send each message to another process, which has prepared it or not.
+        self._preparations = (prepare, "", f"DEALLOCATE ALL;{prepare}")
 
     def __call__(self, **parameters: Any) -> list[tuple[Any, ...]]:
         """Execute it with these parameters, and return its rows.
@@ -87,17 +92,20 @@ class Query:
         parameters = parameters | self._constants
         connection: Any = None
         try:
-            with (
-                pool.lend() as connection,
-                connection.cursor() as cursor,
-            ):
+            with pool.lend() as connection, connection.cursor() as cursor:
                 return self._answer(cursor, [parameters[name] for name in self._names])
         except psycopg2.Error as error:
             if isinstance(error, ReadOnlySqlTransaction):
                 # After a failover, pooled connections still point at the old primary; drop them.
                 pool.dispose()
-            lost = connection is None or connection.closed
-            raise self._failed(error, lost=bool(lost)) from error
+            raise DBAPIError.instance(
+                self.text,
+                None,
+                error,
+                psycopg2.Error,
+                hide_parameters=True,
+                connection_invalidated=connection is None or bool(connection.closed),
+            ) from error
 
     def _answer(self, cursor: Any, arguments: list[Any]) -> list[tuple[Any, ...]]:
         self._send(cursor, arguments)
@@ -105,25 +113,15 @@ class Query:
         return rows
 
     def _send(self, cursor: Any, arguments: list[Any]) -> None:
-        first, execute = "", self.begin + self._execute
-        for _ in self._remedies:
+        message = execute = self.begin + self._execute
+        for preparation in self._preparations:
             try:
-                cursor.execute(first + execute, arguments)
-            except tuple(self._remedies) as error:
-                first = self.undo + self._remedies[type(error)]
+                cursor.execute(message, arguments)
+            except UNPREPARED:
+                message = self.undo + preparation + execute
             else:
                 return
-        cursor.execute(self.undo + self._anywhere + execute, arguments)
-
-    def _failed(self, error: psycopg2.Error, *, lost: bool) -> BaseException:
-        return DBAPIError.instance(
-            self.text,
-            None,
-            error,
-            psycopg2.Error,
-            hide_parameters=True,
-            connection_invalidated=lost,
-        )
+        cursor.execute(message, arguments)
 
 
 class Search(Query):
@@ -147,9 +145,10 @@ class Change(Query):
     """A query that changes rows, in a transaction that is committed after its rows have arrived.
 
     Without one, a server that was frozen would make the change when it comes back, long after the
-    client got a 503. If the connection is lost during COMMIT, the error says so.
+    client got a 503.
 
     :raises TooManyRequests: when too many changes of the user are under way.
+    :raises DBAPIError: of a CommitOutcomeUnknown, when the connection is lost during COMMIT.
     """
 
     begin, undo = "BEGIN; ", "ROLLBACK; "
@@ -186,3 +185,16 @@ def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 ping = Query("ping", text("SELECT 1"))
 """Checks that the database answers."""
+
+
+def lock_of(owner_id: ColumnElement[str]) -> ColumnElement[int]:
+    """Return the key of the advisory lock of a user's list, which an import holds alone."""
+    return func.hashtextextended(owner_id, literal_column("0"))
+
+
+def can_change(owner_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
+    """Share the lock of a user's list until the transaction ends; false while an import holds it.
+
+    It never waits, because an import may take half a minute.
+    """
+    return func.pg_try_advisory_xact_lock_shared(lock_of(sql_cast(owner_id, Text)))

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import POLL_OK, POLL_READ, connection, set_wait_callback
+from psycopg2.extensions import POLL_OK, POLL_READ, connection
 
 RESPONSE_TIMEOUT = 3.0
 """Seconds for an answer, or for a connection. What a request asks takes a few milliseconds."""
@@ -36,10 +36,7 @@ class CommitOutcomeUnknown(psycopg2.OperationalError):
 
 @contextmanager
 def detect_unknown_outcome(connection: Any) -> Iterator[None]:
-    """Tell a commit that may have been done from one that was refused.
-
-    :raises CommitOutcomeUnknown: when the connection is lost meanwhile.
-    """
+    """Raise CommitOutcomeUnknown when the connection is lost while a commit is under way."""
     try:
         yield
     except psycopg2.Error as error:
@@ -52,7 +49,6 @@ class TimeoutConnection(connection):
     """A connection whose server and client give up in time, unless `response_timeout` says more."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        """Connect, as psycopg2 does, and set the server's time-outs."""
         super().__init__(*arguments, **options)
         if _response_timeout.get() != inf:
             self.autocommit = True
@@ -61,10 +57,6 @@ class TimeoutConnection(connection):
             self.autocommit = False
 
     def commit(self) -> None:
-        """Commit, as psycopg2 does.
-
-        :raises CommitOutcomeUnknown: when the connection is lost meanwhile.
-        """
         with detect_unknown_outcome(self):
             super().commit()
 
@@ -105,8 +97,3 @@ def wait(connection: Any) -> None:
         left = max(0, until - monotonic()) * 1000
         if not poll.poll(None if left == inf else left):
             raise psycopg2.OperationalError(f"no answer from the server in {seconds:g} s")
-
-
-def init_app() -> None:
-    """Have all connections of this process wait by `wait`."""
-    set_wait_callback(wait)

@@ -22,9 +22,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
 from playlist_api.api.identity import active_user
-from playlist_api.db.locks import can_change
 from playlist_api.db.models import IdempotencyKey, Movie, User
-from playlist_api.db.statements import Change, Query, columns_of
+from playlist_api.db.statements import Change, Query, can_change, columns_of
 from playlist_api.movies.schemas import WRITABLE, movie_schema
 
 caller = active_user.with_only_columns(User.id, User.role).cte("caller")

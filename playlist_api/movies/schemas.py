@@ -27,16 +27,6 @@ MAX_PAGE_SIZE = 100
 class MovieSchema(ResponseSchema):
     """A movie on a user's list."""
 
-    example = {
-        "id": 42,
-        "title": "Heat",
-        "year": "1995",
-        "imageUrl": "https://example.com/heat.jpg",
-        "ownerId": "7f9c24e8-3b12-4fef-91e0-4c1c6a2d8f55",
-        "createdAt": "2026-11-23T10:20:00.000001Z",
-        "updatedAt": "2026-11-23T10:20:00.000001Z",
-    }
-
     id = BigInteger()
     title = fields.String(validate=Length(max=TITLE_LENGTH))
     year = fields.String(
@@ -101,8 +91,6 @@ class MovieChangesSchema(NewMovieSchema):
 
 class PageMetaSchema(ResponseSchema):
     """Where a page stands in its list."""
-
-    example = {"page": 1, "limit": 20, "total": 1, "totalPages": 1}
 
     page = fields.Integer(
         allow_none=True, metadata={"description": "Null if the request had a `cursor` instead."}

@@ -90,12 +90,6 @@ def _picture_of(data_url: str) -> Picture:
 class PictureSchema(ResponseSchema):
     """A picture that a user has sent, and the bytes it takes with its small version."""
 
-    example = {
-        "name": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.jpg",
-        "bytes": 183402,
-        "createdAt": "2026-11-23T10:20:00.000001Z",
-    }
-
     name = fields.String(
         validate=[
             Length(max=PICTURE_LENGTH),

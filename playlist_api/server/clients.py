@@ -37,9 +37,6 @@ MAX_HEAD = 64 * 1024
 RECEIVE_SIZE = 8 * 1024
 """Bytes of a head that are read at a time, as gunicorn does."""
 
-MAX_LINGER = 32 * 1024 * 1024
-"""Bytes that are discarded from a client that has its answer: more than any call accepts."""
-
 MAX_CHUNK_OVERHEAD = 64 * 1024
 """Bytes that a chunked body may take besides its content and an eighth of it: each chunk and each
 chunk extension is work, however little it holds."""
@@ -48,16 +45,13 @@ BARE_LF = re.compile(rb"(?<!\r)\n")
 REQUEST_LINE = re.compile(rb"(\r\n)?[^\r\n]+ HTTP/1\.[0-9]\r\n")
 """gunicorn refuses a head with a bare LF or without such a line before it reads the rest."""
 
-OVER_SHARE, ALONE = b"o", b"a"
-"""Why a thread must give way: its address has other threads waiting, or not."""
-
 
 class SlowClients:
     """The threads that wait for clients to send or to read: a bounded number.
 
     When there is one too many, the address with the most threads loses the one that has waited the
-    longest. A fixed share for each address would refuse the first honest client once enough
-    addresses have taken theirs; this way a client that is nearly done, or alone, goes on.
+    longest. A bulkhead would refuse the newcomer: slow clients of some 32 addresses would shut out
+    everyone else.
     """
 
     def __init__(self, limit: int) -> None:
@@ -81,7 +75,7 @@ class SlowClients:
             poll.register(client, event)
             poll.register(interrupted, select.POLLIN)
             if (interrupted, select.POLLIN) in poll.poll(max(0.0, seconds) * 1000):
-                if os.read(interrupted, 1) == OVER_SHARE:
+                if any(address == client.address for address, _ in list(self._waiting.values())):
                     raise TooManyRequests(bulkheads.OVER_SHARE, bulkheads.RETRY_AFTER)
                 raise ServiceUnavailable
         finally:
@@ -95,7 +89,7 @@ class SlowClients:
         most = max(threads.values())
         crowd = [each for each, (address, _) in self._waiting.items() if threads[address] == most]
         _, interrupt = self._waiting.pop(min(crowd, key=lambda each: each.waiting_since))
-        os.write(interrupt, OVER_SHARE if most > 1 else ALONE)
+        os.write(interrupt, b"!")
 
 
 slow_clients = SlowClients(MAX_WAITING_THREADS)
@@ -115,12 +109,14 @@ class ClientSocket(socket.socket):
         self.environ: WSGIEnvironment = {}
         """The current request's, which tells its client."""
         self.may_wait = True
-        self.waiting_since = 0.0
-        self._time_left, self._moved, self._lingered = float(CLIENT_TIMEOUT), 0, 0
-        self._received, self._max_received = 0, 2 * MAX_CHUNK_OVERHEAD
-        self._head, self._searched = bytearray(), 0
-        self._has_head = self._has_line = self._is_head_too_large = False
+        self._head, self._is_head_too_large = bytearray(), False
         self._is_answer_next, self._unsent = False, b""
+        self._start_request()
+
+    def _start_request(self) -> None:
+        self._searched, self._has_head, self._has_line = 0, False, False
+        self._time_left, self._moved, self.waiting_since = float(CLIENT_TIMEOUT), 0, 0.0
+        self._received, self._max_received = 0, 2 * MAX_CHUNK_OVERHEAD
 
     @property
     def address(self) -> str:
@@ -130,7 +126,7 @@ class ClientSocket(socket.socket):
     def has_head(self, unreader: Unreader) -> bool:
         """Receive without waiting; tell whether gunicorn can parse what has come.
 
-        It can also parse what is not HTTP, is too large or has ended. The unreader holds what came
+        It can also refuse what is not HTTP, is too large or has ended. The unreader holds what came
         together with the previous request.
         """
         if not self._has_head:
@@ -166,10 +162,7 @@ class ClientSocket(socket.socket):
 
     def take_head(self, size: int = MAX_HEAD + RECEIVE_SIZE) -> bytes:
         """Return the head that has come, for gunicorn to parse, and start the next request."""
-        self._has_head = self._has_line = False
-        self._searched = 0
-        self._time_left, self._moved, self.waiting_since = CLIENT_TIMEOUT, 0, 0.0
-        self._received, self._max_received = 0, 2 * MAX_CHUNK_OVERHEAD
+        self._start_request()
         taken = bytes(self._head[:size])
         del self._head[:size]
         return taken
@@ -212,10 +205,7 @@ class ClientSocket(socket.socket):
         self._is_answer_next = True
 
     def flush(self) -> None:
-        """Send what is held.
-
-        :raises BrokenPipeError: as `sendall`.
-        """
+        """Send what is held."""
         if self._unsent:
             self.sendall(b"")
 
@@ -249,8 +239,7 @@ class ClientSocket(socket.socket):
     def settimeout(self, value: float | None) -> None:
         """Do nothing: each wait here has its own time-out."""
 
-    def setblocking(self, flag: bool) -> None:
-        """Do nothing: each wait here has its own time-out."""
+    setblocking = settimeout
 
     def _advance(self, moved: int) -> None:
         self._moved += moved
@@ -268,12 +257,10 @@ class ClientSocket(socket.socket):
         self._time_left -= monotonic() - started
 
     def discard(self) -> bool:
-        """Discard what has come; tell whether no more will come or enough was discarded."""
+        """Discard what has come; tell whether no more will come."""
         try:
-            received = super().recv(PROGRESS, socket.MSG_DONTWAIT)
+            return not super().recv(PROGRESS, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         except OSError:
             return True
-        self._lingered += len(received)
-        return not received or self._lingered > MAX_LINGER

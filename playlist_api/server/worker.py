@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 IDLE_WAIT = 10
 """Milliseconds a thread waits for the next request on the connection it has just served."""
 
-STOP_WAIT = 2
-"""Seconds that idle connections last when the worker stops; gunicorn's own figure."""
-
 LAST_ACCEPT = 0.1
 """Seconds in which a stopping worker accepts clients that wait; more may always come."""
 
@@ -58,7 +55,6 @@ class RequestBody(io.RawIOBase):
         """Fill the buffer as far as there is a body.
 
         :raises OSError: when the body is malformed or breaks off.
-        :raises RequestTimeout, TooManyRequests, ServiceUnavailable: as `ClientSocket.recv`.
         """
         self._client.expect_body(self._read + len(buffer))
         try:
@@ -83,10 +79,7 @@ class KeepAliveWorker(ThreadWorker):
     """A gthread worker of gunicorn 27.0 for clients that send or read slowly.
 
     The poller receives heads, so that a thread is busy only from a whole head on. A thread stays
-    with its connection for `IDLE_WAIT` while there is a thread for each: a request that comes soon,
-    as from a proxy, is not handed from the poller to a thread and back (-11 % CPU). What it
-    promises, and would break with another gunicorn, is in tests/test_gunicorn.py,
-    test_slow_clients.py and test_broken_http.py.
+    with its connection for `IDLE_WAIT` while there is a thread for each (-11 % CPU behind a proxy).
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -184,17 +177,13 @@ class KeepAliveWorker(ThreadWorker):
 
         gunicorn would accept no clients until one of its connections closes by itself.
         """
-        now = monotonic()
-        if not self.alive:
-            for conn in (*self.pending_conns, *self.lingering):
-                conn.timeout = min(conn.timeout, now + STOP_WAIT)
-        elif self.nr_conns >= self.worker_connections - 1:
+        if self.nr_conns >= self.worker_connections - 1:
             idle = max(self.pending_conns, self.keepalived_conns, self.lingering, key=len)
             if idle:
                 idle[0].timeout = 0
             self.murder_keepalived()
         super().murder_pending()
-        while self.lingering and self.lingering[0].timeout <= now:
+        while self.lingering and self.lingering[0].timeout <= monotonic():
             conn = self.lingering.popleft()
             self.poller.unregister(conn.sock)
             self._close(conn)
@@ -207,7 +196,7 @@ class KeepAliveWorker(ThreadWorker):
     def set_accept_enabled(self, enabled: bool | None) -> None:
         """Begin or cease to accept clients; when stopping, accept those that wait and no more.
 
-        The kernel would otherwise queue clients until the last answer is sent, and then reset them.
+        The kernel would queue others until the last answer is sent, and then reset them.
         """
         super().set_accept_enabled(enabled)
         if not (enabled or self.alive):

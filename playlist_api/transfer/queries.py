@@ -22,7 +22,6 @@ from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from playlist_api.api.schemas import ResponseSchema
-from playlist_api.db.locks import lock_of
 from playlist_api.db.models import (
     IdempotencyKey,
     Movie,
@@ -32,7 +31,7 @@ from playlist_api.db.models import (
     same_title,
     sort_year,
 )
-from playlist_api.db.statements import Query, columns_of
+from playlist_api.db.statements import Query, columns_of, lock_of
 from playlist_api.movies.schemas import movie_schema
 from playlist_api.posters.schemas import picture_schema
 from playlist_api.transfer.schemas import MOVIE_FIELDS, idempotency_key_schema

@@ -10,12 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from itertools import islice
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from charset_normalizer import from_bytes
 from marshmallow import ValidationError
 
 from playlist_api.api.fields import CONTROL_OR_SURROGATE, SPACES, load, problems
+from playlist_api.api.json import parse_json
 from playlist_api.db.models import TITLE_LENGTH
 from playlist_api.errors import Invalid
 from playlist_api.movies.schemas import imported_movie_schema
@@ -193,11 +194,7 @@ def _read_json(content: bytes, encoding: str, max_rows: int) -> list[Row]:
         raise Invalid("too_large", "has too many values: divide it.", "file")
     try:
         # Python's integers refuse more than 4,300 digits, and only years may be numbers.
-        document = json.loads(
-            content.decode(encoding), parse_constant=_refuse_constant, parse_int=float
-        )
-    except RecursionError as error:
-        raise Invalid("malformed", "is nested too deeply.", "file") from error
+        document = parse_json(content.decode(encoding), parse_int=float)
     except ValueError as error:
         raise Invalid("malformed", f"is not valid JSON: {error}.", "file") from error
     if isinstance(document, dict):  # an export, or a page
@@ -207,10 +204,6 @@ def _read_json(content: bytes, encoding: str, max_rows: int) -> list[Row]:
         raise Invalid("unsupported", problem, "file")
     _check_rows(len(document), max_rows)
     return [_read_entry(number, entry) for number, entry in enumerate(document, 1)]
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"there is no {constant}")
 
 
 def _read_entry(number: int, entry: Any) -> Row:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
-from playlist_api.api.fields import BigInteger, CamelCase, Flag, Text, Timestamp
+from playlist_api.api.fields import BigInteger, CamelCase, Text, Timestamp
 from playlist_api.api.schemas import ResponseSchema
 from playlist_api.auth.schemas import SessionSchema, UserSchema
 from playlist_api.errors import Problem
@@ -43,7 +43,10 @@ class MovieFileSchema(CamelCase):
 class ImportQuerySchema(CamelCase):
     """How to import a file."""
 
-    dry_run = Flag(
+    dry_run = fields.Boolean(
+        truthy={"true"},
+        falsy={"false"},
+        error_messages={"invalid": Problem("invalid", "must be true or false.")},
         load_default=False,
         metadata={
             "description": "Only report what would become of each row, and change nothing.",
@@ -77,15 +80,6 @@ class ListSchema(ResponseSchema):
 class ImportedRowSchema(ResponseSchema):
     """What became of a row of a file, or would become of it in a dry run."""
 
-    example = {
-        "line": 2,
-        "outcome": "created",
-        "title": "Heat",
-        "year": "1995",
-        "movieId": 42,
-        "reason": None,
-    }
-
     line = BigInteger(
         metadata={"description": "The line on which the row begins; in JSON, the entry's number."}
     )
@@ -104,15 +98,6 @@ class ImportedRowSchema(ResponseSchema):
 class ImportTotalsSchema(ResponseSchema):
     """The number of rows in a file, and of each outcome."""
 
-    example = {
-        "rows": 1,
-        "created": 1,
-        "duplicateInList": 0,
-        "duplicateInFile": 0,
-        "skipped": 0,
-        "refused": 0,
-    }
-
     rows = BigInteger()
     created = BigInteger()
     duplicate_in_list = BigInteger(metadata={"description": "The list has that movie."})
@@ -123,8 +108,6 @@ class ImportTotalsSchema(ResponseSchema):
 
 class ImportReportSchema(ResponseSchema):
     """What became of each row of a file, or would become of it in a dry run."""
-
-    example = {"dryRun": False, "format": "letterboxd"}
 
     dry_run = fields.Boolean(metadata={"description": "Whether nothing was changed."})
     format = fields.String(
@@ -137,19 +120,11 @@ class ImportReportSchema(ResponseSchema):
 class PasswordResetLinkSchema(ResponseSchema):
     """A link to reset a password that has been mailed and not used."""
 
-    example = {"expiresAt": "2026-11-23T11:00:00.000000Z"}
-
     expires_at = Timestamp()
 
 
 class IdempotencyKeySchema(ResponseSchema):
     """A movie that was added with an `Idempotency-Key`. The key itself is not kept."""
-
-    example = {
-        "movieId": 42,
-        "createdAt": "2026-11-23T10:20:00.000001Z",
-        "expiresAt": "2026-11-24T10:20:00.000001Z",
-    }
 
     movie_id = BigInteger()
     created_at = Timestamp()
@@ -158,8 +133,6 @@ class IdempotencyKeySchema(ResponseSchema):
 
 class ExportSchema(ResponseSchema):
     """All data stored about the current user."""
-
-    example = {"exportedAt": "2026-11-23T10:45:00.000000Z"}
 
     exported_at = Timestamp()
     user = fields.Nested(UserSchema)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import request
 from marshmallow import Schema
@@ -10,7 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from playlist_api.api.arguments import inject, read_body
-from playlist_api.api.operations import operation_of
+from playlist_api.api.operations import T, operation_of
 from playlist_api.errors import Invalid
 
 MAX_FILE = 10 * 1024 * 1024
@@ -25,8 +25,6 @@ MAX_PART_HEAD = 128 * 1024
 Werkzeug reads 64 KiB at a time, and looks at the headers when they are complete."""
 
 MAX_PARTS = 10
-
-T = TypeVar("T")
 
 
 def upload(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
