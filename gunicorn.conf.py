@@ -29,8 +29,8 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = KeepAliveWorker
 # 16 use a connection, and 16 wait for one; 16 wait for other changes of their user's, 8 to search;
 # 1 hashes a password, 1 draws a picture, 2 read a file, and 20, 8 and 6 wait for that; 8 store a
-# picture, and 8 wait for that; 8 send an export; 8 wait to send a large body, and 32 for slow
-# clients. 34 are left for all other requests.
+# picture, and 8 wait for that; 8 send an export; 1 writes metrics, and 4 wait for that; 8 wait to
+# send a large body, and 32 for slow clients. 29 are left for all other requests.
 threads = 192
 # With what else a worker has open that is less than the 1,024 files that a process may have on most
 # systems. Beyond that, idle connections are closed for new ones.

@@ -249,14 +249,24 @@ def test_the_crowd_waits_on_after_a_slot_was_released(
     bulkhead.release(bulkhead.acquire("b"))
 
 
-def test_nobody_may_wait_for_their_own_requests_without_end(make: Make) -> None:
+def test_any_number_may_wait_while_slots_of_their_own_are_released(make: Make) -> None:
     bulkhead = make(3, queue=1, concurrency_per_key=1, stall_timeout=20)
-    bulkhead.release(bulkhead.enqueue("a"))
+    turns = {str(number): bulkhead.enqueue("a") for number in range(5)}
+    assert served(bulkhead, turns) == ["0", "1", "2", "3", "4"]
+
+
+def test_slots_that_others_release_let_no_crowd_wait(
+    make: Make, threads: ThreadPoolExecutor
+) -> None:
+    bulkhead = make(3, queue=1, concurrency_per_key=1, stall_timeout=0.05)
     for _ in range(2):
         bulkhead.enqueue("a")
-    with pytest.raises(TooManyRequests):
-        bulkhead.enqueue("a")
-    assert bulkhead.enqueue("b").done()
+    crowd = [threads.submit(bulkhead.acquire, "a") for _ in range(4)]
+    while not all(refused.done() for refused in crowd):
+        bulkhead.release(bulkhead.acquire("b"))
+    for refused in crowd:
+        with pytest.raises(TooManyRequests):
+            refused.result()
 
 
 def test_who_waits_goes_on_when_a_slot_is_released(

@@ -9,14 +9,17 @@ from itertools import cycle
 from pathlib import Path
 from threading import Event
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from playlist_api.api import health
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
-from playlist_api.db.pool import CHANGES_PER_USER
+from playlist_api.db.pool import CHANGES_PER_USER, CONNECTIONS_PER_USER
+from playlist_api.db.statements import Query
 from playlist_api.movies import page_queries
 from playlist_api.movies.cursors import NEWEST_FIRST
 from playlist_api.ops import mail
@@ -175,6 +178,53 @@ def test_one_users_changes_that_wait_for_a_lock_leave_connections_to_others(
             connection.rollback()
         refused = [future.result() for future in crowd if future.result().status == 429]
     assert {answer.status for answer in answers} <= {200, 201}
+    assert refused
+    assert_are_told_to_come_back(refused)
+
+
+def test_one_client_that_reads_metrics_keeps_nobody_waiting(
+    app: Flask, bob: Actor, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "exposition", gate.before(lambda: b""))
+    with ThreadPoolExecutor(CROWD) as threads:
+        crowd = [threads.submit(call, InProcess(app), "GET", "/metrics") for _ in range(CROWD)]
+        eventually(lambda: crowded(crowd, 1 + 4), "those who find no place are refused")
+        eventually(lambda: gate.came == 1, "one of the others is at work")
+        assert bob.get("/movies").status == 200
+        gate.open()
+        answers = [future.result() for future in crowd]
+    assert Counter(answer.status for answer in answers) == {200: 5, 429: CROWD - 5}
+    assert_are_told_to_come_back(answers)
+
+
+HELD = text("SELECT pg_advisory_xact_lock_shared(:key)")
+
+
+def test_one_users_reads_leave_connections_to_others(
+    app: Flask, ada: Actor, bob: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, pages = uuid4().int % 2**31, page_queries.numbered_pages
+    held, page = Query("held", HELD), pages[NEWEST_FIRST]
+
+    def slow(**parameters: Any) -> list[tuple[Any, ...]]:
+        held(key=key)
+        return page(**parameters)
+
+    with ThreadPoolExecutor(2 * CROWD) as threads:
+        with app.app_context(), db.engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+            monkeypatch.setitem(pages, NEWEST_FIRST, slow)
+            crowd = [threads.submit(ada.get, "/movies") for _ in range(2 * CROWD)]
+            eventually(
+                lambda: connection.scalar(WAITING_FOR_LOCKS) == CONNECTIONS_PER_USER, "some wait"
+            )
+            eventually(
+                lambda: crowded(crowd, CONNECTIONS_PER_USER + 16), "those beyond are refused"
+            )
+            answers = [bob.get(path) for path in ("/me", "/movies?sort=title") for _ in range(5)]
+            connection.rollback()
+        refused = [future.result() for future in crowd if future.result().status == 429]
+    assert {answer.status for answer in answers} == {200}
     assert refused
     assert_are_told_to_come_back(refused)
 

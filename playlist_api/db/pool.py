@@ -22,6 +22,9 @@ MAX_CHANGES = 12
 """Connections in use for changes, at most, as these may wait for locks. The others are left for
 reads, also for those made during a transaction."""
 
+CONNECTIONS_PER_USER = POOL_SIZE // 2
+"""Connections of one user at a time, so that others find one, however many pages the user reads."""
+
 CHANGES_PER_USER = 4
 """Changes of one user at a time, for changes of one list wait for each other."""
 
@@ -30,7 +33,7 @@ WAIT: Any = {"queue": 16, "timeout": 1, "stall_timeout": 0.05}
 only so many threads of the worker may wait, for a second: the others are left for requests that
 need no database. gunicorn.conf.py has the sum of all that may wait."""
 
-connections = Bulkhead("connections", POOL_SIZE, **WAIT)
+connections = Bulkhead("connections", POOL_SIZE, concurrency_per_key=CONNECTIONS_PER_USER, **WAIT)
 changes = Bulkhead("changes", MAX_CHANGES, concurrency_per_key=CHANGES_PER_USER, **WAIT)
 
 
@@ -60,10 +63,11 @@ class ConnectionPool:
     def lend(self, in_use: Gauge = metrics.statements) -> Iterator[PooledConnection]:
         """Lend a connection that begins no transactions, for a `with` block.
 
+        :raises TooManyRequests: when the request's user has too many others under way.
         :raises sqlalchemy.exc.TimeoutError: when none is free in time.
         :raises psycopg2.Error: when the database is away.
         """
-        turn = _acquire(connections)
+        turn = _acquire(connections, *user_key())
         in_use.inc()
         try:
             idle = self._idle

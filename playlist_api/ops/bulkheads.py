@@ -38,6 +38,7 @@ class Turn(Future[bool]):
         super().__init__()
         self.keys = keys
         self.round = 0
+        self.began_at = 0.0
         self.is_extra = False
 
 
@@ -67,8 +68,8 @@ class Bulkhead:
         :param concurrency_per_key: bounds the work of one client even when no other client comes,
             for work that takes longer than others can wait.
         :param stall_timeout: lets any number of requests wait, as long as slots keep being
-            released: `queue` only counts once none was for so many seconds. A request that waits
-            for its own client's others always counts.
+            released: `queue` only counts once no other request has begun for so many seconds. For
+            a client over `concurrency_per_key`, only the client's own requests count.
         :param busy: what a client is told that is refused because of others.
         :param gauge: counts requests at work or waiting.
         """
@@ -81,7 +82,6 @@ class Bulkhead:
         self._working: list[Turn] = []
         self._waiting: list[Turn] = []  # sorted by their rounds
         self._round = 0
-        self._released_at = 0.0
 
     @contextmanager
     def slot(self, *keys: str) -> Iterator[None]:
@@ -116,7 +116,7 @@ class Bulkhead:
                 self._begin(turn)
             else:
                 if len(self._waiting) >= self._queue:
-                    turn.is_extra = self._is_within_share(turn) and not self._has_stalled()
+                    turn.is_extra = not self._has_stalled(turn)
                     if not turn.is_extra:
                         self._displace_for(turn)
                 last_first = reversed(self._waiting)
@@ -131,7 +131,6 @@ class Bulkhead:
         with self._lock:
             self._working.remove(turn)
             self._gauge.dec()
-            self._released_at = monotonic()
             while following := self._next():
                 self._waiting.remove(following)
                 self._round = max(self._round, following.round)
@@ -144,16 +143,21 @@ class Bulkhead:
                 may_begin = turn.result(self._stall_timeout if turn.is_extra else self._timeout)
                 break
             except TimeoutError:
-                if not turn.is_extra or self._has_stalled() or monotonic() >= until:
+                if not turn.is_extra or self._has_stalled(turn) or monotonic() >= until:
                     may_begin = self._give_up(turn)
                     break
         if not may_begin:
             raise self._over_share()
 
-    def _has_stalled(self) -> bool:
-        return monotonic() - self._released_at >= self._stall_timeout
+    def _has_stalled(self, turn: Turn) -> bool:
+        ahead = self._working
+        if not self._is_within_share(turn):
+            ahead = [other for other in ahead if _share_key(other, turn)]
+        latest = max((other.began_at for other in ahead), default=0.0)
+        return monotonic() - latest >= self._stall_timeout
 
     def _begin(self, turn: Turn) -> None:
+        turn.began_at = monotonic()
         self._working.append(turn)
         turn.set_result(True)
 
