@@ -25,7 +25,7 @@ from playlist_api.api.identity import active_user
 from playlist_api.db.locks import can_change
 from playlist_api.db.models import IdempotencyKey, Movie, User
 from playlist_api.db.statements import Change, Query, columns_of
-from playlist_api.movies.schemas import WRITABLE, movie_schema
+from playlist_api.movies.schemas import MOVIE_FIELDS, movie_schema
 
 caller = active_user.with_only_columns(User.id, User.role).cte("caller")
 
@@ -53,9 +53,9 @@ locked_movie = (
 )
 """The movie, locked until the transaction ends, and whether its list is not being imported."""
 
-_written = [getattr(Movie, name) for name in WRITABLE]
+_written = [getattr(Movie, name) for name in MOVIE_FIELDS]
 _values = [
-    bindparam(name, type_=column.type) for name, column in zip(WRITABLE, _written, strict=True)
+    bindparam(name, type_=column.type) for name, column in zip(MOVIE_FIELDS, _written, strict=True)
 ]
 # A trigger checks the list's new length against this setting (migration 0009).
 _list_limit = func.set_config(

@@ -131,6 +131,14 @@ class MoviePageSchema(ResponseSchema):
     meta = fields.Nested(PageMetaSchema)
 
 
+class IdempotencyKeySchema(ResponseSchema):
+    """A movie that was added with an `Idempotency-Key`. The key itself is not kept."""
+
+    movie_id = BigInteger()
+    created_at = Timestamp()
+    expires_at = Timestamp()
+
+
 def ascending_years(years: str) -> None:
     """Refuse a range of years that ends before it starts."""
     first, _, last = years.partition("..")
@@ -199,6 +207,7 @@ imported_movie_schema = ImportedMovieSchema()
 new_movie_schema = NewMovieSchema()
 movie_changes_schema = MovieChangesSchema(partial=True)
 page_query_schema = PageQuerySchema()
+idempotency_key_schema = IdempotencyKeySchema()
 
-WRITABLE = tuple(new_movie_schema.fields)
-"""The fields that clients set, in order, by the names of the model's attributes."""
+MOVIE_FIELDS = {name: str(field.data_key) for name, field in new_movie_schema.fields.items()}
+"""The fields that clients set: the model's attributes, and their names in JSON and in files."""

@@ -18,8 +18,8 @@ from marshmallow import ValidationError
 from playlist_api.api.fields import CONTROL_OR_SURROGATE, SPACES, load, problems
 from playlist_api.db.models import TITLE_LENGTH
 from playlist_api.errors import Invalid
-from playlist_api.movies.schemas import imported_movie_schema
-from playlist_api.transfer.schemas import MOVIE_FIELDS, Outcome
+from playlist_api.movies.schemas import MOVIE_FIELDS, imported_movie_schema
+from playlist_api.transfer.schemas import Outcome
 from playlist_api.transfer.writers import unguarded
 
 VALUES_PER_ROW = 5

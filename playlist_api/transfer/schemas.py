@@ -7,17 +7,14 @@ from marshmallow.validate import OneOf
 
 from playlist_api.api.fields import BigInteger, CamelCase, Flag, Text, Timestamp
 from playlist_api.api.schemas import ResponseSchema
-from playlist_api.auth.schemas import SessionSchema, UserSchema
+from playlist_api.auth.schemas import PasswordResetLinkSchema, SessionSchema, UserSchema
 from playlist_api.errors import Problem
-from playlist_api.movies.schemas import MovieSchema, imported_movie_schema
+from playlist_api.movies.schemas import IdempotencyKeySchema, MovieSchema
 from playlist_api.posters.schemas import PictureSchema
 
 IMPORT_FORMATS = ("letterboxd", "letterboxdList", "imdb", "movary", "yamtrack", "csv", "json")
 
 EXPORT_FORMATS = ("json", "csv", "letterboxd")
-
-MOVIE_FIELDS = {name: str(field.data_key) for name, field in imported_movie_schema.fields.items()}
-"""The fields of a movie in a file, in their order, with their names in JSON and in the database."""
 
 
 class Outcome(StrEnum):
@@ -134,28 +131,6 @@ class ImportReportSchema(ResponseSchema):
     rows = fields.List(fields.Nested(ImportedRowSchema))
 
 
-class PasswordResetLinkSchema(ResponseSchema):
-    """A link to reset a password that has been mailed and not used."""
-
-    example = {"expiresAt": "2026-11-23T11:00:00.000000Z"}
-
-    expires_at = Timestamp()
-
-
-class IdempotencyKeySchema(ResponseSchema):
-    """A movie that was added with an `Idempotency-Key`. The key itself is not kept."""
-
-    example = {
-        "movieId": 42,
-        "createdAt": "2026-11-23T10:20:00.000001Z",
-        "expiresAt": "2026-11-24T10:20:00.000001Z",
-    }
-
-    movie_id = BigInteger()
-    created_at = Timestamp()
-    expires_at = Timestamp()
-
-
 class ExportSchema(ResponseSchema):
     """All data stored about the current user."""
 
@@ -175,6 +150,5 @@ import_query_schema = ImportQuerySchema()
 import_report_schema = ImportReportSchema()
 export_query_schema = ExportQuerySchema()
 list_schema = ListSchema()
-idempotency_key_schema = IdempotencyKeySchema()
 export_schema = ExportSchema()
 export_head_schema = ExportSchema(exclude=["idempotency_keys", "pictures", "movies"])

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg2.errors import LockNotAvailable
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from werkzeug.wsgi import ClosingIterator
 
@@ -19,19 +18,14 @@ from playlist_api.auth.service import list_sessions
 from playlist_api.db.engine import db, movies_per_user, violates
 from playlist_api.db.models import User
 from playlist_api.errors import Invalid, ListBusy, SessionEnded
-from playlist_api.movies.schemas import movie_schema
+from playlist_api.movies.schemas import MOVIE_FIELDS, idempotency_key_schema, movie_schema
 from playlist_api.ops import events
 from playlist_api.ops.bulkheads import Bulkhead
 from playlist_api.ops.clients import client_keys
 from playlist_api.posters.schemas import picture_schema
 from playlist_api.transfer import queries
 from playlist_api.transfer.readers import File, Row, read_file
-from playlist_api.transfer.schemas import (
-    MOVIE_FIELDS,
-    Outcome,
-    export_head_schema,
-    idempotency_key_schema,
-)
+from playlist_api.transfer.schemas import Outcome, export_head_schema
 from playlist_api.transfer.writers import WRITERS
 
 MAX_ROWS = 100_000
@@ -107,10 +101,6 @@ def import_rows(user: User, rows: Iterable[Row], *, dry_run: bool) -> None:
     """
     _import_rows(user.id, rows, dry_run=dry_run)
     db.session.commit()
-    if not dry_run:
-        # Otherwise the plans for a small table would be kept until autovacuum comes by.
-        db.session.execute(text('ANALYZE "Movie", "MovieCount"'))
-        db.session.commit()
 
 
 def _active_user_id(identity: Identity) -> UUID:
