@@ -42,12 +42,8 @@ class MovieSchema(ResponseSchema):
     year = fields.String(
         validate=Length(equal=4), allow_none=True, metadata={"description": "Four digits."}
     )
-    image_url = fields.String(
-        validate=Length(max=URL_LENGTH),
-        allow_none=True,
-        metadata={"description": "The URL of the movie's picture."},
-    )
-    owner_id = fields.UUID(metadata={"description": "The user whose list the movie is on."})
+    image_url = fields.String(validate=Length(max=URL_LENGTH), allow_none=True)
+    owner_id = fields.UUID()
     created_at = Timestamp()
     updated_at = Timestamp()
 
@@ -84,11 +80,9 @@ class NewMovieSchema(ImportedMovieSchema):
         allow_none=True,
         load_default=None,
         metadata={
-            "description": (
-                "An absolute http or https URL, without credentials; or the picture itself, a PNG,"
-                " JPEG, WebP or GIF of at most 2 MiB, as a base64 `data:` URL. The answer then has"
-                " the URL at which the service keeps it."
-            )
+            "description": "An absolute http or https URL, without credentials; or a PNG, JPEG,"
+            " WebP or GIF of at most 2 MiB, as a base64 `data:` URL. The answer then has the URL at"
+            " which the service keeps it."
         },
     )
 
@@ -152,10 +146,7 @@ class PageQuerySchema(CamelCase):
     page = WholeNumber(
         1,
         load_default=1,
-        metadata={
-            "description": "The page's number; pages past the end are empty.",
-            "examples": [1],
-        },
+        metadata={"description": "Pages past the end are empty.", "examples": [1]},
     )
     limit = WholeNumber(
         1,
@@ -167,7 +158,7 @@ class PageQuerySchema(CamelCase):
         metadata={
             "description": "Where the page starts or ends: copy it from `meta` or `Link`. Not"
             " allowed together with `page`, or with another `sort` than its own.",
-            "examples": ["AgAAAAAAAAAqAAZg7u-vdAE"],
+            "examples": ["LWNyZWF0ZWRBdCAwIDQyIDIwMjYtMTEtMjNUMTA6MjA6MDAuMDAwMDAxKzAwOjAw"],
         },
     )
     search = Text(

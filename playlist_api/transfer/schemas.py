@@ -1,6 +1,4 @@
-"""Imports and exports in JSON: their parameters, and their responses."""
-
-from enum import StrEnum
+"""Imports and exports in JSON."""
 
 from marshmallow import fields
 from marshmallow.validate import OneOf
@@ -11,20 +9,8 @@ from playlist_api.auth.schemas import PasswordResetLinkSchema, SessionSchema, Us
 from playlist_api.errors import Problem
 from playlist_api.movies.schemas import IdempotencyKeySchema, MovieSchema
 from playlist_api.posters.schemas import PictureSchema
-
-IMPORT_FORMATS = ("letterboxd", "letterboxdList", "imdb", "movary", "yamtrack", "csv", "json")
-
-EXPORT_FORMATS = ("json", "csv", "letterboxd")
-
-
-class Outcome(StrEnum):
-    """What became of a row of a file."""
-
-    CREATED = "created"
-    DUPLICATE_IN_LIST = "duplicateInList"
-    DUPLICATE_IN_FILE = "duplicateInFile"
-    SKIPPED = "skipped"
-    REFUSED = "refused"
+from playlist_api.transfer.readers import FORMATS, Outcome
+from playlist_api.transfer.writers import WRITERS
 
 
 class MovieFileSchema(CamelCase):
@@ -53,7 +39,7 @@ class ExportQuerySchema(CamelCase):
     """The format of an export."""
 
     format = Text(
-        OneOf(EXPORT_FORMATS, error=Problem("invalid", "must be json, csv or letterboxd.")),
+        OneOf(list(WRITERS), error=Problem("invalid", "must be json, csv or letterboxd.")),
         load_default="json",
         metadata={
             "description": (
@@ -123,10 +109,8 @@ class ImportReportSchema(ResponseSchema):
 
     example = {"dryRun": False, "format": "letterboxd"}
 
-    dry_run = fields.Boolean(metadata={"description": "Whether nothing was changed."})
-    format = fields.String(
-        validate=OneOf(IMPORT_FORMATS), metadata={"description": "The format of the file."}
-    )
+    dry_run = fields.Boolean()
+    format = fields.String(validate=OneOf([*(known.name for known in FORMATS), "json"]))
     totals = fields.Nested(ImportTotalsSchema)
     rows = fields.List(fields.Nested(ImportedRowSchema))
 
