@@ -12,9 +12,10 @@ from flask import Flask
 from sqlalchemy import text
 
 from playlist_api.db.engine import db
-from playlist_api.movies.cursors import EPOCH, MICROSECOND, Cursor, encode_cursor
+from playlist_api.movies.cursors import Cursor, encode_cursor
 from tests.service import Actor, Answer, call
 
+MICROSECOND = timedelta(microseconds=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 LINK = re.compile(r'</movies(\?cursor=[\w-]+&limit=[0-9]+[^>]*)>; rel="(next|prev)"', re.ASCII)
@@ -121,8 +122,8 @@ def test_a_place_stays_when_its_movie_goes(ada: Actor, add: Add) -> None:
     assert ids(ada.get(f"/movies{next_query(first)}")) == [older]
 
 
-@pytest.mark.parametrize("movie_id", [-(2**63), -1, 0, 2**63 - 1])
-@pytest.mark.parametrize("moment", [FIRST, EPOCH, EPOCH - MICROSECOND, LAST])
+@pytest.mark.parametrize("movie_id", [1 - 2**63, -1, 0, 2**63 - 1])
+@pytest.mark.parametrize("moment", [FIRST, NOON, LAST])
 def test_a_list_goes_on_from_any_place(ada: Actor, moment: datetime, movie_id: int) -> None:
     ada.add_movie()
     cursor = encode_cursor(Cursor("-createdAt", moment, movie_id))

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from playlist_api.api.identity import Identity
 from playlist_api.db.engine import db
 from playlist_api.movies import service as movies
-from playlist_api.movies.schemas import WRITABLE, movie_schema
+from playlist_api.movies.schemas import MOVIE_FIELDS, movie_schema
 from tests.service import Actor, InProcess, before_statement, elsewhere, sign_up
 
 MOVIE = {"id", "title", "year", "imageUrl", "ownerId", "createdAt", "updatedAt"}
@@ -206,4 +206,4 @@ def test_head_answers_like_get_without_a_body(ada: Actor) -> None:
 def test_a_title_that_the_database_alone_refuses_is_a_bug(app: Flask, ada: Actor) -> None:
     caller = Identity(ada.user["id"], ada.get("/auth/sessions").json["items"][0]["id"])
     with app.app_context(), pytest.raises(IntegrityError):
-        movies.create_movie(caller, {**dict.fromkeys(WRITABLE), "title": ""})
+        movies.create_movie(caller, {**dict.fromkeys(MOVIE_FIELDS), "title": ""})

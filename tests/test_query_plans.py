@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from copy import copy
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ from playlist_api.transfer import queries as imports
 from playlist_api.transfer import service as lists
 from tests import large
 from tests.conftest import Databases
-from tests.service import Actor, InProcess, environment, log_in, sign_up
+from tests.service import Actor, InProcess, environment, log_in
 from tests.test_isolation import MATRIX, ask
 
 CALLER = {"Session_pkey", "User_pkey"}
@@ -426,8 +425,7 @@ def sent(analyzed: str, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     def note(_: Any, __: Any, statement: str, parameters: Any, context: Any, ___: bool) -> None:
         # What is streamed is planned to begin soon rather than to end soon.
         streamed = "DECLARE movies CURSOR FOR " * bool(context._is_server_side)
-        if not statement.startswith("ANALYZE"):  # which has no plan
-            sent[doing].append((streamed + statement, parameters))
+        sent[doing].append((streamed + statement, parameters))
 
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", note)
@@ -507,23 +505,3 @@ def test_every_foreign_key_is_looked_up_by_an_index(connection: Connection) -> N
                     WHERE indrelid = conrelid AND indkey[0] = conkey[1] AND indpred IS NULL)""")
     )
     assert bare.all() == []
-
-
-def test_an_import_has_plans_made_anew_that_its_movies_have_outdated(
-    databases: Databases, tmp_path: Path
-) -> None:
-    url = databases.make_with_tables()
-    app = planning(url, "auto")
-    ada = sign_up(InProcess(app))
-    run(url, "VACUUM ANALYZE")
-    with app.app_context():
-        for _ in range(7):
-            outdated = plan_of(DEFAULT_PAGE)
-    assert "Seq Scan Movie" in faults(outdated)  # quite right, for one that is empty
-    rows = "".join(f"Heat {number}\n" for number in range(3000))
-    (tmp_path / "movies.csv").write_text(f"title\n{rows}")
-    command = ["movies", "import", str(tmp_path / "movies.csv"), "--email", ada.email]
-    assert app.test_cli_runner().invoke(args=command).exit_code == 0
-    with app.app_context():
-        plan = plan_of(DEFAULT_PAGE)
-    assert "Movie_ownerId_createdAt_id_idx" in indexes(plan)

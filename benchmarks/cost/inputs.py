@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from benchmarks.cost.budgets import BUDGETS, LINE, OTHER, READ
-from playlist_api.transfer.readers import FORMATS
+from playlist_api.transfer.readers import COLUMNS, FORMATS
 
 MARK = "<value>"
 """Stands where the nasty value goes."""
@@ -391,7 +391,7 @@ def csv_text(text: str) -> bytes:
 def _file_places(request: Request) -> Iterator[Place]:
     limit = limit_of(request)
     for known in FORMATS:
-        columns = sorted({*known.header, *known.columns.values(), known.kind})
+        columns = sorted({*known.header, *{**COLUMNS, **known.columns}.values()})
         for column in columns:
             cells = [f'"{MARK}"' if each == column else "1995" for each in columns]
             content = f"{','.join(columns)}\n{','.join(cells)}\n".encode()

@@ -147,6 +147,12 @@ class SessionListSchema(ResponseSchema):
     items = fields.List(fields.Nested(SessionSchema))
 
 
+class PasswordResetLinkSchema(ResponseSchema):
+    """A link to reset a password that has been mailed and not used."""
+
+    expires_at = Timestamp()
+
+
 sign_up_schema = SignUpSchema()
 log_in_schema = LogInSchema()
 profile_changes_schema = ProfileChangesSchema()

@@ -9,8 +9,7 @@ from marshmallow import ValidationError
 
 from playlist_api.api.fields import problems
 from playlist_api.cli.common import operating, user_of
-from playlist_api.transfer.readers import read_file
-from playlist_api.transfer.schemas import Outcome
+from playlist_api.transfer.readers import Outcome, read_file
 from playlist_api.transfer.service import import_rows
 
 movies = AppGroup("movies", help="Work on users' lists of movies.")

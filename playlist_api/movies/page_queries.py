@@ -1,7 +1,7 @@
 """Statements that read a page of a list, one for each order.
 
-A row is a movie, then the list's total and whether anything precedes the page. An empty page is one
-row without a movie; when the caller's session has ended, there is no row.
+A row is a movie, the list's total, and whether anything precedes the page. An empty page is one row
+without a movie; after the caller's session has ended, there is no row.
 """
 
 from collections.abc import Callable
@@ -34,18 +34,13 @@ from playlist_api.movies.cursors import NEWEST_FIRST, SORTS
 from playlist_api.movies.queries import caller, movie_columns
 from playlist_api.movies.schemas import movie_schema
 
-BYTES = "C"
-"""The collation of folded titles: the only one that server upgrades never change."""
-
-Key = ColumnElement[Any]
-
 _time = cast(bindparam("key"), DateTime(timezone=True))
 _text = cast(bindparam("key"), String)
 
-KEYS: dict[str, tuple[Any, Key]] = {
+KEYS: dict[str, tuple[Any, ColumnElement[Any]]] = {
     "createdAt": (Movie.created_at, _time),
     "updatedAt": (Movie.updated_at, _time),
-    "title": (sort_title.collate(BYTES), func.sort_title(_text).collate(BYTES)),
+    "title": (sort_title.collate("C"), func.sort_title(_text).collate("C")),
     "year": (sort_year, _text),
 }
 """What each order compares first: of a movie, and of a cursor."""
@@ -69,11 +64,11 @@ def _sort_key(sort: str) -> tuple[Any, Any]:
     return KEYS[sort.removeprefix("-")][0], Movie.id
 
 
-def _ordered(rows: Select[Any], sort: str, *key: Key) -> Select[Any]:
+def _ordered(rows: Select[Any], sort: str, *key: ColumnElement[Any]) -> Select[Any]:
     return rows.order_by(*(column.desc() if sort.startswith("-") else column for column in key))
 
 
-def _after(sort: str, *key: Key) -> ColumnElement[bool]:
+def _after(sort: str, *key: ColumnElement[Any]) -> ColumnElement[bool]:
     # A comparison of rows is one range of the index, however far into the list.
     _, place = KEYS[sort.removeprefix("-")]
     movie, cursor = tuple_(*key), tuple_(place, _id)

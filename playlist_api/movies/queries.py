@@ -19,12 +19,11 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import aliased
 
 from playlist_api.api.identity import active_user
 from playlist_api.db.models import IdempotencyKey, Movie, User
 from playlist_api.db.statements import Change, Query, can_change, columns_of
-from playlist_api.movies.schemas import WRITABLE, movie_schema
+from playlist_api.movies.schemas import MOVIE_FIELDS, movie_schema
 
 caller = active_user.with_only_columns(User.id, User.role).cte("caller")
 
@@ -52,10 +51,8 @@ locked_movie = (
 )
 """The movie, locked until the transaction ends, and whether its list is not being imported."""
 
-_written = [getattr(Movie, name) for name in WRITABLE]
-_values = [
-    bindparam(name, type_=column.type) for name, column in zip(WRITABLE, _written, strict=True)
-]
+_written = [getattr(Movie, name) for name in MOVIE_FIELDS]
+_values = [bindparam(column.key, type_=column.type) for column in _written]
 # A trigger checks the list's new length against this setting (migration 0009).
 _list_limit = func.set_config(
     literal_column("'playlist_api.movies_per_user'"),
@@ -106,24 +103,13 @@ new_movie_with_key = Change(
 )
 """Add a movie and claim its idempotency key. Returns no row if the key is taken."""
 
-_as_added = (
-    select(
-        IdempotencyKey.movie_id.label("id"),
-        *(value.label(column.name) for value, column in zip(_values, _written, strict=True)),
-        IdempotencyKey.user_id.label("ownerId"),
-        IdempotencyKey.created_at.label("createdAt"),
-        IdempotencyKey.created_at.label("updatedAt"),
-        IdempotencyKey.fields_hash.label("fields_hash"),
-    )
-    .join(caller, caller.c.id == IdempotencyKey.user_id)
-    .where(IdempotencyKey.key_hash == bindparam("key_hash"))
-    .subquery("as_added")
-)
 movie_of_key = Query(
     "movie_of_key",
     select(
-        *columns_of(aliased(Movie, _as_added, adapt_on_names=True), movie_schema.names),
-        _as_added.c.fields_hash,
-    ),
+        *columns_of(IdempotencyKey, {"movieId": "movie_id", "createdAt": "created_at"}),
+        IdempotencyKey.fields_hash,
+    )
+    .join(caller, caller.c.id == IdempotencyKey.user_id)
+    .where(IdempotencyKey.key_hash == bindparam("key_hash")),
 )
-"""The movie as it was added with a key, made of the same fields, and the hash of the fields."""
+"""The movie that a key has added, and the hash of its fields."""

@@ -26,7 +26,7 @@ MAX_MOVIE_BODY = 4 * 1024 * 1024
 """Bytes: a picture of 2 MiB in base64 and the other fields."""
 
 RELATIONS = {"next": "next", "previous": "prev"}
-"""The names of link relations: https://www.iana.org/assignments/link-relations"""
+"""Link relations: https://www.iana.org/assignments/link-relations"""
 
 
 class MovieId(IntegerConverter):
@@ -42,25 +42,19 @@ class MovieId(IntegerConverter):
 def list_movies(wanted: dict[str, Any]) -> Any:
     """List your movies, or search them.
 
-    The newest come first, by `createdAt` and then `id`, unless `sort` says otherwise. Movies with
-    equal keys are ordered by id. Titles are sorted by their letters and digits; case, accents and
-    punctuation do not count. `search` finds titles that have all its words, the last of which may
-    be incomplete; `%` and `_` have no special meaning. A page past the end is empty, with a true
-    `meta`.
+    The newest come first unless `sort` says otherwise; movies with equal keys are ordered by id.
+    Titles are sorted by their letters and digits; case, accents and punctuation do not count.
 
     `Link` has a `cursor` for the next page. With cursors, no movie is skipped or repeated when
-    others are added or deleted meanwhile, and a page deep in a long list takes no longer than the
-    first. With any parameter besides `page` and `limit`, `meta` has both cursors too, and `Link`
-    also leads back.
+    others are added or deleted meanwhile, and deep pages are as fast as the first. With any
+    parameter besides `page` and `limit`, `meta` has both cursors too, and `Link` also leads back.
     """
     page, cursors = movies.read_page(current_identity(), wanted)
     return page, _links(wanted, cursors)
 
 
 def _links(wanted: dict[str, Any], cursors: dict[str, str | None]) -> dict[str, str]:
-    kept: dict[str, Any] = {
-        name: wanted[name] for name in ("limit", "search", "year", "sort") if name in wanted
-    }
+    kept = {name: value for name, value in wanted.items() if name not in ("page", "cursor")}
     query = urlencode(kept, quote_via=quote)
     links = [
         f'</movies?cursor={cursor}&{query}>; rel="{RELATIONS[name]}"'
@@ -78,9 +72,9 @@ def _links(wanted: dict[str, Any], cursors: dict[str, str | None]) -> dict[str, 
 def add_movie(fields: dict[str, Any], key: str | None) -> Any:
     """Add a movie to your list.
 
-    With an `Idempotency-Key`, the call is safe to repeat for a day: repeated with the same key and
-    movie, it adds nothing and returns the first answer. The same key with another movie is a 409.
-    So is a full list, or one that is being imported; then `Retry-After` says when to try again.
+    With an `Idempotency-Key`, the call is safe to repeat for a day: it adds nothing and returns the
+    first answer. The same key with another movie is a 409. So is a full list, or one that is being
+    imported; then `Retry-After` says when to try again.
     Send a picture as a `data:` URL in `imageUrl`: the service keeps it and answers with its URL.
     """
     movie = movies.create_movie(current_identity(), fields, key)

@@ -32,12 +32,8 @@ class MovieSchema(ResponseSchema):
     year = fields.String(
         validate=Length(equal=4), allow_none=True, metadata={"description": "Four digits."}
     )
-    image_url = fields.String(
-        validate=Length(max=URL_LENGTH),
-        allow_none=True,
-        metadata={"description": "The URL of the movie's picture."},
-    )
-    owner_id = fields.UUID(metadata={"description": "The user whose list the movie is on."})
+    image_url = fields.String(validate=Length(max=URL_LENGTH), allow_none=True)
+    owner_id = fields.UUID()
     created_at = Timestamp()
     updated_at = Timestamp()
 
@@ -74,11 +70,9 @@ class NewMovieSchema(ImportedMovieSchema):
         allow_none=True,
         load_default=None,
         metadata={
-            "description": (
-                "An absolute http or https URL, without credentials; or the picture itself, a PNG,"
-                " JPEG, WebP or GIF of at most 2 MiB, as a base64 `data:` URL. The answer then has"
-                " the URL at which the service keeps it."
-            )
+            "description": "An absolute http or https URL, without credentials; or a PNG, JPEG,"
+            " WebP or GIF of at most 2 MiB, as a base64 `data:` URL. The answer then has the URL at"
+            " which the service keeps it."
         },
     )
 
@@ -119,6 +113,14 @@ class MoviePageSchema(ResponseSchema):
     meta = fields.Nested(PageMetaSchema)
 
 
+class IdempotencyKeySchema(ResponseSchema):
+    """A movie that was added with an `Idempotency-Key`. The key itself is not kept."""
+
+    movie_id = BigInteger()
+    created_at = Timestamp()
+    expires_at = Timestamp()
+
+
 def ascending_years(years: str) -> None:
     """Refuse a range of years that ends before it starts."""
     first, _, last = years.partition("..")
@@ -132,10 +134,7 @@ class PageQuerySchema(CamelCase):
     page = WholeNumber(
         1,
         load_default=1,
-        metadata={
-            "description": "The page's number; pages past the end are empty.",
-            "examples": [1],
-        },
+        metadata={"description": "Pages past the end are empty.", "examples": [1]},
     )
     limit = WholeNumber(
         1,
@@ -147,7 +146,7 @@ class PageQuerySchema(CamelCase):
         metadata={
             "description": "Where the page starts or ends: copy it from `meta` or `Link`. Not"
             " allowed together with `page`, or with another `sort` than its own.",
-            "examples": ["AgAAAAAAAAAqAAZg7u-vdAE"],
+            "examples": ["LWNyZWF0ZWRBdCAwIDQyIDIwMjYtMTEtMjNUMTA6MjA6MDAuMDAwMDAxKzAwOjAw"],
         },
     )
     search = Text(
@@ -187,6 +186,7 @@ imported_movie_schema = ImportedMovieSchema()
 new_movie_schema = NewMovieSchema()
 movie_changes_schema = MovieChangesSchema(partial=True)
 page_query_schema = PageQuerySchema()
+idempotency_key_schema = IdempotencyKeySchema()
 
-WRITABLE = tuple(new_movie_schema.fields)
-"""The fields that clients set, in order, by the names of the model's attributes."""
+MOVIE_FIELDS = {name: str(field.data_key) for name, field in new_movie_schema.fields.items()}
+"""The fields that clients set: the model's attributes, and their names in JSON and in files."""

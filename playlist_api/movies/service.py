@@ -1,4 +1,4 @@
-"""A user's list of movies: reading, adding, changing, deleting, and listing page by page."""
+"""A user's list of movies: read, add, change, delete and list them."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ from playlist_api.ops.clients import client_keys
 from playlist_api.posters.service import has_picture, keep_picture
 
 KEY_LIFETIME = timedelta(days=1)
-"""How long an idempotency key is kept: as long as the services do that made them common."""
+"""How long an idempotency key is kept."""
 
 FIRST_FIELDS = {"title": None, "year": None, "image_url": None}
 """The fields of the first release, whose hashes cover nulls too. Fields that came later count only
@@ -51,8 +51,6 @@ searches = Bulkhead(
     timeout=3,  # as long as a search may take
     busy="Too many people are searching. Please try again in a moment.",
 )
-
-FROM_THE_START = {"offset": 0, "key": None, "id": None}
 
 MovieJson = dict[str, Any]
 MovieCheck = Callable[[MovieJson], None]
@@ -89,33 +87,43 @@ def create_movie(
     if has_picture(fields):
         fields = keep_picture(fields, active_user, SessionEnded(), **identity._asdict())
     most = movies_per_user()
-    given = {**fields, **identity._asdict(), "movies_per_user": str(most)}
+    parameters = {**fields, **identity._asdict(), "movies_per_user": str(most)}
     try:
-        rows = _add_once(identity, key, fields, given) if key else queries.new_movie(**given)
+        if key:
+            movies = _add_once(identity, key, fields, parameters)
+        else:
+            movies = as_movies(queries.new_movie(**parameters))
     except IntegrityError as error:
         if violates(error, "MovieCount_movies_check"):
             raise Conflict(f"Your list is full: it may hold {most:,} movies.") from error
         if not violates(error, "Movie_ownerId_fkey"):
             raise
-        rows = []
-    for movie in as_movies(rows):
-        return movie
+        movies = []
+    if movies:
+        return movies[0]
     raise ListBusy if session_is_active(identity) else SessionEnded
 
 
 def _add_once(
-    identity: Identity, key: str, fields: Mapping[str, Any], given: dict[str, Any]
-) -> list[tuple[Any, ...]]:
+    identity: Identity, key: str, fields: Mapping[str, Any], parameters: dict[str, Any]
+) -> list[MovieJson]:
     # https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
     key_hash, fields_hash = _hash(f"{identity.user_id} {key}"), hash_of_fields(fields)
-    rows = queries.new_movie_with_key(
-        key_hash=key_hash, fields_hash=fields_hash, lifetime=KEY_LIFETIME, **given
+    added = queries.new_movie_with_key(
+        key_hash=key_hash, fields_hash=fields_hash, lifetime=KEY_LIFETIME, **parameters
     )
-    if not rows:
-        rows = queries.movie_of_key(key_hash=key_hash, **given)
-        if rows and rows[0][-1] != fields_hash:
-            raise Conflict("This Idempotency-Key was used for another movie.")
-    return rows
+    if added:
+        return as_movies(added)
+    earlier = queries.movie_of_key(key_hash=key_hash, **identity._asdict())
+    if not earlier:
+        return []
+    movie_id, created_at, first_hash = earlier[0]
+    if first_hash != fields_hash:
+        raise Conflict("This Idempotency-Key was used for another movie.")
+    # The movie as it was added, made of the same fields.
+    times = {"created_at": created_at, "updated_at": created_at}
+    movie = {**fields, "id": movie_id, "owner_id": identity.user_id, **times}
+    return [{name: movie[attribute] for name, attribute in movie_schema.names.items()}]
 
 
 def hash_of_fields(fields: Mapping[str, Any]) -> str:
@@ -216,7 +224,7 @@ def _read_page(
     if search or years:
         first, _, last = years.partition("..")
         terms = {"search": search or None, "first": first or None, "last": last or first or None}
-        pages, part = search_pages, {**FROM_THE_START, **terms, **part}
+        pages, part = search_pages, {"offset": 0, "key": None, "id": None, **terms, **part}
     else:
         pages = numbered_pages if "offset" in part else keyset_pages
     is_long = pages is search_pages or part.get("offset", 0) >= DEEP_OFFSET

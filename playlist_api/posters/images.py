@@ -1,7 +1,4 @@
-"""Checking and re-encoding pictures, of which only the pixels are kept.
-
-Metadata, such as where a photograph was taken, is dropped, and so is anything hidden in the file.
-"""
+"""Checking and re-encoding pictures: only the pixels are kept, no metadata and nothing hidden."""
 
 import re
 import warnings
@@ -21,8 +18,7 @@ from playlist_api.ops.clients import client_keys
 from playlist_api.posters.media import SMALL_WIDTH, SUFFIXES, small_name
 
 MAX_PIXELS, MAX_WEBP_PIXELS, MAX_SIDE = 12_500_000, 4_000_000, 10_000
-"""A phone's photograph of 12 megapixels is 4032 by 3024. In memory a pixel takes 4 bytes, up to
-three times; of a WebP more often."""
+"""A pixel takes 4 bytes in memory, up to three times; of a WebP more often."""
 
 JPEG_SCAN, MAX_SCANS = b"\xff\xda", 32
 """Decoding each scan costs as much as a whole picture. libjpeg writes at most 10; the marker never
@@ -32,8 +28,8 @@ MAX_REENCODED = 4 * 1024 * 1024
 """Bytes: twice what may be sent."""
 
 MULTI_PROCESS = b"mpet"
-"""A colour profile's element that chains any number of transformations, each as expensive as a
-whole profile (ICC.1:2022, section 10.16). Browsers and cameras do without."""
+"""A colour profile's element that chains any number of transformations (ICC.1:2022, section
+10.16), each as expensive as a whole profile."""
 
 SIGNATURES = re.compile(
     rb"(?P<PNG>\x89PNG\r\n\x1a\n)|(?P<JPEG>\xff\xd8\xff)|(?P<GIF>GIF8[79]a)"
@@ -42,12 +38,8 @@ SIGNATURES = re.compile(
 )
 """The first bytes of each format, by Pillow's name for it."""
 
-SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "PNG": {},
-    "GIF": {},
-    "JPEG": {"quality": 90},
-    "WEBP": {"quality": 90, "method": 2},
-}
+SAVE_OPTIONS = {"quality": 90, "method": 2}
+"""Pillow ignores the options that a format does not have."""
 
 NO_PICTURE = Problem("unsupported", "must be a PNG, JPEG, WebP or GIF.")
 MISNAMED = Problem("unsupported", "must be of the type that it is said to be.")
@@ -110,8 +102,7 @@ def checked(content: bytes, declared: str) -> Picture:
 def reencode(content: bytes, picture_format: str) -> Picture | Problem:
     """Return the picture upright, in sRGB, without animation, and small; or what is wrong with it.
 
-    A problem is not raised: an exception that leaves a thread keeps all pixels in memory until
-    garbage is collected.
+    A raised problem would keep all pixels in memory until the next garbage collection.
     """
     if picture_format == "JPEG" and content.count(JPEG_SCAN) > MAX_SCANS:
         return BROKEN
@@ -128,7 +119,7 @@ def _reencoded(content: bytes, picture_format: str) -> Picture | Problem:
     if image.width * image.height > most or max(image.size) > MAX_SIDE:
         return TOO_MANY_PIXELS
     image.load()
-    options = SAVE_OPTIONS[picture_format] | _quality(image, content)
+    options = SAVE_OPTIONS | _quality(image, content)
     # Assigned to the same name, to free the original's 50 MB of pixels.
     image = _stripped(image)
     saved = _saved(image, picture_format, **options)

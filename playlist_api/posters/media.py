@@ -1,8 +1,4 @@
-"""Where pictures are stored, and at which URLs they are served.
-
-A file is named by the hash of its content and never changes, so that caches may keep it for ever.
-Each picture has a small version beside it.
-"""
+"""Where pictures are stored: each under the hash of its content, with a small version beside it."""
 
 import logging
 import re
@@ -39,7 +35,6 @@ MEDIA_HEADERS = {
 AWAY = "Pictures cannot be kept at the moment. Please try again in a little while."
 
 log = logging.getLogger(__name__)
-
 
 storing = Bulkhead("storage", 8, queue=8, timeout=5, busy=AWAY)
 """Bounds the threads that wait for a storage that is away: obstore gives up after 5 seconds."""

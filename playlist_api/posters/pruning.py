@@ -4,10 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, delete, exists, func, null, select, tuple_, update
+from sqlalchemy import case, delete, exists, func, null, select, update
 
 from playlist_api.db.engine import db
 from playlist_api.db.models import Movie, StoredPicture, picture_shown
@@ -15,13 +14,12 @@ from playlist_api.posters.media import HASH_LENGTH, PICTURE_FILE, TYPES
 from playlist_api.posters.service import lock_picture
 from playlist_api.posters.storage import PARTIAL, Storage
 
-PICTURE_BATCH = 200
-"""Rows or file names looked at in one transaction."""
+PICTURE_BATCH = 50
+"""Pictures looked for in one statement."""
 
 UNUSED_GRACE = timedelta(days=1)
 """How long an unused picture stays, so that changes can be undone and exports imported again."""
 
-_row_key = StoredPicture.owner_id, StoredPicture.name
 _is_shown = (
     exists()
     .where(picture_shown == StoredPicture.name, Movie.owner_id == StoredPicture.owner_id)
@@ -35,30 +33,20 @@ def forget_unused() -> int:
     :return: how many were deleted.
     """
     forgotten = 0
-    for batch in _batches_of_rows():
+    owner_id: UUID | None = UUID(int=0)
+    following = select(StoredPicture.owner_id).order_by(StoredPicture.owner_id).limit(1)
+    while owner_id := db.session.scalar(following.where(StoredPicture.owner_id > owner_id)):
+        owned = StoredPicture.owner_id == owner_id
         unused_since = case((_is_shown, null()), else_=func.now())
         outdated = StoredPicture.unused_since.is_(None) != _is_shown
-        noting = update(StoredPicture).where(batch, outdated).values(unused_since=unused_since)
-        db.session.execute(noting)
+        db.session.execute(
+            update(StoredPicture).where(owned, outdated).values(unused_since=unused_since)
+        )
         expired = StoredPicture.unused_since <= func.now() - UNUSED_GRACE
-        deleting = delete(StoredPicture).where(batch, expired).returning(StoredPicture.name)
+        deleting = delete(StoredPicture).where(owned, expired).returning(StoredPicture.name)
         forgotten += len(db.session.scalars(deleting).all())
         db.session.commit()
     return forgotten
-
-
-def _batches_of_rows() -> Iterator[Any]:
-    first: tuple[Any, ...] = UUID(int=0), ""
-    following = select(*_row_key).order_by(*_row_key).limit(PICTURE_BATCH)
-    while rows := db.session.execute(following.where(tuple_(*_row_key) > tuple_(*first))).all():
-        last = tuple(rows[-1])
-        yield and_(
-            # Implied by the next two, but the planner takes those for a third of the table each.
-            StoredPicture.owner_id.between(first[0], last[0]),
-            tuple_(*_row_key) > tuple_(*first),
-            tuple_(*_row_key) <= tuple_(*last),
-        )
-        first = last
 
 
 def delete_files(storage: Storage) -> Iterator[str]:
@@ -76,7 +64,7 @@ def delete_files(storage: Storage) -> Iterator[str]:
             storage.delete(file.name)
             yield file.name
     hashes = iter(sorted(pictures))
-    while batch := list(islice(hashes, PICTURE_BATCH // len(TYPES))):
+    while batch := list(islice(hashes, PICTURE_BATCH)):
         unused = sorted(set(batch) - _in_use(batch))
         db.session.rollback()
         for picture in unused:

@@ -1,7 +1,7 @@
 """Storing the pictures that users send: each once, charged to every user who has sent it.
 
-A picture's row is written before its files, and files are deleted only under the picture's lock and
-when no row names them. So as long as a row exists, files written after it stay.
+A row is written before its files, and files are deleted only under the picture's lock when no row
+names them. So as long as a row exists, files written after it stay.
 """
 
 from collections.abc import Mapping

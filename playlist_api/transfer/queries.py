@@ -1,73 +1,22 @@
 """The statements of imports and exports, each for a batch of rows."""
 
-from typing import Any
-
 from sqlalchemy import (
-    ARRAY,
+    BigInteger,
     DateTime,
-    Select,
-    Text,
+    String,
     Uuid,
     bindparam,
     cast,
-    collate,
     func,
-    insert,
     select,
-    true,
+    text,
     tuple_,
 )
-from sqlalchemy.orm import InstrumentedAttribute
-from sqlalchemy.sql.dml import ReturningInsert
-from sqlalchemy.sql.selectable import TableValuedAlias
 
-from playlist_api.api.schemas import ResponseSchema
-from playlist_api.db.models import (
-    IdempotencyKey,
-    Movie,
-    MovieCount,
-    PasswordReset,
-    StoredPicture,
-    same_title,
-    sort_year,
-)
+from playlist_api.db.models import IdempotencyKey, Movie, MovieCount, PasswordReset, StoredPicture
 from playlist_api.db.statements import Query, columns_of, lock_of
-from playlist_api.movies.schemas import movie_schema
+from playlist_api.movies.schemas import idempotency_key_schema, movie_schema
 from playlist_api.posters.schemas import picture_schema
-from playlist_api.transfer.schemas import MOVIE_FIELDS, idempotency_key_schema
-
-
-def _given(*names: str) -> TableValuedAlias:
-    arrays = [cast(bindparam(name), ARRAY(Text)) for name in names]
-    given = func.unnest(*arrays).table_valued(*names, with_ordinality="number", name="given")
-    return given.render_derived()
-
-
-def _compare() -> Select[Any]:
-    given = _given("title", "year")
-    same, year = collate(func.same_title(given.c.title), "C"), func.coalesce(given.c.year, "")
-    existing = (
-        select(Movie.id)
-        .where(
-            Movie.owner_id == bindparam("owner_id"),
-            collate(same_title, "C") == same,
-            sort_year == year,
-        )
-        .limit(1)
-        .lateral("existing")
-    )
-    joined = given.outerjoin(existing, true())
-    return select(same + "\n" + year, existing.c.id).select_from(joined).order_by(given.c.number)
-
-
-def _insert() -> ReturningInsert[Any]:
-    given = _given(*MOVIE_FIELDS)
-    columns = bindparam("owner_id", type_=Uuid), *(given.c[name] for name in MOVIE_FIELDS)
-    rows = select(*columns).order_by(given.c.number)
-    # Into the table: the ORM would take the parameters of an insert into the class for rows.
-    adding = insert(Movie.metadata.tables["Movie"])
-    return adding.from_select(["ownerId", *MOVIE_FIELDS.values()], rows).returning(Movie.id)
-
 
 list_lock = select(func.pg_advisory_xact_lock(lock_of(bindparam("owner"))))
 """Waits until nobody else changes the owner's list, and locks it until the transaction ends."""
@@ -75,44 +24,66 @@ list_lock = select(func.pg_advisory_xact_lock(lock_of(bindparam("owner"))))
 list_length = select(MovieCount.movies).where(MovieCount.owner_id == bindparam("owner_id"))
 """The number of the owner's movies; no row if there never were any."""
 
-matching_movies = _compare()
+_user_id = bindparam("user_id", type_=Uuid)
+_owner_id = bindparam("owner_id", type_=Uuid)
+
+matching_movies = text("""SELECT
+        same_title(given.title) COLLATE "C" || '/' || coalesce(given.year, ''), existing.id
+    FROM unnest(CAST(:title AS text[]), CAST(:year AS text[]))
+        WITH ORDINALITY AS given (title, year, number)
+    LEFT JOIN LATERAL (
+        SELECT id FROM "Movie"
+        WHERE "ownerId" = :owner_id
+            AND same_title("Movie".title) COLLATE "C" = same_title(given.title) COLLATE "C"
+            AND coalesce("Movie".year, '') = coalesce(given.year, '')
+        LIMIT 1
+    ) AS existing ON true
+    ORDER BY number
+""").bindparams(_owner_id)
 """For each title and year, in their order: a key that is equal for equal movies, and the id of the
 owner's movie with that key, if there is one."""
 
-new_movies = _insert()
+new_movies = text("""INSERT INTO "Movie" ("ownerId", title, year, "imageUrl")
+    SELECT :owner_id, title, year, image_url
+    FROM unnest(CAST(:title AS text[]), CAST(:year AS text[]), CAST(:image_url AS text[]))
+        WITH ORDINALITY AS given (title, year, image_url, number)
+    ORDER BY number
+    RETURNING id
+""").bindparams(_owner_id)
 """Adds movies in the given order, and returns their ids in any order."""
 
 password_resets = select(PasswordReset).where(PasswordReset.user_id == bindparam("user_id"))
 
+_created_at = func.timezone("UTC", cast(bindparam("createdAt"), DateTime))
 
-def _next_page(
-    name: str, owner_id: Any, schema: ResponseSchema, *key: InstrumentedAttribute[Any]
-) -> Query:
-    """Read a page of a user's rows after one of them, in the order of a unique key.
-
-    The key's parameters are named and typed like its columns; times are in UTC.
-    """
-    columns = [attribute.property.columns[0] for attribute in key]
-    after = [
-        func.timezone("UTC", cast(bindparam(column.name), DateTime))
-        if isinstance(column.type, DateTime)
-        else bindparam(column.name, type_=column.type)
-        for column in columns
-    ]
-    rows = select(*columns_of(owner_id.class_, schema.names))
-    rows = rows.where(
-        owner_id == bindparam("user_id", type_=Uuid), tuple_(*columns) > tuple_(*after)
+next_movies = Query(
+    "next_movies",
+    select(*columns_of(Movie, movie_schema.names))
+    .where(
+        Movie.owner_id == _user_id,
+        tuple_(Movie.created_at, Movie.id) > tuple_(_created_at, bindparam("id", type_=BigInteger)),
     )
-    return Query(name, rows.order_by(*columns).limit(bindparam("limit")))
-
-
-next_movies = _next_page("next_movies", Movie.owner_id, movie_schema, Movie.created_at, Movie.id)
-next_idempotency_keys = _next_page(
-    "next_idempotency_keys",
-    IdempotencyKey.user_id,
-    idempotency_key_schema,
-    IdempotencyKey.movie_id,  # which each key has for itself
+    .order_by(Movie.created_at, Movie.id)
+    .limit(bindparam("limit")),
 )
-next_pictures = _next_page(
-    "next_pictures", StoredPicture.owner_id, picture_schema, StoredPicture.name
+"""A part of a user's list, after a movie, oldest first. This and the next two name their
+parameters like the fields in JSON, of which they are the values in the row before."""
+
+next_idempotency_keys = Query(
+    "next_idempotency_keys",
+    select(*columns_of(IdempotencyKey, idempotency_key_schema.names))
+    .where(
+        IdempotencyKey.user_id == _user_id,
+        IdempotencyKey.movie_id > bindparam("movieId", type_=BigInteger),
+    )
+    .order_by(IdempotencyKey.movie_id)  # which each key has for itself
+    .limit(bindparam("limit")),
+)
+
+next_pictures = Query(
+    "next_pictures",
+    select(*columns_of(StoredPicture, picture_schema.names))
+    .where(StoredPicture.owner_id == _user_id, StoredPicture.name > bindparam("name", type_=String))
+    .order_by(StoredPicture.name)
+    .limit(bindparam("limit")),
 )

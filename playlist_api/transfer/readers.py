@@ -5,9 +5,10 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from io import BytesIO, TextIOWrapper
 from itertools import islice
 from typing import Any, NamedTuple
@@ -19,15 +20,11 @@ from playlist_api.api.fields import CONTROL_OR_SURROGATE, SPACES, load, problems
 from playlist_api.api.json import parse_json
 from playlist_api.db.models import TITLE_LENGTH
 from playlist_api.errors import Invalid
-from playlist_api.movies.schemas import imported_movie_schema
-from playlist_api.transfer.schemas import MOVIE_FIELDS, Outcome
+from playlist_api.movies.schemas import MOVIE_FIELDS, imported_movie_schema
 from playlist_api.transfer.writers import unguarded
 
 VALUES_PER_ROW = 5
-"""The average number of values that an entry of JSON may have.
-
-100,000 rows with as many values take up to 130 MB. Real files of 10 MiB have fewer: this service's
-own takes at least 195 bytes for the eight values of a movie."""
+"""The average number of values that an entry of JSON may have: 100,000 such rows take 130 MB."""
 
 WESTERN = "cp1252"
 
@@ -43,7 +40,7 @@ ENCODING_SAMPLE = 16 * 1024
 DELIMITERS = ",;\t"
 
 HEADER_ROWS = 10
-"""The header is among the first rows. Letterboxd describes a list before it."""
+"""Rows among which the header is: Letterboxd describes a list before it."""
 
 MAX_CSV_ROW = 100_000
 """Characters, and so the most cells that a row can have."""
@@ -55,58 +52,53 @@ NOT_MOVIES = frozenset(
         *("tvseries", "tvminiseries", "miniseries", "tvepisode", "tvpilot"),
         *("videogame", "musicvideo", "podcastseries", "podcastepisode"),
         *("tv", "tvshow", "show", "series", "season", "episode", "anime", "manga"),
-        *("game", "book", "comic", "music", "album", "podcast", "person", "list"),
+        *("game", "boardgame", "book", "comic", "music", "album", "podcast", "person", "list"),
     }
 )
-"""Types of titles that are not movies, in lower case and without punctuation.
-
-IMDb has changed its spelling over the years: `Mini-Series`, `tvMiniSeries`, `TV Mini Series`. An
-unknown type counts as a movie, because IMDb translates its types for accounts in other languages.
-"""
+"""Types of titles that are not movies, in lower case and without punctuation, as IMDb's spelling
+changes: `Mini-Series`, `tvMiniSeries`. Unknown types count as movies: IMDb also translates them."""
 
 
-def may_be_movie(kind: str) -> bool:
-    """Tell whether a title of this type is a movie, or may be one."""
-    return re.sub(r"[\W_]", "", kind).casefold() not in NOT_MOVIES
+COLUMNS = {**{name: name.casefold() for name in MOVIE_FIELDS.values()}, "kind": "type"}
+"""The columns of a movie's fields, and the one with the type of a title, in lower case."""
 
 
 class Format(NamedTuple):
-    """A kind of CSV file. Names of columns are in lower case."""
+    """A kind of CSV file."""
 
     name: str
     header: frozenset[str]
     """The columns by which it is recognised."""
-    renamed: Mapping[str, str] = {}
-    """The columns of a movie's fields, where they are not called like the fields."""
-    kind: str = "type"
-    """The column with the type of a title, if there is one."""
-    is_movie: Callable[[str], bool] = may_be_movie
+    columns: Mapping[str, str] = {}
+    """Those that have other names than in `COLUMNS`."""
     own: bool = False
-    """Whether cells may be guarded against spreadsheets, and pictures are meant for this service.
-
-    Other services' pictures are left out where they are not URLs, and the movie is imported."""
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """The column of each field of a movie."""
-        return {key: self.renamed.get(key, key.casefold()) for key in MOVIE_FIELDS.values()}
+    """Whether cells may be guarded against spreadsheets. Of other services' movies, pictures that
+    are not URLs are left out."""
 
 
 FORMATS = (
     Format("letterboxd", frozenset({"name", "year", "letterboxd uri"}), {"title": "name"}),
     Format("letterboxdList", frozenset({"position", "name", "year", "url"}), {"title": "name"}),
-    Format("imdb", frozenset({"const", "title", "year"}), kind="title type"),
+    Format("imdb", frozenset({"const", "title", "year"}), {"kind": "title type"}),
     Format("movary", frozenset({"title", "year", "tmdbid", "imdbid"})),
     Format(
         "yamtrack",
         frozenset({"media_id", "media_type", "title"}),
-        {"imageUrl": "image"},
-        kind="media_type",
-        is_movie=lambda kind: kind.strip().casefold() == "movie",
+        {"imageUrl": "image", "kind": "media_type"},
     ),
     Format("csv", frozenset({"title"}), own=True),
 )
 """The most specific first; `csv` is this service's own, and any other file with a `title`."""
+
+
+class Outcome(StrEnum):
+    """What became of a row of a file."""
+
+    CREATED = "created"
+    DUPLICATE_IN_LIST = "duplicateInList"
+    DUPLICATE_IN_FILE = "duplicateInFile"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
 
 
 @dataclass(slots=True)
@@ -115,7 +107,7 @@ class Row:
 
     line: int
     movie: dict[str, str | None]
-    """The fields by `MOVIE_FIELDS`; of a row that is not imported, what the report shows."""
+    """Its fields, or what the report shows of a row that is not imported."""
     outcome: Outcome | None = None
     """None until the row has been compared with the list."""
     reason: str | None = None
@@ -123,8 +115,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class File:
-    """The name of a file's format, which is one of the `IMPORT_FORMATS`, and its rows."""
+class MovieFile:
+    """A file's format, and its rows."""
 
     format: str
     rows: list[Row]
@@ -136,7 +128,7 @@ class File:
         return {"rows": len(self.rows), **{outcome.value: counted[outcome] for outcome in Outcome}}
 
 
-def read_file(content: bytes, max_rows: int = sys.maxsize) -> File:
+def read_file(content: bytes, max_rows: int = sys.maxsize) -> MovieFile:
     """Read and check all rows of a file.
 
     :raises ValidationError: of `file`, when it is not a list of movies, broken, or too long.
@@ -146,9 +138,9 @@ def read_file(content: bytes, max_rows: int = sys.maxsize) -> File:
     encoding = _encoding_of(content)
     beginning = content[:4096].decode(encoding, "ignore").lstrip("\ufeff \t\r\n")
     if beginning.startswith(("{", "[")):
-        return File("json", _read_json(content, encoding, max_rows))
+        return MovieFile("json", _read_json(content, encoding, max_rows))
     format_, header, rows = _read_header(content, encoding)
-    return File(format_.name, list(_read_csv(format_, header, rows, max_rows)))
+    return MovieFile(format_.name, list(_read_csv(format_, header, rows, max_rows)))
 
 
 def _check_rows(number: int, max_rows: int) -> None:
@@ -259,7 +251,7 @@ def _split(content: bytes, encoding: str, delimiter: str) -> Iterator[CsvRow]:
 def _read_csv(
     format_: Format, header: list[str], rows: Iterator[CsvRow], max_rows: int
 ) -> Iterator[Row]:
-    columns = {**format_.columns, "kind": format_.kind}
+    columns = {**COLUMNS, **format_.columns}
     places = {key: header.index(name) for key, name in columns.items() if name in header}
     for number, (line, cells) in enumerate(rows, 1):
         _check_rows(number, max_rows)
@@ -268,7 +260,7 @@ def _read_csv(
             given = {key: cells[at] for key, at in places.items() if at < len(cells) and cells[at]}
             kind = given.pop("kind", None)
             movie = {key: _read_cell(format_, key, cell) for key, cell in given.items()}
-            yield _read_row(line, movie, kind, format_.is_movie)
+            yield _read_row(line, movie, kind)
 
 
 def _read_cell(format_: Format, key: str, cell: str) -> str | None:
@@ -284,13 +276,8 @@ def _read_cell(format_: Format, key: str, cell: str) -> str | None:
     return cell
 
 
-def _read_row(
-    line: int,
-    given: Mapping[str, Any],
-    kind: Any = None,
-    is_movie: Callable[[str], bool] = may_be_movie,
-) -> Row:
-    if kind and isinstance(kind, str) and not is_movie(kind):
+def _read_row(line: int, given: Mapping[str, Any], kind: Any) -> Row:
+    if isinstance(kind, str) and re.sub(r"[\W_]", "", kind).casefold() in NOT_MOVIES:
         return _not_imported(line, given, Outcome.SKIPPED, f"Is no movie, but: {_shown(kind)}.")
     try:
         movie = load(imported_movie_schema, {**given, "year": _read_year(given.get("year"))})

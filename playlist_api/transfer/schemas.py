@@ -1,33 +1,16 @@
-"""Imports and exports in JSON: their parameters, and their responses."""
-
-from enum import StrEnum
+"""Imports and exports in JSON."""
 
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from playlist_api.api.fields import BigInteger, CamelCase, Text, Timestamp
 from playlist_api.api.schemas import ResponseSchema
-from playlist_api.auth.schemas import SessionSchema, UserSchema
+from playlist_api.auth.schemas import PasswordResetLinkSchema, SessionSchema, UserSchema
 from playlist_api.errors import Problem
-from playlist_api.movies.schemas import MovieSchema, imported_movie_schema
+from playlist_api.movies.schemas import IdempotencyKeySchema, MovieSchema
 from playlist_api.posters.schemas import PictureSchema
-
-IMPORT_FORMATS = ("letterboxd", "letterboxdList", "imdb", "movary", "yamtrack", "csv", "json")
-
-EXPORT_FORMATS = ("json", "csv", "letterboxd")
-
-MOVIE_FIELDS = {name: str(field.data_key) for name, field in imported_movie_schema.fields.items()}
-"""The fields of a movie in a file, in their order, with their names in JSON and in the database."""
-
-
-class Outcome(StrEnum):
-    """What became of a row of a file."""
-
-    CREATED = "created"
-    DUPLICATE_IN_LIST = "duplicateInList"
-    DUPLICATE_IN_FILE = "duplicateInFile"
-    SKIPPED = "skipped"
-    REFUSED = "refused"
+from playlist_api.transfer.readers import FORMATS, Outcome
+from playlist_api.transfer.writers import WRITERS
 
 
 class MovieFileSchema(CamelCase):
@@ -59,7 +42,7 @@ class ExportQuerySchema(CamelCase):
     """The format of an export."""
 
     format = Text(
-        OneOf(EXPORT_FORMATS, error=Problem("invalid", "must be json, csv or letterboxd.")),
+        OneOf(list(WRITERS), error=Problem("invalid", "must be json, csv or letterboxd.")),
         load_default="json",
         metadata={
             "description": (
@@ -109,26 +92,10 @@ class ImportTotalsSchema(ResponseSchema):
 class ImportReportSchema(ResponseSchema):
     """What became of each row of a file, or would become of it in a dry run."""
 
-    dry_run = fields.Boolean(metadata={"description": "Whether nothing was changed."})
-    format = fields.String(
-        validate=OneOf(IMPORT_FORMATS), metadata={"description": "The format of the file."}
-    )
+    dry_run = fields.Boolean()
+    format = fields.String(validate=OneOf([*(known.name for known in FORMATS), "json"]))
     totals = fields.Nested(ImportTotalsSchema)
     rows = fields.List(fields.Nested(ImportedRowSchema))
-
-
-class PasswordResetLinkSchema(ResponseSchema):
-    """A link to reset a password that has been mailed and not used."""
-
-    expires_at = Timestamp()
-
-
-class IdempotencyKeySchema(ResponseSchema):
-    """A movie that was added with an `Idempotency-Key`. The key itself is not kept."""
-
-    movie_id = BigInteger()
-    created_at = Timestamp()
-    expires_at = Timestamp()
 
 
 class ExportSchema(ResponseSchema):
@@ -148,6 +115,5 @@ import_query_schema = ImportQuerySchema()
 import_report_schema = ImportReportSchema()
 export_query_schema = ExportQuerySchema()
 list_schema = ListSchema()
-idempotency_key_schema = IdempotencyKeySchema()
 export_schema = ExportSchema()
 export_head_schema = ExportSchema(exclude=["idempotency_keys", "pictures", "movies"])

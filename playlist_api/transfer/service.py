@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg2.errors import LockNotAvailable
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from werkzeug.wsgi import ClosingIterator
 
@@ -19,24 +18,18 @@ from playlist_api.auth.service import list_sessions
 from playlist_api.db.engine import db, movies_per_user, violates
 from playlist_api.db.models import User
 from playlist_api.errors import Invalid, ListBusy, SessionEnded
-from playlist_api.movies.schemas import movie_schema
+from playlist_api.movies.schemas import MOVIE_FIELDS, idempotency_key_schema, movie_schema
 from playlist_api.ops import events
 from playlist_api.ops.bulkheads import Bulkhead
 from playlist_api.ops.clients import client_keys
 from playlist_api.posters.schemas import picture_schema
 from playlist_api.transfer import queries
-from playlist_api.transfer.readers import File, Row, read_file
-from playlist_api.transfer.schemas import (
-    MOVIE_FIELDS,
-    Outcome,
-    export_head_schema,
-    idempotency_key_schema,
-)
+from playlist_api.transfer.readers import MovieFile, Outcome, Row, read_file
+from playlist_api.transfer.schemas import export_head_schema
 from playlist_api.transfer.writers import WRITERS
 
 MAX_ROWS = 100_000
-"""Rows of a client's file. They take up to 20 seconds (see docs/performance.md), and nginx waits
-for 30."""
+"""Rows of a client's file, which take up to 20 seconds (see docs/performance.md)."""
 
 IMPORT_BATCH = 250
 """Rows for each statement. It takes 25 ms, and at most a second, for the most expensive titles."""
@@ -45,7 +38,6 @@ IMPORT_TIMEOUT = 25.0
 """Seconds for a whole file; nginx waits for 30."""
 
 EXPORT_BATCH = 500
-"""Rows for each statement of an export."""
 
 imports = Bulkhead(
     "imports",
@@ -69,14 +61,14 @@ exports = Bulkhead(
 
 
 class Export(NamedTuple):
-    """A file's name, media type, and content, which is read from the database bit by bit."""
+    """A file whose content is read from the database bit by bit."""
 
     name: str
     media_type: str
     content: Iterator[bytes]
 
 
-def import_file(identity: Identity, content: bytes, *, dry_run: bool) -> File:
+def import_file(identity: Identity, content: bytes, *, dry_run: bool) -> MovieFile:
     """Add the movies in a file that are not on the caller's list yet: all of them, or none.
 
     Each row has its outcome.
@@ -101,16 +93,12 @@ def import_file(identity: Identity, content: bytes, *, dry_run: bool) -> File:
 
 
 def import_rows(user: User, rows: Iterable[Row], *, dry_run: bool) -> None:
-    """Import rows on behalf of an operator. They are read batch by batch.
+    """Import rows on behalf of an operator.
 
     :raises ListBusy: while the list is changed or imported by a request.
     """
     _import_rows(user.id, rows, dry_run=dry_run)
     db.session.commit()
-    if not dry_run:
-        # Otherwise the plans for a small table would be kept until autovacuum comes by.
-        db.session.execute(text('ANALYZE "Movie", "MovieCount"'))
-        db.session.commit()
 
 
 def _active_user_id(identity: Identity) -> UUID:
@@ -180,7 +168,7 @@ def _columns(rows: list[Row]) -> dict[str, list[str | None]]:
 
 
 def export_list(user: User, format_: str) -> Export:
-    """Export the user's list, in one of the `EXPORT_FORMATS`.
+    """Export the user's list in a format of `WRITERS`.
 
     :raises TooManyRequests, ServiceUnavailable: when too many exports are being sent.
     """

@@ -20,9 +20,7 @@ MAX_FORM_OVERHEAD = 64 * 1024
 """Bytes of a form besides its file."""
 
 MAX_PART_HEAD = 128 * 1024
-"""Bytes of a part's headers, of what is before the first part, and of a part that is not a file.
-
-Werkzeug reads 64 KiB at a time, and looks at the headers when they are complete."""
+"""Bytes of a part's headers: Werkzeug reads 64 KiB at a time until they are complete."""
 
 MAX_PARTS = 10
 
