@@ -24,8 +24,7 @@ from playlist_api.api.identity import require_active_session
 from playlist_api.api.operations import operation_of
 from playlist_api.db.models import USER_AGENT_LENGTH
 from playlist_api.errors import Problem
-from playlist_api.ops.bulkheads import Bulkhead, Turn
-from playlist_api.ops.clients import client_keys
+from playlist_api.ops.bulkheads import Bulkhead, Turn, client_keys
 
 CUT = Problem("malformed", "must arrive whole and well-formed.")
 NOT_JSON = Problem("malformed", "must be JSON (RFC 8259): an object in UTF-8.")

@@ -24,8 +24,8 @@ from playlist_api.db.locks import can_change
 from playlist_api.db.models import PasswordReset, Session, User
 from playlist_api.db.timeouts import extend, response_timeout
 from playlist_api.errors import EmailTaken, Invalid, ListBusy, SessionEnded, WrongPassword
-from playlist_api.ops import events
-from playlist_api.ops.clients import client_keys
+from playlist_api.ops.bulkheads import client_keys
+from playlist_api.ops.logs import record_event
 from playlist_api.ops.mail import mailer, recipient
 
 DELETION_TIMEOUT = 30
@@ -91,7 +91,7 @@ def change_profile(user: User, changes: dict[str, Any], check: UserCheck) -> Use
             raise EmailTaken from error
         raise
     if new_email:
-        events.record("email_changed", userId=user.id)
+        record_event("email_changed", userId=user.id)
     return user
 
 
@@ -108,7 +108,7 @@ def change_password(user: User, session_id: UUID, current_password: str, new_pas
     user = _lock_unchanged(user)
     _set_password(user, password_hash, kept=session_id)
     db.session.commit()
-    events.record("password_changed", userId=user.id)
+    record_event("password_changed", userId=user.id)
 
 
 def request_reset(email: str, page: str) -> None:
@@ -141,7 +141,7 @@ def _send_link(email: str, page: str) -> None:
     link = PasswordReset(token_hash=token_hash(token), user_id=user.id, expires_at=expires_at)
     db.session.add(link)
     db.session.commit()
-    events.record("password_reset_requested", userId=user.id)
+    record_event("password_reset_requested", userId=user.id)
     message = EmailMessage()
     message["Subject"] = "Your new password"
     # Quoted-printable would break the link for people who read the source of the mail.
@@ -172,7 +172,7 @@ def reset_password(token: str, new_password: str) -> None:
         raise invalid
     _set_password(user, password_hash)
     db.session.commit()
-    events.record("password_reset", userId=user.id)
+    record_event("password_reset", userId=user.id)
 
 
 def delete_account(user: User, current_password: str, check: UserCheck) -> None:
@@ -190,7 +190,7 @@ def delete_account(user: User, current_password: str, check: UserCheck) -> None:
     with response_timeout(DELETION_TIMEOUT):
         extend(db.session.connection().connection.cursor())
         db.session.commit()
-    events.record("account_deleted", userId=user.id)
+    record_event("account_deleted", userId=user.id)
 
 
 def _check_email_change(email: str, password: str | None) -> None:
@@ -208,7 +208,7 @@ def _check_password(user: User, password: str) -> None:
     with limit_failed_logins(user.email):
         is_right, _ = hasher().verify(password, user.password_hash)
         if not is_right:
-            events.record("password_not_confirmed", userId=user.id)
+            record_event("password_not_confirmed", userId=user.id)
             raise WrongPassword
 
 

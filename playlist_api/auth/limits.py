@@ -22,8 +22,8 @@ from playlist_api.config import Limit
 from playlist_api.db.models import RateLimit
 from playlist_api.db.statements import Query
 from playlist_api.errors import TooManyRequests, Unauthorized, WrongPassword
-from playlist_api.ops import events
-from playlist_api.ops.clients import client_address
+from playlist_api.ops.bulkheads import client_address
+from playlist_api.ops.logs import record_event
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def hit(name: str, key: str) -> None:
         return
     limit = _setting(name)
     if not count_hit(key_hash=_hash_key(name, key), cost=limit.cost, period=limit.period):
-        events.record("throttled", limit=name)
+        record_event("throttled", limit=name)
         # The limit has room for another hit after this time at the latest.
         retry_after = ceil(limit.cost.total_seconds())
         raise TooManyRequests("Too many tries. Please wait a little.", retry_after)

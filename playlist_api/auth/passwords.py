@@ -10,8 +10,7 @@ from passlib.context import CryptContext
 from playlist_api.config import Settings
 from playlist_api.errors import Problem
 from playlist_api.ops import metrics
-from playlist_api.ops.bulkheads import ThreadBulkhead
-from playlist_api.ops.clients import client_keys
+from playlist_api.ops.bulkheads import ThreadBulkhead, client_keys
 
 MIN_PASSWORD_LENGTH = 8
 """Characters: NIST SP 800-63B, section 3.1.1.2."""

@@ -36,7 +36,7 @@ from playlist_api.errors import (
     ServiceUnavailable,
     Unauthorized,
 )
-from playlist_api.ops import events
+from playlist_api.ops.logs import record_event
 
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")
 
@@ -56,7 +56,7 @@ def _check_origin() -> None:
     origin = request.headers.get("Origin")
     own = f"{request.scheme}://{request.host}" if current_app.config["DOCS_ENABLED"] else None
     if origin not in {None, own, *current_app.config["CORS_ORIGINS"]}:
-        events.record("foreign_origin_refused", origin=origin)
+        record_event("foreign_origin_refused", origin=origin)
         raise Forbidden("This page may not use your session.")
 
 

@@ -25,7 +25,7 @@ from playlist_api.db.engine import db
 from playlist_api.db.models import Session, User
 from playlist_api.db.statements import Query
 from playlist_api.errors import EmailTaken, NotFound, SessionEnded, Unauthorized
-from playlist_api.ops import events
+from playlist_api.ops.logs import record_event
 
 MAX_SESSIONS = 20
 """Active sessions of one user; more devices than anybody signs in on."""
@@ -60,7 +60,7 @@ def sign_up(name: str, email: str, password: str, user_agent: str) -> SignedIn:
     signed_in = _start_session(new_account, user_agent, **user)
     if signed_in is None:
         raise EmailTaken
-    events.record("signed_up", userId=user_id)
+    record_event("signed_up", userId=user_id)
     return signed_in
 
 
@@ -77,7 +77,7 @@ def log_in(email: str, password: str, user_agent: str) -> SignedIn:
         user = {"user_id": user_id, "password_hash": password_hash}
         signed_in = _start_session(new_session, user_agent, **user) if is_right else None
         if signed_in is None:
-            events.record("login_failed", userId=user_id)
+            record_event("login_failed", userId=user_id)
             raise Unauthorized("Wrong e-mail or password.")
     # After the new session, so that racing logins count each other.
     surplus_sessions(user_id=user_id, kept=MAX_SESSIONS)
@@ -86,7 +86,7 @@ def log_in(email: str, password: str, user_agent: str) -> SignedIn:
         renewed = {"password_hash": new_hash, "updated_at": User.updated_at}
         db.session.execute(update(User).where(*unchanged).values(renewed))
         db.session.commit()
-    events.record("login_succeeded", userId=user_id)
+    record_event("login_succeeded", userId=user_id)
     return signed_in
 
 
@@ -111,7 +111,7 @@ def refresh(identity: Identity, token: str, user_agent: str) -> SignedIn:
     elif presented_hash != session.replaced_token_hash or now > session.rotated_at + REUSE_GRACE:
         db.session.delete(session)
         db.session.commit()
-        events.record("refresh_token_reused", userId=session.user_id, sessionId=session.id)
+        record_event("refresh_token_reused", userId=session.user_id, sessionId=session.id)
         raise SessionEnded
     db.session.commit()
     return SignedIn(as_user(user), tokens.access_token(session), tokens.refresh_token(session))
@@ -127,7 +127,7 @@ def log_out(session_ids: Iterable[UUID]) -> None:
     """End these sessions; some of them may have ended before."""
     if ids := list(session_ids):
         for session in _end_sessions(Session.id.in_(ids)):
-            events.record("logged_out", userId=session.user_id, sessionId=session.id)
+            record_event("logged_out", userId=session.user_id, sessionId=session.id)
 
 
 def end_session(user: User, session_id: UUID) -> None:
@@ -137,13 +137,13 @@ def end_session(user: User, session_id: UUID) -> None:
     """
     if not _end_sessions(Session.id == session_id, Session.user_id == user.id):
         raise NotFound("You have no such session.")
-    events.record("session_ended", userId=user.id, sessionId=session_id)
+    record_event("session_ended", userId=user.id, sessionId=session_id)
 
 
 def end_other_sessions(user: User, current: UUID) -> None:
     """End all of the user's sessions except the current one."""
     _end_sessions(Session.user_id == user.id, Session.id != current)
-    events.record("other_sessions_ended", userId=user.id, sessionId=current)
+    record_event("other_sessions_ended", userId=user.id, sessionId=current)
 
 
 def _end_sessions(*which: ColumnElement[bool]) -> Sequence[Session]:

@@ -13,8 +13,7 @@ from playlist_api.api.fields import canonical_email
 from playlist_api.db.engine import db, is_unavailable
 from playlist_api.db.models import User
 from playlist_api.db.timeouts import response_timeout
-from playlist_api.ops import events
-from playlist_api.ops.logs import Formatter
+from playlist_api.ops.logs import Formatter, events
 
 
 def user_of(email: str) -> User:
@@ -33,8 +32,8 @@ def operating() -> Iterator[None]:
     """Log a command's events on standard error, without a traceback if the database is away."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Formatter())
-    events.log.addHandler(handler)
-    events.log.setLevel(logging.INFO)
+    events.addHandler(handler)
+    events.setLevel(logging.INFO)
     try:
         with response_timeout():
             yield
@@ -43,4 +42,4 @@ def operating() -> Iterator[None]:
             raise click.ClickException("The database is away; nothing was done.") from error
         raise
     finally:
-        events.log.removeHandler(handler)
+        events.removeHandler(handler)

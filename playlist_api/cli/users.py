@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from playlist_api.cli.common import operating, user_of
 from playlist_api.db.engine import db
 from playlist_api.db.models import ADMIN, MovieCount, Session, User
-from playlist_api.ops import events
+from playlist_api.ops.logs import record_event
 
 users = AppGroup("users", help="List, show and change accounts.")
 
@@ -65,7 +65,7 @@ def end_sessions(email: str) -> None:
         ending = deletion(Session).where(Session.user_id == user.id).returning(Session.id)
         ended = len(db.session.scalars(ending).all())
         db.session.commit()
-        events.record("all_sessions_ended", userId=user.id)
+        record_event("all_sessions_ended", userId=user.id)
     click.echo(f"{ended} sessions ended.")
 
 
@@ -78,7 +78,7 @@ def delete(email: str) -> None:
         user = user_of(email)
         db.session.delete(user)
         db.session.commit()
-        events.record("account_deleted", userId=user.id)
+        record_event("account_deleted", userId=user.id)
     click.echo(f"{email} is deleted.")
 
 
@@ -87,5 +87,5 @@ def _set_role(email: str, role: str) -> None:
         user = user_of(email)
         user.role = role
         db.session.commit()
-        events.record("role_changed", userId=user.id, role=role)
+        record_event("role_changed", userId=user.id, role=role)
     click.echo(f"{user.email} is now {role}.")

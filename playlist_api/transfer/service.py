@@ -20,9 +20,8 @@ from playlist_api.db.engine import db, movies_per_user, violates
 from playlist_api.db.models import User
 from playlist_api.errors import Invalid, ListBusy, SessionEnded
 from playlist_api.movies.schemas import movie_schema
-from playlist_api.ops import events
-from playlist_api.ops.bulkheads import Bulkhead
-from playlist_api.ops.clients import client_keys
+from playlist_api.ops.bulkheads import Bulkhead, client_keys
+from playlist_api.ops.logs import record_event
 from playlist_api.posters.schemas import picture_schema
 from playlist_api.transfer import queries
 from playlist_api.transfer.readers import File, Row, read_file
@@ -206,7 +205,7 @@ def export_account(user: User, current_session: UUID) -> Export:
         "pictures": _rows(*pictures, user.id, name=""),
         "movies": _movies_of(user.id),
     }
-    events.record("account_exported", userId=user.id)
+    record_event("account_exported", userId=user.id)
     content = with_lists(export_head_schema.dump(head), lists)
     return Export("playlist-export.json", "application/json", _in_slot(content))
 
