@@ -16,7 +16,7 @@ from playlist_api.auth import routes as auth_routes
 from playlist_api.config import load_settings
 from playlist_api.db import engine
 from playlist_api.movies import routes as movie_routes
-from playlist_api.ops import mail, sentry
+from playlist_api.ops import sentry
 from playlist_api.posters import media
 from playlist_api.posters import routes as poster_routes
 from playlist_api.transfer import routes as transfer_routes
@@ -74,7 +74,6 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     tokens.init_app(app)
     passwords.init_app(app, settings)
     media.init_app(app, settings)
-    mail.init_app(app, settings)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     poster_routes.init_app(app, settings)

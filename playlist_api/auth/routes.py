@@ -124,7 +124,8 @@ def list_sessions() -> Any:
 
     Newest first. `lastUsedAt` is when a session was last refreshed.
     """
-    return service.list_sessions(current_user(), current_session())
+    sessions = service.list_sessions(current_user(), current_session())
+    return session_list_schema.dump({"items": sessions})
 
 
 @blueprint.delete("/sessions")

@@ -1,7 +1,6 @@
 """Sign-up, login, and sessions: one for each login on each device, active until it ends."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -11,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, delete, update
 from playlist_api.api.identity import Identity
 from playlist_api.auth import tokens
 from playlist_api.auth.limits import limit_failed_logins
-from playlist_api.auth.passwords import hasher
+from playlist_api.auth.passwords import hash_password, verify_password
 from playlist_api.auth.queries import (
     as_user,
     credentials,
@@ -43,19 +42,12 @@ class SignedIn(NamedTuple):
     refresh_token: str
 
 
-@dataclass(frozen=True)
-class SessionList:
-    """All active sessions of a user, as rows of `SessionSchema`."""
-
-    items: Sequence[Row[*tuple[Any, ...]]]
-
-
 def sign_up(name: str, email: str, password: str, user_agent: str) -> SignedIn:
     """Create an account and its first session.
 
     :raises EmailTaken: when the e-mail has an account.
     """
-    user_id, password_hash = str(uuid4()), hasher().hash(password)
+    user_id, password_hash = str(uuid4()), hash_password(password)
     user = {"user_id": user_id, "name": name, "email": email, "password_hash": password_hash}
     signed_in = _start_session(new_account, user_agent, **user)
     if signed_in is None:
@@ -72,7 +64,7 @@ def log_in(email: str, password: str, user_agent: str) -> SignedIn:
     """
     with limit_failed_logins(email):
         user_id, password_hash = next(iter(credentials(email=email)), (None, None))
-        is_right, new_hash = hasher().verify(password, password_hash)
+        is_right, new_hash = verify_password(password, password_hash)
         # `new_session` compares the hash again: the password may have been changed meanwhile.
         user = {"user_id": user_id, "password_hash": password_hash}
         signed_in = _start_session(new_session, user_agent, **user) if is_right else None
@@ -117,10 +109,9 @@ def refresh(identity: Identity, token: str, user_agent: str) -> SignedIn:
     return SignedIn(as_user(user), tokens.access_token(session), tokens.refresh_token(session))
 
 
-def list_sessions(user: User, current: UUID) -> SessionList:
+def list_sessions(user: User, current: UUID) -> Sequence[Row[*tuple[Any, ...]]]:
     """Return the user's active sessions, newest first; `current` is the id of the caller's."""
-    parameters = {"user_id": user.id, "current_id": current}
-    return SessionList(db.session.execute(listed_sessions, parameters).all())
+    return db.session.execute(listed_sessions, {"user_id": user.id, "current_id": current}).all()
 
 
 def log_out(session_ids: Iterable[UUID]) -> None:

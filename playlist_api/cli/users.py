@@ -2,9 +2,9 @@
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy import delete as deletion
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
+from playlist_api.auth.accounts import delete_user
 from playlist_api.cli.common import operating, user_of
 from playlist_api.db.engine import db
 from playlist_api.db.models import ADMIN, MovieCount, Session, User
@@ -62,23 +62,20 @@ def end_sessions(email: str) -> None:
     """Log a user out everywhere."""
     with operating():
         user = user_of(email)
-        ending = deletion(Session).where(Session.user_id == user.id).returning(Session.id)
+        ending = delete(Session).where(Session.user_id == user.id).returning(Session.id)
         ended = len(db.session.scalars(ending).all())
         db.session.commit()
         record_event("all_sessions_ended", userId=user.id)
     click.echo(f"{ended} sessions ended.")
 
 
-@users.command()
+@users.command("delete")
 @click.argument("email")
 @click.confirmation_option(prompt="Delete the account with all its movies and sessions?")
-def delete(email: str) -> None:
+def delete_account(email: str) -> None:
     """Delete an account with all that belongs to it."""
     with operating():
-        user = user_of(email)
-        db.session.delete(user)
-        db.session.commit()
-        record_event("account_deleted", userId=user.id)
+        delete_user(user_of(email))
     click.echo(f"{email} is deleted.")
 
 

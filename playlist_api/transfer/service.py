@@ -195,7 +195,7 @@ def export_account(user: User, current_session: UUID) -> Export:
     head = {
         "exported_at": datetime.now(UTC),
         "user": user,
-        "sessions": list_sessions(user, current_session).items,
+        "sessions": list_sessions(user, current_session),
         "password_resets": db.session.scalars(queries.password_resets, {"user_id": user.id}).all(),
     }
     keys = queries.next_idempotency_keys.afterwards(), idempotency_key_schema.names
