@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -60,7 +59,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     :raises SettingsError: when they do not make a safe service.
     """
     app = PlaylistApp("playlist_api", static_folder=None)
-    settings = load_settings(environ, Path(app.instance_path))
+    settings = load_settings(environ)
     app.config.from_mapping({name.upper(): value for name, value in vars(settings).items()})
     app.config.from_mapping(
         MAX_CONTENT_LENGTH=MAX_BODY,

@@ -8,14 +8,14 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache, wraps
 from time import time
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import jwt
 from flask import current_app, g, request
 from sqlalchemy import bindparam, func, select
 
-from playlist_api.api.operations import ACCESS_TOKEN, REFRESH_TOKEN, operation_of
+from playlist_api.api.operations import ACCESS_TOKEN, REFRESH_TOKEN, View, operation_of
 from playlist_api.db.engine import db
 from playlist_api.db.models import Session, User
 from playlist_api.db.statements import Query
@@ -30,8 +30,6 @@ MAX_CLOCK_SKEW = timedelta(minutes=15)
 """How far ahead the clock of the instance that issued a token may be; no token lives longer."""
 
 TOKEN_CACHE_SIZE = 2048
-
-View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Identity(NamedTuple):
@@ -66,10 +64,7 @@ def access_token_required(view: View) -> View:
 
 
 def refresh_cookie_required(view: View) -> View:
-    """Require a valid refresh token in the cookie, in the same way.
-
-    :raises Unauthorized: without a valid token.
-    """
+    """Require a valid refresh token in the cookie, in the same way."""
     return _token_required(view, REFRESH_TOKEN, "refresh", _cookie_token)
 
 
@@ -98,8 +93,15 @@ def _token_required(view: View, scheme: str, kind: str, presented: Callable[[], 
     operation.security, operation.anonymous = [scheme], False
 
     def check() -> None:
-        g.identity = _verified_identity(presented(), kind)
-        request.environ["REMOTE_USER"] = g.identity.user_id
+        try:
+            identity, expires_at = _read_token(presented(), kind, current_app.config["SECRET_KEY"])
+        except INVALID_TOKEN as error:
+            raise Unauthorized from error
+        # Decoding allows for the clock skew, and a cached token is not decoded again.
+        if expires_at <= time():
+            raise Unauthorized
+        g.identity = identity
+        request.environ["REMOTE_USER"] = identity.user_id
 
     return check_first(view, check, 401, 502, 503)
 
@@ -111,17 +113,6 @@ def _bearer_token() -> str:
 
 def _cookie_token() -> str:
     return request.cookies.get(REFRESH_COOKIE, "")
-
-
-def _verified_identity(token: str, kind: str) -> Identity:
-    try:
-        identity, expires_at = _read_token(token, kind, current_app.config["SECRET_KEY"])
-    except INVALID_TOKEN as error:
-        raise Unauthorized("Please sign in.") from error
-    # Decoding allows for the clock skew, and a cached token is not decoded again.
-    if expires_at <= time():
-        raise Unauthorized("Please sign in.")
-    return identity
 
 
 @lru_cache(TOKEN_CACHE_SIZE)

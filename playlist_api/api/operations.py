@@ -6,12 +6,14 @@ OpenAPI's word for a call.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from marshmallow import Schema
 
 ACCESS_TOKEN, REFRESH_TOKEN = "accessToken", "refreshToken"
 """The names of the security schemes."""
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 @dataclass

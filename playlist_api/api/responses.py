@@ -10,12 +10,11 @@ from flask import Response, request
 from marshmallow import Schema
 
 from playlist_api.api.json import to_json
-from playlist_api.api.operations import ResponseSpec, operation_of
+from playlist_api.api.operations import ResponseSpec, View, operation_of
 from playlist_api.errors import ApiError, PreconditionFailed
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
-View = TypeVar("View", bound=Callable[..., Any])
 T = TypeVar("T")
 
 

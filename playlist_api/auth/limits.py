@@ -17,7 +17,8 @@ from sqlalchemy import Interval, String, bindparam, case, cast, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
-from playlist_api.api.identity import View, check_first
+from playlist_api.api.identity import check_first
+from playlist_api.api.operations import View
 from playlist_api.config import Limit
 from playlist_api.db.models import RateLimit
 from playlist_api.db.statements import Query

@@ -9,7 +9,6 @@ from flask import Blueprint, current_app, request
 from playlist_api.api.arguments import body, user_agent
 from playlist_api.api.identity import (
     REFRESH_COOKIE,
-    View,
     access_token_required,
     check_first,
     current_identity,
@@ -19,6 +18,7 @@ from playlist_api.api.identity import (
     refresh_cookie_required,
     tokens_accepted,
 )
+from playlist_api.api.operations import View
 from playlist_api.api.responses import other_responses, response
 from playlist_api.auth import service
 from playlist_api.auth.limits import rate_limit

@@ -19,12 +19,13 @@ from playlist_api.posters.storage import StorageError
 PRUNE_BATCH = 1000
 """Rows deleted in one transaction, so that no lock is held for long."""
 
-EXPIRIES = {
-    "Session": (Session.id, Session.expires_at),
-    "PasswordReset": (PasswordReset.token_hash, PasswordReset.expires_at),
-    "IdempotencyKey": (IdempotencyKey.key_hash, IdempotencyKey.expires_at),
-    "RateLimit": (RateLimit.key, RateLimit.used_until),
-}
+EXPIRIES = (
+    (Session.id, Session.expires_at),
+    (PasswordReset.token_hash, PasswordReset.expires_at),
+    (IdempotencyKey.key_hash, IdempotencyKey.expires_at),
+    (RateLimit.key, RateLimit.used_until),
+)
+"""The primary key of each table whose rows expire, and when they do."""
 
 sessions = AppGroup("sessions", help="Clean up after sessions.")
 media = AppGroup("media", help="Clean up after pictures.")
@@ -36,8 +37,8 @@ openapi = AppGroup("openapi", help="Work with the OpenAPI document.")
 def prune_expired(most: int) -> None:
     """Delete expired sessions, resets, idempotency keys and rate limits; for cron, once an hour."""
     with operating():
-        for table, (key, expiry) in EXPIRIES.items():
-            click.echo(f"{table}: {_prune(key, expiry, most)} deleted")
+        for key, expiry in EXPIRIES:
+            click.echo(f"{key.class_.__name__}: {_prune(key, expiry, most)} deleted")
 
 
 def _prune(key: Any, expiry: Any, most: int) -> int:

@@ -5,6 +5,7 @@ before this module is imported: see gunicorn.conf.py.
 """
 
 import os
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -22,18 +23,16 @@ requests = Histogram(
     buckets=BUCKETS,
     registry=registry,
 )
-in_flight = Gauge(
+live_gauge = partial(Gauge, registry=registry, multiprocess_mode="livesum")
+
+in_flight = live_gauge(
     "http_requests_in_flight",
     "Requests being answered.",
-    registry=registry,
-    multiprocess_mode="livesum",
 )
-_connections = Gauge(
+_connections = live_gauge(
     "database_connections_in_use",
     "Connections to the database at work, for single statements or transactions.",
     ["pool"],
-    registry=registry,
-    multiprocess_mode="livesum",
 )
 statements = _connections.labels("statements")
 transactions = _connections.labels("transactions")
@@ -42,24 +41,18 @@ database_failures = Counter(
     "Requests refused as the database was away, busy, or without a free connection.",
     registry=registry,
 )
-hashing = Gauge(
+hashing = live_gauge(
     "argon2_queue",
     "Passwords being hashed or waiting for that.",
-    registry=registry,
-    multiprocess_mode="livesum",
 )
-drawing = Gauge(
+drawing = live_gauge(
     "picture_queue",
     "Pictures being checked and written anew, or waiting for that.",
-    registry=registry,
-    multiprocess_mode="livesum",
 )
-bulkheads = Gauge(
+bulkheads = live_gauge(
     "bulkhead_requests",
     "Requests at work, or waiting for that, where only so many may be.",
     ["bulkhead"],
-    registry=registry,
-    multiprocess_mode="livesum",
 )
 events = Counter(
     "auth_events",
