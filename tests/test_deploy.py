@@ -81,7 +81,7 @@ def test_no_file_has_a_secret_or_a_default_for_one() -> None:
 
 def test_compose_hands_each_setting_on_and_every_variable_is_one_that_somebody_reads() -> None:
     named = {name for job in JOBS for name in compose()[job]["environment"]}
-    assert named >= SETTINGS - {"DEBUG", "LOG_FORMAT"}  # developers'
+    assert named >= SETTINGS - {"FLASK_DEBUG", "LOG_FORMAT"}  # developers'
     named |= {name for each in objects("ConfigMap") for name in each["data"]}
     assert named <= SETTINGS | LIBRARIES
 

@@ -71,7 +71,9 @@ def change_profile(user: User, changes: dict[str, Any], check: UserCheck) -> Use
     password = changes.pop("current_password", None)
     new_email = changes.get("email", user.email) != user.email
     if new_email:
-        _check_email_change(changes["email"], password)
+        email_address(changes["email"], "email")
+        if password is None:
+            raise Invalid("required", "must be given to change the e-mail.", "currentPassword")
         _check_password(user, password)
         user = _lock_unchanged(user)
     else:
@@ -195,15 +197,6 @@ def delete_user(user: User) -> None:
     extend(db.session.connection().connection.cursor())
     db.session.commit()
     record_event("account_deleted", userId=user.id)
-
-
-def _check_email_change(email: str, password: str | None) -> None:
-    try:
-        email_address(email)
-    except ValidationError as error:
-        raise ValidationError(error.messages, "email") from None
-    if password is None:
-        raise Invalid("required", "must be given to change the e-mail.", "currentPassword")
 
 
 def _check_password(user: User, password: str) -> None:

@@ -18,7 +18,7 @@ PINO_LEVELS = {10: 20, 20: 30, 30: 40, 40: 50, 50: 60}
 EVENT = "playlist_api.event"
 """The key of the WSGI environment that holds the event for the request's log line."""
 
-events = logging.getLogger("playlist_api.events")
+event_log = logging.getLogger("playlist_api.events")
 
 
 def record_event(event: str, **fields: Any) -> None:
@@ -35,7 +35,7 @@ def record_event(event: str, **fields: Any) -> None:
             return
         fields["reqId"] = request.headers.get("X-Request-ID")
         fields["remoteAddress"] = request.remote_addr
-    events.info(event, extra={"fields": fields})
+    event_log.info(event, extra={"fields": fields})
 
 
 def json_line(level: int, time: float, name: str, message: str, fields: dict[str, Any]) -> str:

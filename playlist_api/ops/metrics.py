@@ -15,6 +15,7 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 database or a bulkhead ends within 10."""
 
 registry = CollectorRegistry()
+live_gauge = partial(Gauge, registry=registry, multiprocess_mode="livesum")
 
 requests = Histogram(
     "http_request_duration_seconds",
@@ -23,12 +24,7 @@ requests = Histogram(
     buckets=BUCKETS,
     registry=registry,
 )
-live_gauge = partial(Gauge, registry=registry, multiprocess_mode="livesum")
-
-in_flight = live_gauge(
-    "http_requests_in_flight",
-    "Requests being answered.",
-)
+in_flight = live_gauge("http_requests_in_flight", "Requests being answered.")
 _connections = live_gauge(
     "database_connections_in_use",
     "Connections to the database at work, for single statements or transactions.",
@@ -41,13 +37,9 @@ database_failures = Counter(
     "Requests refused as the database was away, busy, or without a free connection.",
     registry=registry,
 )
-hashing = live_gauge(
-    "argon2_queue",
-    "Passwords being hashed or waiting for that.",
-)
+hashing = live_gauge("argon2_queue", "Passwords being hashed or waiting for that.")
 drawing = live_gauge(
-    "picture_queue",
-    "Pictures being checked and written anew, or waiting for that.",
+    "picture_queue", "Pictures being checked and written anew, or waiting for that."
 )
 bulkheads = live_gauge(
     "bulkhead_requests",
