@@ -29,7 +29,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = KeepAliveWorker
 # At most 158 requests work or wait in bulkheads or for slow clients: 32 with a connection, 16 for
 # changes, 8 for searches, 21 for passwords, 9 and 16 for pictures to re-encode and to store, 8 for
-# imports, 8 for exports, 8 for large bodies and 32 for slow clients. 34 threads are left for others.
+# imports, 8 for exports, 8 for large bodies and 32 for slow clients. 34 threads stay free.
 threads = 192
 # Most systems allow a process 1,024 open files. Beyond 800, idle connections give way to new ones.
 worker_connections = 800

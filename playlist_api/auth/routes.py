@@ -29,13 +29,7 @@ from playlist_api.auth.schemas import (
     signed_in_schema,
 )
 from playlist_api.auth.tokens import clear_refresh_cookie, set_refresh_cookie
-from playlist_api.errors import (
-    Conflict,
-    Forbidden,
-    NotFound,
-    ServiceUnavailable,
-    Unauthorized,
-)
+from playlist_api.errors import Conflict, Forbidden, NotFound, ServiceUnavailable, Unauthorized
 from playlist_api.ops.logs import record_event
 
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")

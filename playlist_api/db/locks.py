@@ -2,13 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    SQLColumnExpression,
-    Text,
-    func,
-    literal_column,
-)
+from sqlalchemy import ColumnElement, SQLColumnExpression, Text, func, literal_column
 from sqlalchemy import cast as sql_cast
 
 
