@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-# Of the workers' figures: it must be known before they are imported. Who reloads or upgrades keeps
-# it, and who starts anew counts anew.
+# The workers share their metrics there. It must be set before they are imported; a reload or an
+# upgrade of the server keeps it.
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 if METRICS not in os.environ:
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
@@ -27,17 +27,16 @@ port = os.environ.get("PORT") or "3001"
 bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = KeepAliveWorker
-# 16 use a connection, and 16 wait for one; 16 wait for other changes of their user's, 8 to search;
-# 1 hashes a password, 1 draws a picture, 2 read a file, and 20, 8 and 6 wait for that; 8 store a
-# picture, and 8 wait for that; 8 send an export; 1 writes metrics, and 4 wait for that; 8 wait to
-# send a large body, and 32 for slow clients. 29 are left for all other requests.
+# At most 163 requests work or wait in bulkheads or for slow clients: 32 with a connection, 16 for
+# changes, 8 for searches, 21 for passwords, 9 and 16 for pictures to re-encode and to store, 8 for
+# imports, 8 for exports, 5 for metrics, 8 for large bodies and 32 for slow clients. 29 threads stay
+# free.
 threads = 192
-# With what else a worker has open that is less than the 1,024 files that a process may have on most
-# systems. Beyond that, idle connections are closed for new ones.
+# Most systems allow a process 1,024 open files. Beyond 800, idle connections give way to new ones.
 worker_connections = 800
-sendfile = False  # it would wait for a slow client as long as that wants
-# Seconds, more than deploy/nginx.conf keeps an idle connection: after gunicorn's own 2 it would
-# close one just as a request is sent on it, and a POST is not sent again.
+sendfile = False  # it has no time-out for slow clients
+# Seconds, more than deploy/nginx.conf keeps an idle connection: otherwise a connection may be
+# closed just as a POST is sent on it, which nginx does not repeat.
 keepalive = 30
 graceful_timeout = 30  # nginx waits no longer for an answer
 
@@ -48,30 +47,27 @@ logconfig_dict = logging_config(os.environ.get("LOG_FORMAT", "json"))
 loglevel = os.environ.get("LOG_LEVEL") or "info"
 logger_class = ErrorLogger
 control_socket_disable = True  # it would be a file in the user's home
-# The most that gunicorn can: with the longest search and a cursor at the longest title, in scripts
-# of four bytes a letter, a link to the next page has some 4,500 characters.
+# gunicorn's maximum. A link to the next page can have 4,500 characters: the longest search and the
+# longest title, in letters of four bytes.
 limit_request_line = 8190
-forwarder_headers = ""  # SCRIPT_NAME and PATH_INFO are not a client's to say
-# Nor is the scheme: TRUSTED_PROXIES tells whom to believe.
+forwarder_headers = ""  # no client may set SCRIPT_NAME or PATH_INFO
+# Nor the scheme: TRUSTED_PROXIES decides who may.
 secure_scheme_headers: dict[str, str] = {}
 
 
 def on_starting(_: object) -> None:
-    """Have the workers share what is imported: collecting garbage would have each copy it.
-
-    It takes a while, in which nobody can have connected yet, and so nobody waits.
-    """
+    """Let the workers share imported objects, which garbage collection would make each copy."""
     gc.collect()
     gc.freeze()
 
 
 def child_exit(_: object, worker: Any) -> None:
-    """Count nothing as in use by a worker that is gone."""
+    """Remove the gauges of a worker that is gone."""
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(arbiter: Any) -> None:
-    """Take the figures along, unless a newer server goes on with them."""
+    """Delete the metrics, unless a newer server goes on with them."""
     if not arbiter.reexec_pid:
         for file in Path(os.environ[METRICS]).glob("*.db"):
             file.unlink()

@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 
 from dev.cluster import PostgresError
+from dev.defaults import with_defaults
 from dev.postgres import running
 from playlist_api.config import SettingsError, load_settings
 
@@ -83,7 +84,7 @@ def check_settings(environment: dict[str, str]) -> None:
     """Have the application judge its settings before anything is started for it."""
     embedded = environment["APP_ENV"] == "development" and not environment.get("DATABASE_URL")
     given = environment | ({"DATABASE_URL": "postgresql:///"} if embedded else {})
-    load_settings(given, ROOT / "instance")
+    load_settings(with_defaults(given) if given["APP_ENV"] == "development" else given)
 
 
 def check_port(host: str, port: str) -> None:

@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -16,7 +15,7 @@ from playlist_api.auth import routes as auth_routes
 from playlist_api.config import load_settings
 from playlist_api.db import engine
 from playlist_api.movies import routes as movie_routes
-from playlist_api.ops import mail, sentry
+from playlist_api.ops import sentry
 from playlist_api.posters import media
 from playlist_api.posters import routes as poster_routes
 from playlist_api.transfer import routes as transfer_routes
@@ -60,7 +59,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     :raises SettingsError: when they do not make a safe service.
     """
     app = PlaylistApp("playlist_api", static_folder=None)
-    settings = load_settings(environ, Path(app.instance_path))
+    settings = load_settings(environ)
     app.config.from_mapping({name.upper(): value for name, value in vars(settings).items()})
     app.config.from_mapping(
         MAX_CONTENT_LENGTH=MAX_BODY,
@@ -74,7 +73,6 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     tokens.init_app(app)
     passwords.init_app(app, settings)
     media.init_app(app, settings)
-    mail.init_app(app, settings)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     poster_routes.init_app(app, settings)

@@ -1,16 +1,12 @@
 """Settings from environment variables, all checked before the service starts."""
 
-import os
 import re
-import secrets
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from email.message import EmailMessage
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 
 from sentry_sdk.utils import BadDsn, Dsn
@@ -188,17 +184,12 @@ class Settings:
         return self.app_env == "production"
 
 
-def load_settings(environ: Mapping[str, str], instance: Path) -> Settings:
+def load_settings(environ: Mapping[str, str]) -> Settings:
     """Read the settings from environment variables; an empty variable counts as unset.
-
-    In development the secret key, the address of the embedded database and the storage of
-    pictures default to what is in `instance`, a folder of the checkout that git ignores.
 
     :raises SettingsError: naming every variable at fault, and what to do about it.
     """
     given = {name: text for name, text in environ.items() if text}
-    if given.get("APP_ENV") == "development":
-        given = _development_defaults(instance, given.get("PORT", "3001")) | given
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for each in fields(Settings):
@@ -244,29 +235,3 @@ def _is_this_machine(host: str) -> bool:
     with suppress(ValueError):
         return ip_address(host).is_loopback
     return host in {"", "localhost"} or host.startswith(("/", "@"))
-
-
-def _development_defaults(instance: Path, port: str) -> dict[str, str]:
-    defaults = {
-        "SECRET_KEY": _kept_secret_key(instance),
-        "MEDIA_STORAGE": str(instance.absolute() / "media"),
-        "MEDIA_URL": f"http://localhost:{port}/media",
-        "DOCS_ENABLED": "true",
-        "PASSWORD_BLOCKLIST": "false",
-    }
-    with suppress(FileNotFoundError):
-        defaults["DATABASE_URL"] = (instance / "database_url").read_text().strip()
-    return defaults
-
-
-def _kept_secret_key(instance: Path) -> str:
-    kept = instance / "secret_key"
-    instance.mkdir(exist_ok=True)
-    if not kept.exists():  # kept, so that a restart logs nobody out
-        with tempfile.NamedTemporaryFile("w", dir=instance) as made:
-            made.write(secrets.token_hex())
-            made.flush()
-            # A link appears whole or not at all, so that two processes starting at once agree.
-            with suppress(FileExistsError):
-                os.link(made.name, kept)
-    return kept.read_text()

@@ -9,15 +9,18 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 from werkzeug.datastructures import Headers
 
+from dev.defaults import with_defaults
 from playlist_api.api.edge import SECURITY
 from playlist_api.app import create_app
 from playlist_api.errors import code_of
 
-SETTINGS = {
-    "APP_ENV": "development",
-    "DATABASE_URL": "postgresql:///",
-    "SECRET_KEY": "a key for tests that is long enough",
-}
+SETTINGS = with_defaults(
+    {
+        "APP_ENV": "development",
+        "DATABASE_URL": "postgresql:///",
+        "SECRET_KEY": "a key for tests that is long enough",
+    }
+)
 
 ADDED = "/view"
 """Where tests add views of their own."""

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, create_engine, text
 
 from playlist_api.app import create_app
-from playlist_api.auth.passwords import hasher
+from playlist_api.auth.passwords import hash_password
 from tests.service import PASSWORD, environment
 
 MOVIES = 1_100_000
@@ -100,7 +100,7 @@ def without_indexes_and_foreign_key(connection: Connection) -> Iterator[None]:
 def load(database_url: str) -> None:
     """Fill the tables; the triggers count the movies. No statistics are made of them."""
     with create_app(environment(database_url)).app_context():
-        parameters = {"movies": MOVIES, "users": USERS, "password": hasher().hash(PASSWORD)}
+        parameters = {"movies": MOVIES, "users": USERS, "password": hash_password(PASSWORD)}
     engine = create_engine(database_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection, without_indexes_and_foreign_key(connection):
         for statement in ROWS.values():

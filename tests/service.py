@@ -22,6 +22,7 @@ from flask import Flask
 from sqlalchemy import event
 from werkzeug.datastructures import Headers
 
+from dev.defaults import with_defaults
 from dev.processes import eventually
 from dev.processes import free_port as free_port
 from dev.run import GLIBC_TUNABLES
@@ -251,8 +252,8 @@ def log_in(actor: Actor) -> Actor:
 
 
 def environment(database_url: str, **settings: str) -> dict[str, str]:
-    """The settings that tests run with."""
-    return {
+    """The settings that tests run with: those of a checkout, except in production."""
+    given = {
         "APP_ENV": "development",
         "DATABASE_URL": database_url,
         "SECRET_KEY": SECRET_KEY,
@@ -261,6 +262,7 @@ def environment(database_url: str, **settings: str) -> dict[str, str]:
         "MEDIA_URL": "http://localhost:3001/media",
         **settings,
     }
+    return with_defaults(given) if given["APP_ENV"] == "development" else given
 
 
 def elsewhere(call: Callable[..., T], *arguments: Any) -> T:

@@ -15,7 +15,7 @@ from flask_migrate import check
 from sqlalchemy import NullPool, create_engine, text
 
 from playlist_api.app import create_app
-from playlist_api.auth.passwords import hasher
+from playlist_api.auth.passwords import hash_password
 from playlist_api.backups import backups, dumps
 from playlist_api.backups.backups import Backup, catalogue
 from playlist_api.db.engine import db
@@ -35,7 +35,7 @@ def source(databases: Databases) -> str:
     """A database with something in every table."""
     url = databases.make_with_tables()
     with create_app(environment(url)).app_context():
-        values = {"movies": 1000, "users": 50, "password": hasher().hash(PASSWORD)}
+        values = {"movies": 1000, "users": 50, "password": hash_password(PASSWORD)}
     run(url, *(rows.replace("30000", "300") for rows in large.ROWS.values()), **values)
     return url
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dev.defaults import with_defaults
 from playlist_api.config import SettingsError, load_settings
 from tests.service import ROOT, SECRET_KEY
 
@@ -24,8 +25,8 @@ NO_SENDERS = [
 ]
 
 
-def test_production_is_what_one_gets_without_asking(tmp_path: Path) -> None:
-    settings = load_settings({"SECRET_KEY": SECRET_KEY, "DATABASE_URL": URL}, tmp_path)
+def test_production_is_what_one_gets_without_asking() -> None:
+    settings = load_settings({"SECRET_KEY": SECRET_KEY, "DATABASE_URL": URL})
     assert settings.production
     assert settings.password_blocklist
     assert not settings.flask_debug
@@ -33,9 +34,9 @@ def test_production_is_what_one_gets_without_asking(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
-def test_any_spelling_of_a_postgresql_url_means_psycopg2(tmp_path: Path, scheme: str) -> None:
+def test_any_spelling_of_a_postgresql_url_means_psycopg2(scheme: str) -> None:
     given = URL.replace("postgresql", scheme, 1)
-    settings = load_settings({**SAFE, "DATABASE_URL": given}, tmp_path)
+    settings = load_settings({**SAFE, "DATABASE_URL": given})
     assert settings.database_url == URL.replace("postgresql", "postgresql+psycopg2", 1)
 
 
@@ -88,13 +89,11 @@ def test_any_spelling_of_a_postgresql_url_means_psycopg2(tmp_path: Path, scheme:
         ("FLASK_DEBUG", "maybe"),
     ],
 )
-def test_an_unsafe_setting_stops_the_start_by_its_name(
-    tmp_path: Path, name: str, value: str
-) -> None:
+def test_an_unsafe_setting_stops_the_start_by_its_name(name: str, value: str) -> None:
     # A storage needs an address.
     told = "MEDIA_URL" if value == "/srv/media" else name
     with pytest.raises(SettingsError, match=f"^Playlist API cannot start:\n  {told} [^\n]+\\.$"):
-        load_settings({**SAFE, name: value}, tmp_path)
+        load_settings({**SAFE, name: value})
 
 
 @pytest.mark.parametrize(
@@ -107,63 +106,57 @@ def test_an_unsafe_setting_stops_the_start_by_its_name(
         ),
     ],
 )
-def test_mail_can_come_from_any_address(tmp_path: Path, sender: str) -> None:
-    assert load_settings({**SAFE, "MAIL_FROM": sender}, tmp_path).mail_from == sender
+def test_mail_can_come_from_any_address(sender: str) -> None:
+    assert load_settings({**SAFE, "MAIL_FROM": sender}).mail_from == sender
 
 
-def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_are_told_at_once() -> None:
     unsafe = {"SECRET_KEY": "short", "CORS_ORIGINS": "*", "FLASK_DEBUG": "true"}
     with pytest.raises(SettingsError) as refusal:
-        load_settings(unsafe, tmp_path)
+        load_settings(unsafe)
     told = [line.split()[0] for line in str(refusal.value).splitlines()[1:]]
     assert told == ["CORS_ORIGINS", "DATABASE_URL", "FLASK_DEBUG", "SECRET_KEY"]
 
 
-def test_no_fault_shows_a_secret(tmp_path: Path) -> None:
+def test_no_fault_shows_a_secret() -> None:
     unsafe = {**SAFE, "SECRET_KEY": "hunter2", "DATABASE_URL": "mysql://ada:hunter2@db/x"}
     with pytest.raises(SettingsError) as refusal:
-        load_settings(unsafe, tmp_path)
+        load_settings(unsafe)
     assert "hunter2" not in str(refusal.value)
 
 
-def test_outside_development_nothing_has_a_default_that_is_secret(tmp_path: Path) -> None:
-    (tmp_path / "secret_key").write_text(SECRET_KEY)
-    (tmp_path / "database_url").write_text(URL)
+def test_outside_development_nothing_has_a_default_that_is_secret() -> None:
     with pytest.raises(SettingsError, match=r"(?s)DATABASE_URL is not set.*SECRET_KEY is not set"):
-        load_settings({"APP_ENV": "production"}, tmp_path)
+        load_settings({"APP_ENV": "production"})
 
 
 def test_in_development_the_key_is_made_once_and_kept(tmp_path: Path) -> None:
-    development = {"APP_ENV": "development", "DATABASE_URL": URL}
     instance = tmp_path / "instance"
-    first, second = (load_settings(development, instance) for _ in range(2))
-    assert first.secret_key == second.secret_key
-    assert len(first.secret_key) == 64
+    first, second = (with_defaults({}, instance)["SECRET_KEY"] for _ in range(2))
+    assert first == second
+    assert len(first) == 64
     assert (instance / "secret_key").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in instance.iterdir()] == ["secret_key"]
-    other = load_settings(development, tmp_path / "other")
-    assert other.secret_key != first.secret_key
+    assert with_defaults({}, tmp_path / "other")["SECRET_KEY"] != first
 
 
 def test_in_development_pictures_are_kept_in_the_checkout_and_served_at_its_port(
     tmp_path: Path,
 ) -> None:
-    settings = load_settings(
-        {"APP_ENV": "development", "DATABASE_URL": URL, "PORT": "4001"}, tmp_path
-    )
+    settings = load_settings(with_defaults({"DATABASE_URL": URL, "PORT": "4001"}, tmp_path))
     assert settings.media_storage == str(tmp_path / "media")
     assert settings.media_url == "http://localhost:4001/media"
 
 
-def test_a_slash_at_the_end_of_an_address_is_none(tmp_path: Path) -> None:
+def test_a_slash_at_the_end_of_an_address_is_none() -> None:
     url = "https://media.example.com/pictures"
     given = {**SAFE, "MEDIA_STORAGE": "s3://bucket/pictures", "MEDIA_URL": f"{url}/"}
-    assert load_settings(given, tmp_path).media_url == url
+    assert load_settings(given).media_url == url
 
 
 def test_in_development_the_embedded_database_is_found(tmp_path: Path) -> None:
     (tmp_path / "database_url").write_text(f"{URL}\n")
-    settings = load_settings({"APP_ENV": "development"}, tmp_path)
+    settings = load_settings(with_defaults({"DATABASE_URL": ""}, tmp_path))
     assert settings.database_url == URL.replace("postgresql", "postgresql+psycopg2", 1)
 
 
@@ -204,10 +197,8 @@ def test_unsafe_settings_stop_every_command_with_the_sentences_alone(command: li
         ("postgresql:///playlist?host=/run/postgresql", ""),
     ],
 )
-def test_the_way_to_the_database_is_chosen_or_within_this_machine(
-    tmp_path: Path, url: str, pgsslmode: str
-) -> None:
-    load_settings({**SAFE, "DATABASE_URL": url, "PGSSLMODE": pgsslmode}, tmp_path)
+def test_the_way_to_the_database_is_chosen_or_within_this_machine(url: str, pgsslmode: str) -> None:
+    load_settings({**SAFE, "DATABASE_URL": url, "PGSSLMODE": pgsslmode})
 
 
 @pytest.mark.parametrize(
@@ -221,7 +212,7 @@ def test_the_way_to_the_database_is_chosen_or_within_this_machine(
         "postgresql:///playlist?host=/run/postgresql&host=db",
     ],
 )
-def test_the_way_to_another_host_is_not_left_to_chance(tmp_path: Path, url: str) -> None:
+def test_the_way_to_another_host_is_not_left_to_chance(url: str) -> None:
     with pytest.raises(SettingsError, match="DATABASE_URL names another host and must say sslmode"):
-        load_settings({**SAFE, "DATABASE_URL": url}, tmp_path)
-    load_settings({**SAFE, "DATABASE_URL": url, "APP_ENV": "development"}, tmp_path)
+        load_settings({**SAFE, "DATABASE_URL": url})
+    load_settings({**SAFE, "DATABASE_URL": url, "APP_ENV": "development"})

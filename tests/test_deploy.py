@@ -86,13 +86,13 @@ def test_compose_hands_each_setting_on_and_every_variable_is_one_that_somebody_r
     assert named <= SETTINGS | LIBRARIES
 
 
-def test_containers_start_the_service_with_safe_settings(tmp_path: Path) -> None:
+def test_containers_start_the_service_with_safe_settings() -> None:
     (settings,) = objects("ConfigMap")
     everywhere: list[dict[str, Any]] = [settings["data"] | SECRETS]
     everywhere += [compose()[job]["environment"] for job in JOBS]
     for environment in everywhere:
         said = {name: told for name in environment if (told := given(environment[name]))}
-        assert load_settings(said, tmp_path).production
+        assert load_settings(said).production
         assert said["PGSSLMODE"] == "verify-full"
 
 

@@ -23,8 +23,7 @@ from playlist_api.db.statements import Query
 from playlist_api.movies import page_queries
 from playlist_api.movies.cursors import NEWEST_FIRST
 from playlist_api.ops import mail
-from playlist_api.ops.bulkheads import OVER_SHARE
-from playlist_api.ops.mail import Mailer
+from playlist_api.ops.bulkheads import OVER_SHARE, ThreadBulkhead
 from playlist_api.posters import images as pictures
 from playlist_api.transfer import service as lists
 from playlist_api.transfer.readers import read_file
@@ -316,10 +315,9 @@ def test_one_clients_mails_keep_nobody_elses_waiting(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     sent: list[str] = []
-    monkeypatch.setattr(mail, "MAIL_QUEUE", 2)
-    monkeypatch.setattr(
-        Mailer, "send", gate.before(lambda _mailer, _mail, to: sent.append(to.normalized))
-    )
+    short = ThreadBulkhead("mail", 1, queue=2, timeout=None)
+    monkeypatch.setattr(mail, "mail_bulkhead", short)
+    monkeypatch.setattr(mail, "send", gate.before(lambda _, to: sent.append(to.normalized)))
     service = InProcess(create_app(environment(database_url, **BEHIND_A_PROXY)))
     ada, bob = sign_up(service), sign_up(service)
     assert [asking(ada, HERE).status for _ in range(3)] == [202] * 3

@@ -11,11 +11,12 @@ from threading import Event, Thread
 
 import pytest
 from flask import Flask
+from passlib.context import CryptContext
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from playlist_api.app import create_app
-from playlist_api.auth.passwords import PasswordHasher
+from playlist_api.auth.passwords import hash_password
 from playlist_api.db.engine import db
 from playlist_api.ops import metrics
 from tests.conftest import Databases
@@ -125,10 +126,17 @@ def test_what_a_lost_database_refuses_is_counted() -> None:
     assert (in_use("statements"), in_use("transactions")) == (0, 0)
 
 
-def test_passwords_that_wait_for_their_turn_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    go_on, hasher = Event(), PasswordHasher(memory=19456, iterations=2, parallelism=1)
-    monkeypatch.setattr(hasher, "_context", type("Slow", (), {"hash": lambda *_: go_on.wait(20)})())
-    waiting = [Thread(target=hasher.hash, args=("",)) for _ in range(3)]
+def test_passwords_that_wait_for_their_turn_are_counted(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = Event()
+    monkeypatch.setattr(CryptContext, "hash", lambda *_: go_on.wait(20))
+
+    def hash_slowly() -> None:
+        with app.app_context():
+            hash_password("")
+
+    waiting = [Thread(target=hash_slowly) for _ in range(3)]
     for thread in waiting:
         thread.start()
     eventually(lambda: metrics.registry.get_sample_value("argon2_queue") == 3, "three wait")

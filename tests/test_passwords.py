@@ -8,7 +8,8 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from playlist_api.app import create_app
-from playlist_api.auth.passwords import PasswordHasher, hasher
+from playlist_api.auth import service
+from playlist_api.auth.passwords import verify_password
 from playlist_api.db.engine import db
 from playlist_api.db.models import User
 from tests.service import PASSWORD, Actor, InProcess, call, environment, log_in, new_email, sign_up
@@ -44,16 +45,15 @@ def test_a_password_that_is_changed_meanwhile_opens_no_last_session(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = sign_up(InProcess(app))
-    verify = PasswordHasher.verify
 
     def verify_slowly(*arguments: Any) -> Any:
-        verified = verify(*arguments)
+        verified = verify_password(*arguments)
         with db.engine.begin() as elsewhere:
             changed = update(User).filter_by(email=ada.email).values(password_hash="changed")
             elsewhere.execute(changed)
         return verified
 
-    monkeypatch.setattr(PasswordHasher, "verify", verify_slowly)
+    monkeypatch.setattr(service, "verify_password", verify_slowly)
     credentials = {"email": ada.email, "password": PASSWORD}
     assert call(ada.service, "POST", "/auth/login", credentials).status == 401
 
@@ -61,7 +61,7 @@ def test_a_password_that_is_changed_meanwhile_opens_no_last_session(
 def test_nobody_has_a_password_that_matches(app: Flask) -> None:
     with app.app_context():
         for password in (PASSWORD, "", "x" * 5000):
-            assert hasher().verify(password, None) == (False, None)
+            assert verify_password(password, None) == (False, None)
 
 
 def test_argon2s_parameters_are_settings(database_url: str) -> None:

@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from playlist_api.auth import accounts
-from playlist_api.auth.passwords import hasher
+from playlist_api.auth.passwords import hash_password
 from playlist_api.db.engine import db
 from playlist_api.db.models import User
 from playlist_api.db.statements import Query
@@ -131,7 +131,7 @@ def test_who_is_deleted_meanwhile_has_no_session(app: Flask) -> None:
         nobody = User(id=uuid4(), name="Nobody", email=new_email(), role="user")
         with pytest.raises(Unauthorized):
             accounts.change_profile(nobody, {"name": "Ada"}, lambda _: None)
-        nobody.password_hash = hasher().hash(PASSWORD)
+        nobody.password_hash = hash_password(PASSWORD)
         with pytest.raises(Unauthorized):
             accounts.delete_account(nobody, PASSWORD, lambda _: None)
 

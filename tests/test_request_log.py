@@ -146,7 +146,7 @@ def test_nothing_below_the_level_is_logged(
     call(InProcess(quiet_app), "GET", "/view", X_Request_ID="a-long-request-id")
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"{line[:8]} ERROR   GET /view 500 ")
-    assert line.endswith(" ms reqId=a-long-r")
+    assert line.endswith(" ms reqId=a-long-request-id")
 
 
 def test_level_and_format_are_gunicorns_too(database_url: str, tmp_path: Path) -> None:

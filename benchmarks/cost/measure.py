@@ -31,6 +31,7 @@ from sqlalchemy import make_url
 from benchmarks.client import Client, Send, in_process
 from benchmarks.cost.inputs import Request
 from benchmarks.servers import settings
+from dev.defaults import with_defaults
 from playlist_api.app import create_app
 
 MIB = 1024 * 1024
@@ -72,7 +73,7 @@ class Cost(NamedTuple):
 def service(database_url: str) -> Flask:
     """Make the application whose requests are measured, without limits on how many."""
     media = {"MEDIA_STORAGE": media_of(os.getpid()), "MEDIA_URL": "http://localhost:3001/media"}
-    return create_app(settings(database_url, **media))
+    return create_app(with_defaults(settings(database_url, **media)))
 
 
 def media_of(process: int) -> str:

@@ -24,8 +24,7 @@ from playlist_api.api.json import parse_json
 from playlist_api.api.operations import T, operation_of
 from playlist_api.db.models import USER_AGENT_LENGTH
 from playlist_api.errors import Invalid, Problem
-from playlist_api.ops.bulkheads import Bulkhead, Turn
-from playlist_api.ops.clients import client_keys
+from playlist_api.ops.bulkheads import Bulkhead, Turn, client_keys
 
 CUT = Problem("malformed", "must arrive whole and well-formed.")
 

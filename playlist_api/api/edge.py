@@ -18,8 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from playlist_api.config import Settings
 from playlist_api.errors import envelope
 from playlist_api.ops import metrics
-from playlist_api.ops.events import EVENT
-from playlist_api.ops.logs import LINES
+from playlist_api.ops.logs import EVENT, LINES
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -103,12 +103,12 @@ class Trimmed(Text):
         return text.strip(SPACES)
 
 
-def email_address(text: str) -> None:
-    """Refuse an address that mail cannot be sent to."""
+def email_address(text: str, field: str = "_schema") -> None:
+    """Refuse an address that mail cannot be sent to; the field is for callers outside a schema."""
     try:
         recipient(text)
     except ValueError:
-        raise Invalid("invalid", "must be an e-mail address.") from None
+        raise Invalid("invalid", "must be an e-mail address.", field) from None
 
 
 def canonical_email(text: str) -> str:

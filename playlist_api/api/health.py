@@ -10,8 +10,7 @@ from playlist_api.api.responses import other_responses, response
 from playlist_api.api.schemas import ResponseSchema
 from playlist_api.db.statements import ping
 from playlist_api.errors import ServiceUnavailable
-from playlist_api.ops.bulkheads import Bulkhead
-from playlist_api.ops.clients import client_keys
+from playlist_api.ops.bulkheads import Bulkhead, client_keys
 from playlist_api.ops.metrics import exposition
 
 blueprint = Blueprint("health", __name__, url_prefix="/health")

@@ -91,8 +91,15 @@ def _token_required(view: View, scheme: str, kind: str, presented: Callable[[], 
     operation.security = [{scheme: []}]
 
     def check() -> None:
-        g.identity = _verified_identity(presented(), kind)
-        request.environ["REMOTE_USER"] = g.identity.user_id
+        try:
+            identity, expires_at = _read_token(presented(), kind, current_app.config["SECRET_KEY"])
+        except INVALID_TOKEN as error:
+            raise Unauthorized from error
+        # Decoding allows for the clock skew, and a cached token is not decoded again.
+        if expires_at <= time():
+            raise Unauthorized
+        g.identity = identity
+        request.environ["REMOTE_USER"] = identity.user_id
 
     return check_first(view, check, 401, 502, 503)
 
@@ -104,17 +111,6 @@ def _bearer_token() -> str:
 
 def _cookie_token() -> str:
     return request.cookies.get(REFRESH_COOKIE, "")
-
-
-def _verified_identity(token: str, kind: str) -> Identity:
-    try:
-        identity, expires_at = _read_token(token, kind, current_app.config["SECRET_KEY"])
-    except INVALID_TOKEN as error:
-        raise Unauthorized from error
-    # Decoding allows for the clock skew, and a cached token is not decoded again.
-    if expires_at <= time():
-        raise Unauthorized
-    return identity
 
 
 @lru_cache(TOKEN_CACHE_SIZE)

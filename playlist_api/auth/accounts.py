@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from playlist_api.api.fields import email_address
 from playlist_api.api.identity import Identity
 from playlist_api.auth.limits import hit, limit_failed_logins
-from playlist_api.auth.passwords import hasher, password_problem
+from playlist_api.auth.passwords import hash_password, password_problem, verify_password
 from playlist_api.auth.queries import account, as_user, locked_user
 from playlist_api.auth.tokens import token_hash
 from playlist_api.db.engine import db, violates
@@ -24,9 +24,8 @@ from playlist_api.db.models import PasswordReset, Session, User
 from playlist_api.db.statements import can_change
 from playlist_api.db.timeouts import extend, response_timeout
 from playlist_api.errors import EmailTaken, Invalid, ListBusy, SessionEnded, WrongPassword
-from playlist_api.ops import events
-from playlist_api.ops.clients import client_keys
-from playlist_api.ops.mail import mailer, recipient
+from playlist_api.ops import mail
+from playlist_api.ops.logs import record_event
 
 DELETION_TIMEOUT = 30
 """Seconds: a million movies take a few."""
@@ -72,7 +71,9 @@ def change_profile(user: User, changes: dict[str, Any], check: UserCheck) -> Use
     password = changes.pop("current_password", None)
     new_email = changes.get("email", user.email) != user.email
     if new_email:
-        _check_email_change(changes["email"], password)
+        email_address(changes["email"], "email")
+        if password is None:
+            raise Invalid("required", "must be given to change the e-mail.", "currentPassword")
         _check_password(user, password)
         user = _lock_unchanged(user)
     else:
@@ -91,7 +92,7 @@ def change_profile(user: User, changes: dict[str, Any], check: UserCheck) -> Use
             raise EmailTaken from error
         raise
     if new_email:
-        events.record("email_changed", userId=user.id)
+        record_event("email_changed", userId=user.id)
     return user
 
 
@@ -104,11 +105,11 @@ def change_password(user: User, session_id: UUID, current_password: str, new_pas
     if problem := password_problem(new_password, name=user.name, email=user.email):
         raise ValidationError(problem, "newPassword")
     _check_password(user, current_password)
-    password_hash = hasher().hash(new_password)
+    password_hash = hash_password(new_password)
     user = _lock_unchanged(user)
     _set_password(user, password_hash, kept=session_id)
     db.session.commit()
-    events.record("password_changed", userId=user.id)
+    record_event("password_changed", userId=user.id)
 
 
 def request_reset(email: str, page: str) -> None:
@@ -120,7 +121,7 @@ def request_reset(email: str, page: str) -> None:
     :raises TooManyRequests: when the address has got too many, or too many mails are waiting.
     """
     hit("forgot", email)
-    mailer().later(client_keys(), _send_link, email, page)
+    mail.do_later(_send_link, email, page)
 
 
 def _send_link(email: str, page: str) -> None:
@@ -128,7 +129,7 @@ def _send_link(email: str, page: str) -> None:
     if user is None:
         return
     try:
-        to = recipient(email)
+        to = mail.recipient(email)
     except ValueError:
         log.warning("User %s has an e-mail address that no mail is sent to.", user.id)
         return
@@ -141,12 +142,12 @@ def _send_link(email: str, page: str) -> None:
     link = PasswordReset(token_hash=token_hash(token), user_id=user.id, expires_at=expires_at)
     db.session.add(link)
     db.session.commit()
-    events.record("password_reset_requested", userId=user.id)
+    record_event("password_reset_requested", userId=user.id)
     message = EmailMessage()
     message["Subject"] = "Your new password"
     # Quoted-printable would break the link for people who read the source of the mail.
     message.set_content(RESET_MAIL.format(link=f"{page}?{urlencode({'token': token})}"), cte="7bit")
-    mailer().send(message, to)
+    mail.send(message, to)
 
 
 def reset_password(token: str, new_password: str) -> None:
@@ -163,7 +164,7 @@ def reset_password(token: str, new_password: str) -> None:
         raise ValidationError(problem, "newPassword")
     # Hashing takes long, and must hold neither a connection nor a lock meanwhile.
     db.session.close()
-    password_hash = hasher().hash(new_password)
+    password_hash = hash_password(new_password)
     # Every change locks the user before their links, so that racing calls cannot deadlock. Of calls
     # with the same token, the one that deletes it wins.
     user = db.session.scalar(locked_user.where(User.id == user.id))
@@ -172,7 +173,7 @@ def reset_password(token: str, new_password: str) -> None:
         raise invalid
     _set_password(user, password_hash)
     db.session.commit()
-    events.record("password_reset", userId=user.id)
+    record_event("password_reset", userId=user.id)
 
 
 def delete_account(user: User, current_password: str, check: UserCheck) -> None:
@@ -186,29 +187,25 @@ def delete_account(user: User, current_password: str, check: UserCheck) -> None:
     check(user)
     if not db.session.scalar(select(can_change(literal(user.id)))):
         raise ListBusy
-    db.session.delete(user)
     with response_timeout(DELETION_TIMEOUT):
-        extend(db.session.connection().connection.cursor())
-        db.session.commit()
-    events.record("account_deleted", userId=user.id)
+        delete_user(user)
 
 
-def _check_email_change(email: str, password: str | None) -> None:
-    try:
-        email_address(email)
-    except ValidationError as error:
-        raise ValidationError(error.messages, "email") from None
-    if password is None:
-        raise Invalid("required", "must be given to change the e-mail.", "currentPassword")
+def delete_user(user: User) -> None:
+    """Delete a user with all that belongs to them, for as long as `response_timeout` says."""
+    db.session.delete(user)
+    extend(db.session.connection().connection.cursor())
+    db.session.commit()
+    record_event("account_deleted", userId=user.id)
 
 
 def _check_password(user: User, password: str) -> None:
     # Checking takes long, and must hold neither a connection nor a lock meanwhile.
     db.session.close()
     with limit_failed_logins(user.email):
-        is_right, _ = hasher().verify(password, user.password_hash)
+        is_right, _ = verify_password(password, user.password_hash)
         if not is_right:
-            events.record("password_not_confirmed", userId=user.id)
+            record_event("password_not_confirmed", userId=user.id)
             raise WrongPassword
 
 

@@ -23,8 +23,8 @@ from playlist_api.config import Limit
 from playlist_api.db.models import RateLimit
 from playlist_api.db.statements import Query
 from playlist_api.errors import TooManyRequests, Unauthorized, WrongPassword
-from playlist_api.ops import events
-from playlist_api.ops.clients import client_address
+from playlist_api.ops.bulkheads import client_address
+from playlist_api.ops.logs import record_event
 
 log = logging.getLogger(__name__)
 
@@ -75,9 +75,9 @@ def hit(name: str, key: str) -> None:
     """
     if not current_app.config["RATELIMIT_ENABLED"]:
         return
-    limit = _setting(name)
+    limit: Limit = current_app.config[f"RATELIMIT_{name.upper()}"]
     if not count_hit(key_hash=_hash_key(name, key), cost=limit.cost, period=limit.period):
-        events.record("throttled", limit=name)
+        record_event("throttled", limit=name)
         # The limit has room for another hit after this time at the latest.
         retry_after = ceil(limit.cost.total_seconds())
         raise TooManyRequests("Too many tries. Please wait a little.", retry_after)
@@ -105,21 +105,18 @@ def limit_failed_logins(email: str) -> Iterator[None]:
         raise
     finally:
         for name, key in hits:
-            undo(name, key)
+            _undo(name, key)
 
 
-def undo(name: str, key: str) -> None:
-    """Take a hit back; a failure is only logged, because the request itself has been served."""
-    if current_app.config["RATELIMIT_ENABLED"]:
-        try:
-            undo_hit(key_hash=_hash_key(name, key), cost=_setting(name).cost)
-        except DBAPIError as error:
-            log.warning("A hit of the limit %s could not be taken back: %s", name, error)
-
-
-def _setting(name: str) -> Limit:
+def _undo(name: str, key: str) -> None:
+    if not current_app.config["RATELIMIT_ENABLED"]:
+        return
     limit: Limit = current_app.config[f"RATELIMIT_{name.upper()}"]
-    return limit
+    try:
+        undo_hit(key_hash=_hash_key(name, key), cost=limit.cost)
+    except DBAPIError as error:
+        # The request itself has been served.
+        log.warning("A hit of the limit %s could not be taken back: %s", name, error)
 
 
 def _hash_key(name: str, key: str) -> str:

@@ -2,7 +2,6 @@
 
 import secrets
 from functools import cache
-from typing import cast
 
 from flask import Flask, current_app
 from passlib.context import CryptContext
@@ -10,8 +9,7 @@ from passlib.context import CryptContext
 from playlist_api.config import Settings
 from playlist_api.errors import Problem
 from playlist_api.ops import metrics
-from playlist_api.ops.bulkheads import ThreadBulkhead
-from playlist_api.ops.clients import client_keys
+from playlist_api.ops.bulkheads import ThreadBulkhead, client_keys
 
 MIN_PASSWORD_LENGTH = 8
 """Characters: NIST SP 800-63B, section 3.1.1.2."""
@@ -27,62 +25,52 @@ HASHING_CONCURRENCY = 1
 
 HASHING_QUEUE = 20
 
-
-class PasswordHasher:
-    """Argon2id with the application's parameters, in a bulkhead."""
-
-    def __init__(self, *, memory: int, iterations: int, parallelism: int) -> None:
-        """Take the memory in KiB; OWASP's Password Storage Cheat Sheet has the minimum of each."""
-        self._context = CryptContext(
-            schemes=["argon2"],
-            argon2__type="ID",
-            argon2__memory_cost=memory,
-            argon2__time_cost=iterations,
-            argon2__parallelism=parallelism,
-        )
-        self._dummy_hash = self._context.hash(secrets.token_urlsafe())
-        self._bulkhead = ThreadBulkhead(
-            "hashing",
-            HASHING_CONCURRENCY,
-            queue=HASHING_QUEUE,
-            timeout=5,
-            busy="Too many people are signing in. Please try again in a moment.",
-            gauge=metrics.hashing,
-        )
-
-    def hash(self, password: str) -> str:
-        """Hash a password of up to `MAX_PASSWORD_LENGTH` characters.
-
-        :raises TooManyRequests, ServiceUnavailable: when too many are being hashed.
-        """
-        return self._bulkhead.run(client_keys(), self._context.hash, password)
-
-    def verify(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
-        """Check a password; without a hash, which stands for an unknown user, at the same cost.
-
-        :return: whether it is right, and a new hash to store if the parameters have changed.
-        :raises TooManyRequests, ServiceUnavailable: when too many are being hashed.
-        """
-        # No user has a longer password, and passlib raises for more than 4,096 characters.
-        candidate = password if len(password) <= MAX_PASSWORD_LENGTH else ""
-        verify = self._context.verify_and_update
-        stored = password_hash or self._dummy_hash
-        is_right, new_hash = self._bulkhead.run(client_keys(), verify, candidate, stored)
-        return is_right and password_hash is not None, new_hash
+hashing_bulkhead = ThreadBulkhead(
+    "hashing",
+    HASHING_CONCURRENCY,
+    queue=HASHING_QUEUE,
+    timeout=5,
+    busy="Too many people are signing in. Please try again in a moment.",
+    gauge=metrics.hashing,
+)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Create the application's hasher."""
-    app.extensions["passwords"] = PasswordHasher(
-        memory=settings.argon2_memory,
-        iterations=settings.argon2_iterations,
-        parallelism=settings.argon2_parallelism,
+    """Configure Argon2id by the settings, which OWASP has minimums for."""
+    context = CryptContext(
+        schemes=["argon2"],
+        argon2__type="ID",
+        argon2__memory_cost=settings.argon2_memory,
+        argon2__time_cost=settings.argon2_iterations,
+        argon2__parallelism=settings.argon2_parallelism,
     )
+    app.extensions["passwords"] = context
+    app.extensions["dummy_hash"] = context.hash(secrets.token_urlsafe())
 
 
-def hasher() -> PasswordHasher:
-    """Return the running application's hasher."""
-    return cast(PasswordHasher, current_app.extensions["passwords"])
+def hash_password(password: str) -> str:
+    """Hash a password of up to `MAX_PASSWORD_LENGTH` characters.
+
+    :raises TooManyRequests, ServiceUnavailable: when too many are being hashed.
+    """
+    context: CryptContext = current_app.extensions["passwords"]
+    return hashing_bulkhead.run(client_keys(), context.hash, password)
+
+
+def verify_password(password: str, password_hash: str | None) -> tuple[bool, str | None]:
+    """Check a password; without a hash, which stands for an unknown user, at the same cost.
+
+    :return: whether it is right, and a new hash to store if the parameters have changed.
+    :raises TooManyRequests, ServiceUnavailable: when too many are being hashed.
+    """
+    # No user has a longer password, and passlib raises for more than 4,096 characters.
+    candidate = password if len(password) <= MAX_PASSWORD_LENGTH else ""
+    context: CryptContext = current_app.extensions["passwords"]
+    stored = password_hash or current_app.extensions["dummy_hash"]
+    is_right, new_hash = hashing_bulkhead.run(
+        client_keys(), context.verify_and_update, candidate, stored
+    )
+    return is_right and password_hash is not None, new_hash
 
 
 @cache

@@ -3,17 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import (
-    CTE,
-    DateTime,
-    Select,
-    String,
-    Uuid,
-    bindparam,
-    delete,
-    func,
-    select,
-)
+from sqlalchemy import CTE, DateTime, Select, String, Uuid, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 

@@ -29,14 +29,8 @@ from playlist_api.auth.schemas import (
     signed_in_schema,
 )
 from playlist_api.auth.tokens import clear_refresh_cookie, set_refresh_cookie
-from playlist_api.errors import (
-    Conflict,
-    Forbidden,
-    NotFound,
-    ServiceUnavailable,
-    Unauthorized,
-)
-from playlist_api.ops import events
+from playlist_api.errors import Conflict, Forbidden, NotFound, ServiceUnavailable, Unauthorized
+from playlist_api.ops.logs import record_event
 
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")
 
@@ -56,7 +50,7 @@ def _check_origin() -> None:
     origin = request.headers.get("Origin")
     own = f"{request.scheme}://{request.host}" if current_app.config["DOCS_ENABLED"] else None
     if origin not in {None, own, *current_app.config["CORS_ORIGINS"]}:
-        events.record("foreign_origin_refused", origin=origin)
+        record_event("foreign_origin_refused", origin=origin)
         raise Forbidden("This page may not use your session.")
 
 
@@ -124,7 +118,8 @@ def list_sessions() -> Any:
 
     Newest first. `lastUsedAt` is when a session was last refreshed.
     """
-    return service.list_sessions(current_user(), current_session())
+    sessions = service.list_sessions(current_user(), current_session())
+    return session_list_schema.dump({"items": sessions})
 
 
 @blueprint.delete("/sessions")

@@ -1,7 +1,6 @@
 """Sign-up, login, and sessions: one for each login on each device, active until it ends."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -11,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, delete, update
 from playlist_api.api.identity import Identity
 from playlist_api.auth import tokens
 from playlist_api.auth.limits import limit_failed_logins
-from playlist_api.auth.passwords import hasher
+from playlist_api.auth.passwords import hash_password, verify_password
 from playlist_api.auth.queries import (
     as_user,
     credentials,
@@ -25,7 +24,7 @@ from playlist_api.db.engine import db
 from playlist_api.db.models import Session, User
 from playlist_api.db.statements import Query
 from playlist_api.errors import EmailTaken, NotFound, SessionEnded, Unauthorized
-from playlist_api.ops import events
+from playlist_api.ops.logs import record_event
 
 MAX_SESSIONS = 20
 """Active sessions of one user; more devices than anybody signs in on."""
@@ -43,24 +42,17 @@ class SignedIn(NamedTuple):
     refresh_token: str
 
 
-@dataclass(frozen=True)
-class SessionList:
-    """All active sessions of a user, as rows of `SessionSchema`."""
-
-    items: Sequence[Row[*tuple[Any, ...]]]
-
-
 def sign_up(name: str, email: str, password: str, user_agent: str) -> SignedIn:
     """Create an account and its first session.
 
     :raises EmailTaken: when the e-mail has an account.
     """
-    user_id, password_hash = str(uuid4()), hasher().hash(password)
+    user_id, password_hash = str(uuid4()), hash_password(password)
     user = {"user_id": user_id, "name": name, "email": email, "password_hash": password_hash}
     signed_in = _start_session(new_account, user_agent, **user)
     if signed_in is None:
         raise EmailTaken
-    events.record("signed_up", userId=user_id)
+    record_event("signed_up", userId=user_id)
     return signed_in
 
 
@@ -72,12 +64,12 @@ def log_in(email: str, password: str, user_agent: str) -> SignedIn:
     """
     with limit_failed_logins(email):
         user_id, password_hash = next(iter(credentials(email=email)), (None, None))
-        is_right, new_hash = hasher().verify(password, password_hash)
+        is_right, new_hash = verify_password(password, password_hash)
         # `new_session` compares the hash again: the password may have been changed meanwhile.
         user = {"user_id": user_id, "password_hash": password_hash}
         signed_in = _start_session(new_session, user_agent, **user) if is_right else None
         if signed_in is None:
-            events.record("login_failed", userId=user_id)
+            record_event("login_failed", userId=user_id)
             raise Unauthorized("Wrong e-mail or password.")
     # After the new session, so that racing logins count each other.
     surplus_sessions(user_id=user_id, kept=MAX_SESSIONS)
@@ -86,7 +78,7 @@ def log_in(email: str, password: str, user_agent: str) -> SignedIn:
         renewed = {"password_hash": new_hash, "updated_at": User.updated_at}
         db.session.execute(update(User).where(*unchanged).values(renewed))
         db.session.commit()
-    events.record("login_succeeded", userId=user_id)
+    record_event("login_succeeded", userId=user_id)
     return signed_in
 
 
@@ -111,23 +103,22 @@ def refresh(identity: Identity, token: str, user_agent: str) -> SignedIn:
     elif presented_hash != session.replaced_token_hash or now > session.rotated_at + REUSE_GRACE:
         db.session.delete(session)
         db.session.commit()
-        events.record("refresh_token_reused", userId=session.user_id, sessionId=session.id)
+        record_event("refresh_token_reused", userId=session.user_id, sessionId=session.id)
         raise SessionEnded
     db.session.commit()
     return SignedIn(as_user(user), tokens.access_token(session), tokens.refresh_token(session))
 
 
-def list_sessions(user: User, current: UUID) -> SessionList:
+def list_sessions(user: User, current: UUID) -> Sequence[Row[*tuple[Any, ...]]]:
     """Return the user's active sessions, newest first; `current` is the id of the caller's."""
-    parameters = {"user_id": user.id, "current_id": current}
-    return SessionList(db.session.execute(listed_sessions, parameters).all())
+    return db.session.execute(listed_sessions, {"user_id": user.id, "current_id": current}).all()
 
 
 def log_out(session_ids: Iterable[UUID]) -> None:
     """End these sessions; some of them may have ended before."""
     if ids := list(session_ids):
         for session in _end_sessions(Session.id.in_(ids)):
-            events.record("logged_out", userId=session.user_id, sessionId=session.id)
+            record_event("logged_out", userId=session.user_id, sessionId=session.id)
 
 
 def end_session(user: User, session_id: UUID) -> None:
@@ -137,13 +128,13 @@ def end_session(user: User, session_id: UUID) -> None:
     """
     if not _end_sessions(Session.id == session_id, Session.user_id == user.id):
         raise NotFound("You have no such session.")
-    events.record("session_ended", userId=user.id, sessionId=session_id)
+    record_event("session_ended", userId=user.id, sessionId=session_id)
 
 
 def end_other_sessions(user: User, current: UUID) -> None:
     """End all of the user's sessions except the current one."""
     _end_sessions(Session.user_id == user.id, Session.id != current)
-    events.record("other_sessions_ended", userId=user.id, sessionId=current)
+    record_event("other_sessions_ended", userId=user.id, sessionId=current)
 
 
 def _end_sessions(*which: ColumnElement[bool]) -> Sequence[Session]:

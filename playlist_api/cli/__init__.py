@@ -3,9 +3,7 @@
 from flask import Flask
 
 from playlist_api.cli.backup import backup
-from playlist_api.cli.maintenance import media, openapi, sessions
-from playlist_api.cli.movies import movies
-from playlist_api.cli.users import users
+from playlist_api.cli.commands import media, movies, openapi, sessions, users
 
 
 def init_app(app: Flask) -> None:

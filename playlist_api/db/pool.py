@@ -12,8 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from playlist_api.db.timeouts import TimeoutConnection
 from playlist_api.errors import ServiceUnavailable
 from playlist_api.ops import metrics
-from playlist_api.ops.bulkheads import Bulkhead, Turn
-from playlist_api.ops.clients import user_key
+from playlist_api.ops.bulkheads import Bulkhead, Turn, user_key
 
 POOL_SIZE = 16
 """Connections of a worker, at most."""

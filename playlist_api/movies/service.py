@@ -25,9 +25,8 @@ from playlist_api.movies.page_queries import (
 )
 from playlist_api.movies.queries import as_movies
 from playlist_api.movies.schemas import movie_schema
-from playlist_api.ops import events
-from playlist_api.ops.bulkheads import Bulkhead
-from playlist_api.ops.clients import client_keys
+from playlist_api.ops.bulkheads import Bulkhead, client_keys
+from playlist_api.ops.logs import record_event
 from playlist_api.posters.service import has_picture, keep_picture
 
 KEY_LIFETIME = timedelta(days=1)
@@ -67,7 +66,7 @@ def read_movie(identity: Identity, movie_id: int) -> MovieJson:
     if movie["id"] is None:
         raise NotFound("There is no such movie.")
     if movie["ownerId"] != user_id and role != ADMIN:
-        events.record("denied", userId=user_id, movieId=movie_id)
+        record_event("denied", userId=user_id, movieId=movie_id)
         raise Forbidden("This movie is on somebody else's list.")
     return movie
 

@@ -10,20 +10,26 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from ipaddress import IPv6Address, ip_address, ip_network
 from threading import Lock
 from time import monotonic
 from typing import Any, TypeVar
 
+from flask import g, has_request_context, request
 from prometheus_client import Gauge
 
 from playlist_api.errors import ApiError, ServiceUnavailable, TooManyRequests
-from playlist_api.ops import events, metrics
+from playlist_api.ops import metrics
+from playlist_api.ops.logs import record_event
 
 BUSY = "The service is busy. Please try again in a moment."
 OVER_SHARE = "You have too many requests under way. Please try again in a moment."
 
 RETRY_AFTER = 5
 """Seconds, the same as for a service that is full."""
+
+CUSTOMER_PREFIX = 64
+"""Bits of an IPv6 network that one customer gets, with all of its addresses: RFC 6177."""
 
 T = TypeVar("T")
 
@@ -210,7 +216,7 @@ class Bulkhead:
         return ServiceUnavailable(self._busy)
 
     def _over_share(self) -> ApiError:
-        events.record("over_share", bulkhead=self._name)
+        record_event("over_share", bulkhead=self._name)
         return TooManyRequests(OVER_SHARE, RETRY_AFTER)
 
 
@@ -272,3 +278,32 @@ def _most(counts: Counter[str], turn: Turn) -> int:
 
 def _share_key(one: Turn, other: Turn) -> bool:
     return not set(one.keys).isdisjoint(other.keys)
+
+
+def client_keys() -> tuple[str, ...]:
+    """Return the keys of the request's client: its address and, once known, its user.
+
+    Neither suffices alone: a user can have many addresses, an address many accounts.
+    """
+    return (client_address(), *user_key()) if has_request_context() else ()
+
+
+def user_key() -> tuple[str, ...]:
+    """Return the key of the request's user alone, if it is known."""
+    return (g.identity.user_id,) if has_request_context() and "identity" in g else ()
+
+
+def client_address() -> str:
+    """Return the key of the client's address."""
+    return customer(request.remote_addr or "")
+
+
+def customer(address: str) -> str:
+    """Return the key of an address: itself, or of IPv6 the network of the customer."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address  # a proxy may add a port, or no address at all
+    if isinstance(found, IPv6Address) and not found.ipv4_mapped:
+        return str(ip_network((found, CUSTOMER_PREFIX), strict=False))
+    return str(getattr(found, "ipv4_mapped", found))

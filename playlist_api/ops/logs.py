@@ -1,21 +1,41 @@
-"""The log: JSON with Pino's fields, or text for a terminal."""
+"""The log: JSON with Pino's fields, or text for a terminal; and the security events in it."""
 
 import json
 import logging
 import os
-from collections.abc import Callable
-from datetime import datetime
+from time import localtime, strftime
 from traceback import format_exception
 from typing import Any
 
 import orjson
 from flask import has_request_context, request
 
+from playlist_api.ops import metrics
+
 PINO_LEVELS = {10: 20, 20: 30, 30: 40, 40: 50, 50: 60}
 """By Python's levels: https://getpino.io/#/docs/api?id=logger-level"""
 
-SHOWN_ID = 8
-"""Characters of an id in the text format."""
+EVENT = "playlist_api.event"
+"""The key of the WSGI environment that holds the event for the request's log line."""
+
+event_log = logging.getLogger("playlist_api.events")
+
+
+def record_event(event: str, **fields: Any) -> None:
+    """Log and count an event that matters to a user's account.
+
+    The first event of a request becomes part of the request's log line. Further ones, and those of
+    commands and jobs, get a line of their own. Fields never hold a password, token, cookie or hash.
+    The names are listed in docs/security.md and do not change.
+    """
+    metrics.events.labels(event).inc()
+    fields = {"event": event, **fields}
+    if has_request_context():
+        if request.environ.setdefault(EVENT, fields) is fields:
+            return
+        fields["reqId"] = request.headers.get("X-Request-ID")
+        fields["remoteAddress"] = request.remote_addr
+    event_log.info(event, extra={"fields": fields})
 
 
 def json_line(level: int, time: float, name: str, message: str, fields: dict[str, Any]) -> str:
@@ -37,18 +57,15 @@ def json_line(level: int, time: float, name: str, message: str, fields: dict[str
 
 def text_line(level: int, time: float, name: str, message: str, fields: dict[str, Any]) -> str:
     """Return the same as text, with further lines for a traceback."""
-    told = {key: value for key, value in fields.items() if value is not None}
-    for key in ("reqId", "userId"):
-        if key in told:
-            told[key] = str(told[key])[:SHOWN_ID]
-    stack = told.pop("err", {}).get("stack", "")
-    if "url" in told:
-        name, message = told.pop("method"), f"{told.pop('url')} {told.pop('statusCode')}"
-        message += f" {told.pop('responseTime')} ms"
-        told.pop("remoteAddress", None)
-    noted = "".join(f" {key}={value}" for key, value in told.items())
-    clock = datetime.fromtimestamp(time).astimezone().strftime("%H:%M:%S")
-    lines = [f"{clock} {logging.getLevelName(level):<7} {name} {message}{noted}"]
+    shown = {key: value for key, value in fields.items() if value is not None}
+    stack = shown.pop("err", {}).get("stack", "")
+    if "url" in shown:
+        name = shown.pop("method")
+        message = "{} {} {} ms".format(*map(shown.pop, ("url", "statusCode", "responseTime")))
+        shown.pop("remoteAddress", None)
+    further = "".join(f" {key}={value}" for key, value in shown.items())
+    clock = strftime("%H:%M:%S", localtime(time))
+    lines = [f"{clock} {logging.getLevelName(level):<7} {name} {message}{further}"]
     return "\n".join(map(_printable, [*lines, *stack.splitlines()]))
 
 
@@ -57,10 +74,7 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-LINES: dict[str, Callable[[int, float, str, str, dict[str, Any]], str]] = {
-    "json": json_line,
-    "text": text_line,
-}
+LINES = {"json": json_line, "text": text_line}
 """Makes a line, by the setting `LOG_FORMAT`."""
 
 
@@ -76,14 +90,10 @@ class Formatter(logging.Formatter):
         fields = dict(getattr(record, "fields", {}))
         if has_request_context():
             fields.setdefault("reqId", request.headers.get("X-Request-ID"))
-        if record.exc_info and record.exc_info[1]:
-            fields["err"] = _described(record.exc_info[1])
+        if record.exc_info and (error := record.exc_info[1]):
+            stack = "".join(format_exception(error))
+            fields["err"] = {"type": type(error).__name__, "message": str(error), "stack": stack}
         return self._line(record.levelno, record.created, record.name, record.getMessage(), fields)
-
-
-def _described(error: BaseException) -> dict[str, str]:
-    stack = "".join(format_exception(error))
-    return {"type": type(error).__name__, "message": str(error), "stack": stack}
 
 
 def quotes_no_request(record: logging.LogRecord) -> bool:
@@ -93,18 +103,13 @@ def quotes_no_request(record: logging.LogRecord) -> bool:
 
 def logging_config(log_format: str) -> dict[str, Any]:
     """Return the server's configuration for `logging.config.dictConfig`."""
+    stdout = {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stdout"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": Formatter, "log_format": log_format}},
         "filters": {"unquoted": {"()": lambda: quotes_no_request}},
-        "handlers": {
-            "stdout": {
-                "class": "logging.StreamHandler",
-                "formatter": "line",
-                "stream": "ext://sys.stdout",
-            }
-        },
+        "handlers": {"stdout": stdout},
         "root": {"level": "INFO", "handlers": ["stdout"]},
         "loggers": {
             "gunicorn.error": {"propagate": True, "filters": ["unquoted"]},

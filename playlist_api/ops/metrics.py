@@ -5,6 +5,7 @@ before this module is imported: see gunicorn.conf.py.
 """
 
 import os
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -14,6 +15,7 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 database or a bulkhead ends within 10."""
 
 registry = CollectorRegistry()
+live_gauge = partial(Gauge, registry=registry, multiprocess_mode="livesum")
 
 requests = Histogram(
     "http_request_duration_seconds",
@@ -22,18 +24,11 @@ requests = Histogram(
     buckets=BUCKETS,
     registry=registry,
 )
-in_flight = Gauge(
-    "http_requests_in_flight",
-    "Requests being answered.",
-    registry=registry,
-    multiprocess_mode="livesum",
-)
-_connections = Gauge(
+in_flight = live_gauge("http_requests_in_flight", "Requests being answered.")
+_connections = live_gauge(
     "database_connections_in_use",
     "Connections to the database at work, for single statements or transactions.",
     ["pool"],
-    registry=registry,
-    multiprocess_mode="livesum",
 )
 statements = _connections.labels("statements")
 transactions = _connections.labels("transactions")
@@ -42,24 +37,14 @@ database_failures = Counter(
     "Requests refused as the database was away, busy, or without a free connection.",
     registry=registry,
 )
-hashing = Gauge(
-    "argon2_queue",
-    "Passwords being hashed or waiting for that.",
-    registry=registry,
-    multiprocess_mode="livesum",
+hashing = live_gauge("argon2_queue", "Passwords being hashed or waiting for that.")
+drawing = live_gauge(
+    "picture_queue", "Pictures being checked and written anew, or waiting for that."
 )
-drawing = Gauge(
-    "picture_queue",
-    "Pictures being checked and written anew, or waiting for that.",
-    registry=registry,
-    multiprocess_mode="livesum",
-)
-bulkheads = Gauge(
+bulkheads = live_gauge(
     "bulkhead_requests",
     "Requests at work, or waiting for that, where only so many may be.",
     ["bulkhead"],
-    registry=registry,
-    multiprocess_mode="livesum",
 )
 events = Counter(
     "auth_events",

@@ -23,8 +23,10 @@ KEPT = (
 def scrub(event: Event, _: Hint) -> Event:
     """Return what may be sent of an event."""
     kept: Any = {name: value for name, value in event.items() if name in KEPT}
-    _drop_messages(kept)
-    if "exception" not in event:
+    # The database quotes values in its messages; the log has them, under the same request id.
+    for error in kept.get("exception", {}).get("values", []):
+        error.pop("value", None)
+    if "exception" not in kept:
         # The template alone, as the arguments can quote input of a client.
         kept["logentry"] = {"message": event.get("logentry", {}).get("message")}
     if has_request_context():
@@ -33,12 +35,6 @@ def scrub(event: Event, _: Hint) -> Event:
         kept["tags"] = {"request_id": request.headers["X-Request-ID"]}
         kept["user"] = {"id": request.environ.get("REMOTE_USER")}
     return kept  # type: ignore[no-any-return]
-
-
-def _drop_messages(event: Any) -> None:
-    # The database quotes values in its messages; the log has them, under the same request id.
-    for error in event.get("exception", {}).get("values", []):
-        error.pop("value", None)
 
 
 def init_app(settings: Settings) -> None:

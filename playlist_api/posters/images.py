@@ -13,8 +13,7 @@ from PIL import WebPImagePlugin as WebPImagePlugin  # else Pillow loads all plug
 
 from playlist_api.errors import Problem
 from playlist_api.ops import metrics
-from playlist_api.ops.bulkheads import ThreadBulkhead
-from playlist_api.ops.clients import client_keys
+from playlist_api.ops.bulkheads import ThreadBulkhead, client_keys
 from playlist_api.posters.media import SMALL_WIDTH, SUFFIXES, small_name
 
 MAX_PIXELS, MAX_WEBP_PIXELS, MAX_SIDE = 12_500_000, 4_000_000, 10_000

@@ -10,8 +10,7 @@ from flask import Flask, current_app
 
 from playlist_api.config import Settings
 from playlist_api.errors import ServiceUnavailable
-from playlist_api.ops.bulkheads import Bulkhead
-from playlist_api.ops.clients import client_keys
+from playlist_api.ops.bulkheads import Bulkhead, client_keys
 from playlist_api.posters.storage import Storage, StorageError, open_storage
 
 SMALL_WIDTH = 400

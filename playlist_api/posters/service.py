@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from playlist_api.db.engine import db
 from playlist_api.db.models import StoredPicture, User
 from playlist_api.errors import ApiError, Problem
-from playlist_api.ops.clients import client_keys
+from playlist_api.ops.bulkheads import client_keys
 from playlist_api.posters.images import Picture, picture_bulkhead
 from playlist_api.posters.media import HASH_LENGTH, Media, media
 

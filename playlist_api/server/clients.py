@@ -16,7 +16,7 @@ from gunicorn.http.unreader import Unreader
 
 from playlist_api.errors import ApiError, RequestTimeout, ServiceUnavailable, TooManyRequests
 from playlist_api.ops import bulkheads
-from playlist_api.ops.clients import customer
+from playlist_api.ops.bulkheads import customer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -19,9 +19,8 @@ from playlist_api.db.engine import db, movies_per_user, violates
 from playlist_api.db.models import User
 from playlist_api.errors import Invalid, ListBusy, SessionEnded
 from playlist_api.movies.schemas import MOVIE_FIELDS, idempotency_key_schema, movie_schema
-from playlist_api.ops import events
-from playlist_api.ops.bulkheads import Bulkhead
-from playlist_api.ops.clients import client_keys
+from playlist_api.ops.bulkheads import Bulkhead, client_keys
+from playlist_api.ops.logs import record_event
 from playlist_api.posters.schemas import picture_schema
 from playlist_api.transfer import queries
 from playlist_api.transfer.readers import MovieFile, Outcome, Row, read_file
@@ -184,7 +183,7 @@ def export_account(user: User, current_session: UUID) -> Export:
     head = {
         "exported_at": datetime.now(UTC),
         "user": user,
-        "sessions": list_sessions(user, current_session).items,
+        "sessions": list_sessions(user, current_session),
         "password_resets": db.session.scalars(queries.password_resets, {"user_id": user.id}).all(),
     }
     keys = queries.next_idempotency_keys.afterwards(), idempotency_key_schema.names
@@ -194,7 +193,7 @@ def export_account(user: User, current_session: UUID) -> Export:
         "pictures": _rows(*pictures, user.id, name=""),
         "movies": _movies_of(user.id),
     }
-    events.record("account_exported", userId=user.id)
+    record_event("account_exported", userId=user.id)
     content = with_lists(export_head_schema.dump(head), lists)
     return Export("playlist-export.json", "application/json", _in_slot(content))
 
