@@ -1,6 +1,7 @@
 """Security events: what operators can count on, and that no log ever holds a secret."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -128,7 +129,7 @@ def test_an_email_that_is_taken_is_no_event(ada: Actor, bob: Actor, lines: Lines
 def test_no_line_holds_what_a_request_should_keep_secret(
     ada: Actor, lines: Lines, route: str
 ) -> None:
-    method, path = route.replace("{id}", "1").split()
+    method, path = re.sub("{.*}", "1", route).split()
     fields = ["name", "email", "password", "currentPassword", "newPassword", "token", "title"]
     body: dict[str, str] = dict.fromkeys(fields, CANARY)
     real = {**body, "email": ada.email, "name": "Ada", "title": "Heat"}
