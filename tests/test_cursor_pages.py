@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
 
-from playlist_api.db.engine import db
 from playlist_api.movies.cursors import EPOCH, MICROSECOND, Cursor, encode_cursor
-from tests.service import Actor, Answer, call
+from tests.service import Actor, Answer, call, sql
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -25,16 +23,13 @@ Add = Callable[..., list[int]]
 @pytest.fixture
 def add(app: Flask) -> Add:
     """Put movies of given moments on a list, and return their ids."""
-    statement = text("""INSERT INTO "Movie" (title, "ownerId", "createdAt")
-                        SELECT 'Heat', :owner, moment FROM unnest(:moments ::timestamptz[]) moment
-                        RETURNING id""")
+    statement = """INSERT INTO "Movie" (title, "ownerId", "createdAt")
+                   SELECT 'Heat', :owner, moment FROM unnest(:moments ::timestamptz[]) moment
+                   RETURNING id"""
 
     def add(owner: Actor, *moments: datetime) -> list[int]:
-        with app.app_context():
-            parameters = {"owner": owner.user["id"], "moments": list(moments)}
-            ids = list(db.session.scalars(statement, parameters))
-            db.session.commit()
-            return ids
+        rows = sql(app, statement, owner=owner.user["id"], moments=list(moments))
+        return [movie for (movie,) in rows]
 
     return add
 
@@ -164,9 +159,7 @@ def test_whoever_walks_by_cursors_meets_each_movie_that_stays_once(
         met += ids(page)
         random.shuffle(going)
         gone, going = going[:4], going[4:]
-        with app.app_context():
-            db.session.execute(text('DELETE FROM "Movie" WHERE id = ANY(:gone)'), {"gone": gone})
-            db.session.commit()
+        sql(app, 'DELETE FROM "Movie" WHERE id = ANY(:gone)', gone=gone)
         going += add(ada, *moments(random.randrange(5)))
     assert len(met) == len(set(met))
     assert staying <= set(met)

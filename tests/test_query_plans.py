@@ -354,10 +354,8 @@ def test_a_page_by_cursor_reads_as_little_wherever_it_is(analyzed: str, sort: st
         assert max(blocks(key) for key in places[sort.removeprefix("-")]) < 60
 
 
-@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("sort", [sort for sort in SORTS if not sort.endswith("createdAt")])
 def test_a_page_deep_in_a_list_looks_up_no_movies_in_front_of_it(analyzed: str, sort: str) -> None:
-    if sort.endswith("createdAt"):
-        return  # its movies are in this order in the table too
     with planning(analyzed, "force_generic_plan").app_context():
         name = name_of(page_queries.numbered_pages[sort])
         plan = plan_of(name, "1,000,000 movies", "ANALYZE, BUFFERS, ", offset=100_000)
