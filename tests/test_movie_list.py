@@ -2,10 +2,8 @@
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
 
-from playlist_api.db.engine import db
-from tests.service import Actor
+from tests.service import Actor, sql
 
 
 @pytest.fixture
@@ -66,11 +64,9 @@ def test_everybody_sees_their_own_list(ada: Actor, bob: Actor) -> None:
 
 
 def test_movies_of_the_same_moment_are_listed_by_id(app: Flask, ada: Actor) -> None:
-    with app.app_context():
-        rows = """INSERT INTO "Movie" (title, "ownerId")
-                  SELECT 'Movie ' || n, :user FROM generate_series(0, 30) n"""
-        db.session.execute(text(rows), {"user": ada.user["id"]})
-        db.session.commit()
+    rows = """INSERT INTO "Movie" (title, "ownerId")
+              SELECT 'Movie ' || n, :user FROM generate_series(0, 30) n"""
+    sql(app, rows, user=ada.user["id"])
     assert titles(ada) + titles(ada, "?page=2") == numbered(30, 0)
 
 
