@@ -2,7 +2,6 @@
 
 import json
 from functools import partial
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -26,7 +25,6 @@ from tests.service import (
 from tests.test_password_resets import CHANGES, in_turn
 
 NEW_PASSWORD = "another horse battery"
-WRONG: list[Any] = [None, 1, [], "", "a\0b", "\ud800"]
 
 
 def can_log_in(actor: Actor, password: str) -> bool:
@@ -65,29 +63,11 @@ def test_a_fetched_user_can_be_put_back_whole(ada: Actor) -> None:
     assert ada.patch("/me", {}).json == ada.user
 
 
-def test_the_email_of_somebody_else_is_taken(ada: Actor, bob: Actor) -> None:
-    answer = ada.patch("/me", {"email": bob.email.upper(), "currentPassword": PASSWORD})
-    assert (answer.status, answer.error["code"]) == (409, "CONFLICT")
-    assert ada.get("/me").json == ada.user
-
-
 def test_a_rule_that_only_the_database_knows_is_no_conflict(app: Flask, ada: Actor) -> None:
     with app.app_context():
         user = db.session.get_one(User, ada.user["id"])
         with pytest.raises(IntegrityError):
             accounts.change_profile(user, {"name": ""}, lambda _: None)
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        *(("name", value) for value in (*WRONG, " ", "x" * 101)),
-        *(("email", value) for value in (*WRONG, "x", "ada@example")),
-        *(("currentPassword", value) for value in WRONG),
-    ],
-)
-def test_a_profile_out_of_bounds_is_refused(witness: Actor, field: str, value: Any) -> None:
-    assert witness.patch("/me", {field: value}).fields == {field}
 
 
 def test_a_new_password_ends_every_other_session(ada: Actor) -> None:
@@ -113,18 +93,6 @@ def test_a_password_that_is_replaced_meanwhile_confirms_nothing(eve: Actor, chan
     replaced, refused = in_turn(eve, *changes)
     assert replaced.status == 204
     assert refused.fields == {"currentPassword"}
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        *(("currentPassword", value) for value in WRONG),
-        *(("newPassword", value) for value in (*WRONG, "x" * 7, "x" * 129)),
-    ],
-)
-def test_a_password_out_of_bounds_is_refused(witness: Actor, field: str, value: Any) -> None:
-    passwords = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD, field: value}
-    assert witness.put("/auth/password", passwords).fields == {field}
 
 
 @pytest.mark.parametrize("password", ["password123", "i am ada lovelace"])
@@ -158,10 +126,6 @@ def test_everything_that_is_held_on_somebody_can_be_taken_along(ada: Actor, bob:
     }
     assert b"argon2" not in answer.body
     assert b"secret" not in answer.body
-
-
-def test_an_export_of_nothing_is_whole(ada: Actor) -> None:
-    assert json.loads(ada.get("/me/export").body)["movies"] == []
 
 
 def test_an_export_of_many_rows_is_whole(app: Flask, ada: Actor, bob: Actor) -> None:
@@ -198,11 +162,6 @@ def test_whoever_left_can_sign_up_again(ada: Actor) -> None:
     ada.delete("/me", {"currentPassword": PASSWORD})
     again = sign_up(ada.service, email=ada.email)
     assert again.user["id"] != ada.user["id"]
-
-
-@pytest.mark.parametrize("body", [{}, *({"currentPassword": wrong} for wrong in WRONG)])
-def test_nobody_leaves_without_their_password(witness: Actor, body: dict[str, Any]) -> None:
-    assert witness.delete("/me", body).fields == {"currentPassword"}
 
 
 def test_nobody_leaves_with_a_wrong_password(ada: Actor) -> None:

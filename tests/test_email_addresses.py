@@ -32,6 +32,7 @@ SPELLINGS = [
     ("{}@xn--bcher-kva.example", "{}@BU\u0308CHER.example"),
     ("{}@straße.example", "{}@XN--STRAE-OQA.example"),
     ("{}@例え.example", "{}@例え\uff0eexample"),
+    ("{}@example.com", "{}\uff20\uff45xample\uff0ecom"),
     ("{}@phở.example", "{}@pho\u031b\u0309.example"),
 ]
 """Of one mailbox each."""

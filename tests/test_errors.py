@@ -158,12 +158,9 @@ def test_an_exhausted_pool_is_answered_with_503(own_app: Flask) -> None:
     assert (answer.status, answer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
 
 
-def test_a_lost_connection_is_known_by_more_than_its_class() -> None:
-    cause = psycopg2.DatabaseError("server closed the connection unexpectedly")
-    assert is_unavailable(DBAPIError("SELECT 1", {}, cause, connection_invalidated=True))
-
-
-def test_a_bug_is_never_taken_for_a_database_that_is_away() -> None:
+def test_a_database_that_is_away_is_known_by_its_errors_alone() -> None:
+    lost = psycopg2.DatabaseError("server closed the connection unexpectedly")
+    assert is_unavailable(DBAPIError("SELECT 1", {}, lost, connection_invalidated=True))
     assert not is_unavailable(RuntimeError("connection refused"))
     assert not is_unavailable(DBAPIError("SELECT 1", {}, RuntimeError("connection refused")))
 

@@ -303,14 +303,16 @@ def test_mail_goes_by_tls_and_with_a_password(
     inbox: Inbox, mailing: Callable[..., InProcess], authority: trustme.CA, tls: str
 ) -> None:
     context = tls_context(authority, "localhost")
-    secured = {
-        "starttls": {"tls_context": context, "require_starttls": True},
-        "tls": {"ssl_context": context, "auth_require_tls": False},
-    }
     password = {"auth_required": True, "authenticator": authenticate}
-    settings = {"SMTP_TLS": tls, "SMTP_USERNAME": "apikey", "SMTP_PASSWORD": "the key"}
-    with smtp_server(inbox, **secured[tls], **password) as port:
-        assert mailed_token(inbox, sign_up(mailing(port, **settings)))
+    secured, settings = {
+        "starttls": (
+            {"tls_context": context, "require_starttls": True, **password},
+            {"SMTP_USERNAME": "apikey", "SMTP_PASSWORD": "the key"},
+        ),
+        "tls": ({"ssl_context": context}, {}),
+    }[tls]
+    with smtp_server(inbox, **secured) as port:
+        assert mailed_token(inbox, sign_up(mailing(port, SMTP_TLS=tls, **settings)))
 
 
 def test_no_mail_goes_to_a_server_that_cannot_prove_its_name(

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from copy import copy
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +45,14 @@ ORDERS = {
 PAGE = {*CALLER, "MovieCount_pkey", ORDERS["createdAt"]}
 
 
-def order_of(sort: str) -> str:
-    return ORDERS[sort.removeprefix("-")]
-
-
 def pages_in(sort: str) -> dict[str, set[str]]:
     """The indexes of the pages in an order."""
-    counted = {"MovieCount_pkey", order_of(sort)}
+    counted = {*CALLER, "MovieCount_pkey", ORDERS[sort.removeprefix("-")]}
     # A page of whole rows is looked up at its end, in any but the usual order.
     numbered = counted | ({"Movie_pkey"} if sort != NEWEST_FIRST else set())
     return {
-        name_of(page_queries.numbered_pages[sort]): CALLER | numbered,
-        name_of(page_queries.keyset_pages[sort]): CALLER | counted,
+        name_of(page_queries.numbered_pages[sort]): numbered,
+        name_of(page_queries.keyset_pages[sort]): counted,
     }
 
 
@@ -63,7 +60,7 @@ def name_of(query: Query) -> str:
     return query.name.rpartition("_")[0]
 
 
-DEFAULT_PAGE, DEFAULT_PAGE_AFTER = pages_in(NEWEST_FIRST)
+DEFAULT_PAGE, _ = pages_in(NEWEST_FIRST)
 
 QUERIES = {
     "count_hit": {"RateLimit_pkey"},
@@ -86,11 +83,7 @@ for _sort in SORTS:
 """The indexes of queries that are planned once. Any other query must only read by some."""
 
 TERMS: dict[str, dict[str, str]] = {
-    "a rare word": {"search": "rare"},
-    "a word of all": {"search": "movie"},
-    "two words": {"search": "99 movie"},
-    "a letter": {"search": "m"},
-    "no word of any": {"search": "nothing"},
+    **{word: {"search": word} for word in ("rare", "movie", "99 movie", "m", "nothing")},
     "a year": {"first": "1999", "last": "1999"},
     "a decade": {"first": "1990", "last": "1999"},
     "all years": {"first": "0000", "last": "9999"},
@@ -104,29 +97,24 @@ SEARCHABLE = {*ORDERS.values(), SAME}
 PAGE_LENGTH = 21
 
 PARAMETERS = {
-    "movie_id": 500_000,
-    "movieId": 500_000,
+    **dict.fromkeys(("movie_id", "movieId", "id"), 500_000),
+    **dict.fromkeys(("key_hash", "fields_hash", "password_hash", "refresh_token_hash"), "x"),
     "limit": PAGE_LENGTH,
-    "movies_per_user": "100000",
     "offset": 0,
-    "createdAt": datetime(2025, 12, 25),  # noqa: DTZ001 - in UTC
-    "id": 500_000,
+    "movies_per_user": "100000",
+    "kept": MAX_SESSIONS,
     "title": "Heat",
     "year": "1995",
     "image_url": None,
-    "key_hash": "x",
-    "fields_hash": "x",
-    "lifetime": "1 day",
     "name": "Ada",
-    "email": "ada@example.com",
-    "password_hash": "x",
-    "refresh_token_hash": "x",
-    "rotated_at": datetime(2025, 12, 25, tzinfo=UTC),
-    "expires_at": datetime(2026, 1, 1, tzinfo=UTC),
     "user_agent": "",
-    "kept": MAX_SESSIONS,
+    "lifetime": "1 day",
     "cost": "1 second",
     "period": "1 minute",
+    "email": "ada@example.com",
+    "createdAt": datetime(2025, 12, 25),  # noqa: DTZ001 - in UTC
+    "rotated_at": datetime(2025, 12, 25, tzinfo=UTC),
+    "expires_at": datetime(2026, 1, 1, tzinfo=UTC),
 }
 """What they are explained with, besides the caller."""
 
@@ -163,15 +151,12 @@ CALLS: dict[str, set[str]] = {
 
 COMMANDS = {
     "sessions prune": {
-        *("Session_expiresAt_idx", "Session_pkey"),
+        *("Session_expiresAt_idx", "Session_pkey", "RateLimit_usedUntil_idx", "RateLimit_pkey"),
         *("PasswordReset_expiresAt_idx", "PasswordReset_pkey"),
         *("IdempotencyKey_expiresAt_idx", "IdempotencyKey_pkey"),
-        *("RateLimit_usedUntil_idx", "RateLimit_pkey"),
     },
     "media prune": {"Picture_pkey", "Picture_name_idx", "Movie_picture_ownerId_idx"},
-    "users show {email}": {
-        *("User_email_key", "MovieCount_pkey", "Session_userId_idx"),
-    },
+    "users show {email}": {"User_email_key", "MovieCount_pkey", "Session_userId_idx"},
     "users promote {email}": {"User_email_key", "User_pkey"},
     "users end-sessions {email}": {"User_email_key", "Session_userId_idx"},
     "movies import {file} --email {email}": {"User_email_key", SAME, "MovieCount_pkey"},
@@ -245,11 +230,10 @@ def planning(database_url: str, mode: str) -> Flask:
     return create_app(environment(url.render_as_string(hide_password=False)))
 
 
-def run(database_url: str, *statements: str) -> None:
+def run(database_url: str, statement: str) -> None:
     engine = create_engine(database_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
+        connection.execute(text(statement))
     engine.dispose()
 
 
@@ -271,11 +255,8 @@ def early(loaded: str) -> dict[str, Plan]:
 @pytest.fixture(scope="module")
 def searched_early(loaded: str) -> dict[tuple[str, str], list[Plan]]:
     """The plans of searches from then."""
-    return {
-        (terms, owner): [plan for _, plan in found_plans(loaded, terms, owner)]
-        for terms in TERMS
-        for owner in large.OWNERS
-    }
+    searches = product(TERMS, large.OWNERS)
+    return {search: [plan for _, plan in found_plans(loaded, *search)] for search in searches}
 
 
 @pytest.fixture(scope="module")
@@ -384,13 +365,11 @@ def test_every_search_reads_by_indexes(analyzed: str, terms: str, owner: str) ->
         assert faults(plan, sortable=PAGE_LENGTH) == []
 
 
-@pytest.mark.parametrize("owner", large.OWNERS)
-@pytest.mark.parametrize("terms", TERMS)
 def test_a_search_reads_by_indexes_before_there_are_statistics(
-    searched_early: dict[tuple[str, str], list[Plan]], terms: str, owner: str
+    searched_early: dict[tuple[str, str], list[Plan]],
 ) -> None:
-    for plan in searched_early[terms, owner]:
-        assert faults(plan, sortable=PAGE_LENGTH) == []
+    for search, plans in searched_early.items():
+        assert [faults(plan, sortable=PAGE_LENGTH) for plan in plans] == [[]] * len(plans), search
 
 
 @pytest.mark.parametrize("owner", ["10,000 movies", "42 movies"])

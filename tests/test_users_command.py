@@ -83,8 +83,8 @@ def test_a_database_that_is_away_is_told_of(command: list[str]) -> None:
 def test_prune_deletes_what_has_expired_and_nothing_else(app: Flask, ada: Actor) -> None:
     flask(app, "sessions", "prune")
     expired = log_in(ada)
-    expire = """UPDATE "Session" SET "expiresAt" = now() WHERE id =
-                (SELECT id FROM "Session" WHERE "userId" = :user ORDER BY "createdAt" DESC LIMIT 1)"""
+    expire = """UPDATE "Session" SET "expiresAt" = now() WHERE "createdAt" =
+                (SELECT max("createdAt") FROM "Session" WHERE "userId" = :user)"""
     sql(app, expire, user=ada.user["id"])
     for name, when in (("old", "now()"), ("new", "now() + interval '1 hour'")):
         key, user = f"{name} {ada.email}", ada.user["id"]
@@ -105,10 +105,8 @@ def test_prune_deletes_what_has_expired_and_nothing_else(app: Flask, ada: Actor)
 
 
 def test_prune_is_bounded(app: Flask) -> None:
-    rows = (
-        """INSERT INTO "RateLimit" SELECT 'bounded ' || n, now() FROM generate_series(1, 2500) n"""
-    )
-    sql(app, f'INSERT INTO "RateLimit" {rows}')
+    expired = "SELECT 'bounded ' || n, now() FROM generate_series(1, 2500) n"
+    sql(app, f'INSERT INTO "RateLimit" {expired}')
     assert "RateLimit: 1500 deleted" in flask(app, "sessions", "prune", "--most", "1500").stdout
     flask(app, "sessions", "prune")
     assert sql(app, """SELECT FROM "RateLimit" WHERE key LIKE 'bounded %'""") == []
