@@ -126,8 +126,8 @@ def test_passwords_that_wait_for_their_turn_are_counted() -> None:
     def waiting() -> float:
         return metrics.registry.get_sample_value("argon2_queue") or 0
 
-    # A hash that takes seconds, so that the others wait.
-    hasher = PasswordHasher(memory=19456, iterations=60, parallelism=1)
+    # Dear enough that the others wait.
+    hasher = PasswordHasher(memory=19456, iterations=20, parallelism=1)
     with ThreadPoolExecutor(3) as threads:
         hashes = [threads.submit(hasher.hash, "") for _ in range(3)]
         eventually(lambda: waiting() > 1, "some wait")

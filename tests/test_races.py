@@ -51,8 +51,9 @@ def test_of_twenty_sign_ups_with_one_email_one_succeeds(service: Service) -> Non
             account = {"name": "Ada", "email": spelling, "password": PASSWORD}
             return lambda: call(service, "POST", "/auth/signup", account)
 
-        answers = at_once(*map(signing_up, spellings))
-        assert Counter(answer.status for answer in answers) == {201: 1, 409: 19}
+        statuses = Counter(answer.status for answer in at_once(*map(signing_up, spellings)))
+        assert statuses[201] == 1
+        assert set(statuses) <= {201, 409, 429}  # which is said where too many hashes wait
 
 
 def test_twenty_refreshes_with_one_cookie_all_go_on(ada: Actor) -> None:
@@ -133,7 +134,7 @@ def test_an_account_deleted_by_many_at_once_is_deleted_once(service: Service) ->
     answers = at_once(*[leaving] * 8, *[moving] * 4)
     statuses = Counter(answer.status for answer in answers[:8])
     assert statuses[204] == 1
-    assert {answer.status for answer in answers} <= {200, 204, 401}
+    assert {answer.status for answer in answers} <= {200, 204, 401, 429}
 
 
 def test_an_old_email_that_comes_late_does_not_undo_its_change(app: Flask, ada: Actor) -> None:
