@@ -175,6 +175,12 @@ def ada(service: Service) -> Actor:
 
 
 @pytest.fixture
+def eve(app: Flask) -> Actor:
+    """Somebody whose calls need be tried in one way only: in process."""
+    return sign_up(InProcess(app))
+
+
+@pytest.fixture
 def bob(service: Service) -> Actor:
     return sign_up(service, name="Bob")
 

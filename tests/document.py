@@ -41,6 +41,15 @@ def document() -> Any:
     return create_app(SETTINGS).extensions["openapi"]()
 
 
+def calls() -> list[str]:
+    """Name every call of the service, as the document spells it: `GET /movies/{id}`."""
+    return [
+        f"{method} " + re.sub(r"<(?:.*:)?(?:\w+_)?(\w+)>", r"{\1}", rule.rule)
+        for rule in create_app(SETTINGS).url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+
+
 def check(method: str, path: str, status: int, headers: Headers, body: bytes) -> None:
     """Fail when the document does not have this answer."""
     operation = _operation(method, path.partition("?")[0])

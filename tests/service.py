@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from flask import Flask
-from sqlalchemy import event
+from sqlalchemy import event, text
 from werkzeug.datastructures import Headers
 
 from dev.defaults import with_defaults
@@ -269,6 +269,15 @@ def elsewhere(call: Callable[..., T], *arguments: Any) -> T:
     """Call in a thread of its own: of one thread's requests Flask would share what is about one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(call, *arguments).result()
+
+
+def sql(app: Flask, statement: str, **parameters: Any) -> list[Any]:
+    """Have the database execute a statement, past the service, and return its rows."""
+    with app.app_context():
+        result: Any = db.session.execute(text(statement), parameters)
+        rows = list(result) if result.returns_rows else []
+        db.session.commit()
+    return rows
 
 
 def before_statement(app: Flask, part: str, act: Callable[[], Any]) -> None:

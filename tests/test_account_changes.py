@@ -2,11 +2,9 @@
 
 import json
 from functools import partial
-from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from playlist_api.app import create_app
@@ -17,17 +15,16 @@ from tests.service import (
     PASSWORD,
     Actor,
     InProcess,
-    Service,
     call,
     environment,
     log_in,
     new_email,
     sign_up,
+    sql,
 )
 from tests.test_password_resets import CHANGES, in_turn
 
 NEW_PASSWORD = "another horse battery"
-WRONG: list[Any] = [None, 1, [], "", "a\0b", "\ud800"]
 
 
 def can_log_in(actor: Actor, password: str) -> bool:
@@ -38,11 +35,8 @@ def can_log_in(actor: Actor, password: str) -> bool:
 def test_the_name_can_be_changed(ada: Actor) -> None:
     answer = ada.patch("/me", {"name": "  Ada Lovelace "})
     assert answer.status == 200
-    assert answer.json == {
-        **ada.user,
-        "name": "Ada Lovelace",
-        "updatedAt": answer.json["updatedAt"],
-    }
+    changed = {"name": "Ada Lovelace", "updatedAt": answer.json["updatedAt"]}
+    assert answer.json == {**ada.user, **changed}
     assert answer.json["updatedAt"] > ada.user["updatedAt"]
     assert ada.get("/me").json == answer.json
 
@@ -69,29 +63,11 @@ def test_a_fetched_user_can_be_put_back_whole(ada: Actor) -> None:
     assert ada.patch("/me", {}).json == ada.user
 
 
-def test_the_email_of_somebody_else_is_taken(ada: Actor, bob: Actor) -> None:
-    answer = ada.patch("/me", {"email": bob.email.upper(), "currentPassword": PASSWORD})
-    assert (answer.status, answer.error["code"]) == (409, "CONFLICT")
-    assert ada.get("/me").json == ada.user
-
-
 def test_a_rule_that_only_the_database_knows_is_no_conflict(app: Flask, ada: Actor) -> None:
     with app.app_context():
         user = db.session.get_one(User, ada.user["id"])
         with pytest.raises(IntegrityError):
             accounts.change_profile(user, {"name": ""}, lambda _: None)
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        *(("name", value) for value in (*WRONG, " ", "x" * 101)),
-        *(("email", value) for value in (*WRONG, "x", "ada@example")),
-        *(("currentPassword", value) for value in WRONG),
-    ],
-)
-def test_a_profile_out_of_bounds_is_refused(witness: Actor, field: str, value: Any) -> None:
-    assert witness.patch("/me", {field: value}).fields == {field}
 
 
 def test_a_new_password_ends_every_other_session(ada: Actor) -> None:
@@ -112,25 +88,11 @@ def test_the_password_stays_without_the_right_one(ada: Actor) -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_password_that_is_replaced_meanwhile_confirms_nothing(app: Flask, change: str) -> None:
-    ada = sign_up(InProcess(app))
-    replaced, refused = in_turn(
-        ada, partial(CHANGES["password"], ada), partial(CHANGES[change], ada)
-    )
+def test_a_password_that_is_replaced_meanwhile_confirms_nothing(eve: Actor, change: str) -> None:
+    changes = (partial(CHANGES[name], eve) for name in ("password", change))
+    replaced, refused = in_turn(eve, *changes)
     assert replaced.status == 204
     assert refused.fields == {"currentPassword"}
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        *(("currentPassword", value) for value in WRONG),
-        *(("newPassword", value) for value in (*WRONG, "x" * 7, "x" * 129)),
-    ],
-)
-def test_a_password_out_of_bounds_is_refused(witness: Actor, field: str, value: Any) -> None:
-    passwords = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD, field: value}
-    assert witness.put("/auth/password", passwords).fields == {field}
 
 
 @pytest.mark.parametrize("password", ["password123", "i am ada lovelace"])
@@ -158,21 +120,12 @@ def test_everything_that_is_held_on_somebody_can_be_taken_along(ada: Actor, bob:
     assert exported["sessions"] == ada.get("/auth/sessions").json["items"]
     assert exported["passwordResets"] == []
     assert [key["movieId"] for key in exported["idempotencyKeys"]] == [movies[-1]["id"]]
-    assert set(exported) == {
-        "exportedAt",
-        "user",
-        "sessions",
-        "passwordResets",
-        "idempotencyKeys",
-        "pictures",
-        "movies",
+    assert exported.keys() == {
+        *("exportedAt", "user", "sessions", "passwordResets", "idempotencyKeys"),
+        *("pictures", "movies"),
     }
     assert b"argon2" not in answer.body
     assert b"secret" not in answer.body
-
-
-def test_an_export_of_nothing_is_whole(ada: Actor) -> None:
-    assert json.loads(ada.get("/me/export").body)["movies"] == []
 
 
 def test_an_export_of_many_rows_is_whole(app: Flask, ada: Actor, bob: Actor) -> None:
@@ -184,11 +137,9 @@ def test_an_export_of_many_rows_is_whole(app: Flask, ada: Actor, bob: Actor) -> 
         """INSERT INTO "Picture" ("ownerId", name, bytes)
            SELECT :user, repeat(md5(n::text), 2) || '.png', n FROM generate_series(1, 2500) n""",
     )
-    with app.app_context():
-        for user in (ada, bob):
-            for rows in many:
-                db.session.execute(text(rows), {"user": user.user["id"]})
-        db.session.commit()
+    for user in (ada, bob):
+        for rows in many:
+            sql(app, rows, user=user.user["id"])
     exported = json.loads(ada.get("/me/export").body)
     assert len({movie["id"] for movie in exported["movies"]}) == len(exported["movies"]) == 2500
     assert [key["movieId"] for key in exported["idempotencyKeys"]] == [*range(1, 2501)]
@@ -204,9 +155,7 @@ def test_leaving_takes_everything_along(app: Flask, ada: Actor) -> None:
     for device in (ada, elsewhere):
         assert device.get("/me").status == device.refresh().status == 401
     assert not can_log_in(ada, PASSWORD)
-    with app.app_context():
-        left = text('SELECT count(*) FROM "Movie" WHERE id = :id')
-        assert db.session.scalar(left, {"id": movie["id"]}) == 0
+    assert sql(app, 'SELECT FROM "Movie" WHERE id = :id', id=movie["id"]) == []
 
 
 def test_whoever_left_can_sign_up_again(ada: Actor) -> None:
@@ -215,21 +164,6 @@ def test_whoever_left_can_sign_up_again(ada: Actor) -> None:
     assert again.user["id"] != ada.user["id"]
 
 
-@pytest.mark.parametrize("body", [{}, *({"currentPassword": wrong} for wrong in WRONG)])
-def test_nobody_leaves_without_their_password(witness: Actor, body: dict[str, Any]) -> None:
-    assert witness.delete("/me", body).fields == {"currentPassword"}
-
-
 def test_nobody_leaves_with_a_wrong_password(ada: Actor) -> None:
     assert ada.delete("/me", {"currentPassword": "wrong"}).fields == {"currentPassword"}
     assert ada.get("/me").status == 200
-
-
-def test_these_calls_are_for_those_who_are_signed_in(service: Service) -> None:
-    for method, path in (
-        ("PATCH", "/me"),
-        ("DELETE", "/me"),
-        ("PUT", "/auth/password"),
-        ("GET", "/me/export"),
-    ):
-        assert call(service, method, path, b"[]").status == 401

@@ -18,8 +18,7 @@ from playlist_api.app import MAX_BODY
 from playlist_api.movies.cursors import SORTS, Cursor, encode_cursor
 from playlist_api.movies.routes import MAX_MOVIE_BODY
 from playlist_api.movies.schemas import new_movie_schema
-from tests.pictures import movie_of
-from tests.service import JSON, PASSWORD, Actor, Answer, call
+from tests.service import JSON, PASSWORD, Actor, Answer, call, log_in
 
 GOOD_SIGN_UP = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
 GOOD_LOG_IN = {"email": "ada@example.com", "password": PASSWORD}
@@ -42,6 +41,10 @@ SIGN_UP = Route("POST", "/auth/signup", GOOD_SIGN_UP)
 LOG_IN = Route("POST", "/auth/login", GOOD_LOG_IN)
 FORGOT = Route("POST", "/auth/password/forgot", {"email": "ada@example.com"})
 CHANGE = Route("PATCH", "/me", {"email": "ada@example.com", "currentPassword": PASSWORD})
+RENAME = Route("PATCH", "/me", {"name": "Ada"})
+NEW_PASSWORD = {"currentPassword": PASSWORD, "newPassword": "another horse battery"}
+CHANGE_PASSWORD = Route("PUT", "/auth/password", NEW_PASSWORD)
+LEAVE = Route("DELETE", "/me", {"currentPassword": PASSWORD})
 # Nobody has this movie: what is wrong with the body is told before that.
 MOVIE_ROUTES = [
     Route("POST", "/movies", GOOD_MOVIE),
@@ -91,15 +94,9 @@ NO_JSON_OBJECT: dict[str, bytes] = {
 }
 
 OTHER_MEDIA_TYPES = [
-    "application/x-www-form-urlencoded",
-    "multipart/form-data; boundary=x",
-    "text/plain",
-    "text/json",
-    "application/xml",
-    "application/jsonp",
-    "application/octet-stream",
-    "nonsense",
-    "application/json+x",
+    *("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"),
+    *("text/json", "application/xml", "application/jsonp", "application/octet-stream"),
+    *("nonsense", "application/json+x", ""),
 ]
 
 NO_STRINGS = [0, 1, -1.5, 1e308, True, False, [], ["x"], {}, {"x": "y"}]
@@ -111,37 +108,18 @@ UNCLEAN = [
 ]
 
 NO_EMAILS = [
-    *(
-        "",
-        " ",
-        "x",
-        "@",
-        "ada@",
-        "@example.com",
-        "ada@example",
-        "ada example.com",
-        "ada@@example.com",
-    ),
-    *("ada@exam ple.com", "a da@example.com", "ada@.com", "ada@example..com", ".ada@example.com"),
-    *(
-        "ada..b@example.com",
-        "ada@-example.com",
-        "ada@example.com,bob@example.com",
-        "<ada@example.com>",
-    ),
-    *("Ada <ada@example.com>", "ada@example.com.", "a" * 250 + "@example.com", "a" * 60_000),
+    *("", " ", "ada example.com", "ada@exam ple.com", "a da@example.com", "Ada <ada@example.com>", "ada@example.com, bob@example.com"),
+    *"x @ ada@ @example.com ada@example ada@@example.com ada@.com ada@example..com .ada@example.com ada..b@example.com".split(),
+    *"ada@-example.com ada@example.com,bob@example.com <ada@example.com> ada@example.com. mailto:ada@example.com ada@exam_ple.com".split(),
+    *("a" * 250 + "@example.com", "a" * 60_000, "ada\u00a0b@example.com"),
     # Nothing of these can be seen.
     *("ada\u034f@example.com", "\u3164@example.com", "a\u2800@example.com", "a\ufe0f@example.com"),
-    *("mailto:ada@example.com", "ada@exam_ple.com", "ada\u00a0b@example.com"),
-    *("=?utf-8?q?victim?=@example.com", "=?utf-8?q?=00?=@example.com", "a.=?x?b?YQ==?=@x.example"),
-    *("ada,bob@example.com", "ada@example.com, bob@example.com", "ada;bob@example.com"),
-    *('"ada"@example.com', '"ada@evil.example"@example.com', "ada(victim)@example.com"),
-    *("(x)ada@example.com", "ada@example.com(x)", "ada@(x)example.com", "ada:bob@example.com;"),
-    *("ada@[192.0.2.1]", "ada@[IPv6:2001:db8::1]", "ada@192.0.2.1", "ada@localhost"),
-    *("ada\\@example.com", "ada%", "<>", "@a,@b:ada@example.com", "ada@example.com>", "\u0301"),
-    *("ada\u200d@example.com", "ada\u202e@example.com", "ada@xn--a.example", "ada@ab--c.example"),
-    *("\uff1d\uff1futf-8?q?victim?=@example.com", "a\uff0cb@example.com"),
-]
+    *"=?utf-8?q?victim?=@example.com =?utf-8?q?=00?=@example.com a.=?x?b?YQ==?=@x.example ada,bob@example.com ada;bob@example.com".split(),
+    *'"ada"@example.com "ada@evil.example"@example.com ada(victim)@example.com (x)ada@example.com ada@example.com(x)'.split(),
+    *"ada@(x)example.com ada:bob@example.com; ada@[192.0.2.1] ada@[IPv6:2001:db8::1] ada@192.0.2.1 ada@localhost".split(),
+    *"ada\\@example.com ada% <> @a,@b:ada@example.com ada@example.com> \u0301 ada@xn--a.example ada@ab--c.example".split(),
+    *("ada\u200d@example.com", "ada\u202e@example.com", "\uff1d\uff1futf-8?q?victim?=@example.com", "a\uff0cb@example.com"),
+]  # fmt: skip
 """Addresses that no account can have. Of those that are not too long, some accounts did once."""
 
 TOO_LONG_EMAILS = [
@@ -155,114 +133,42 @@ NEW_EMAILS = [None, *NO_STRINGS, *UNCLEAN, *NO_EMAILS, *TOO_LONG_EMAILS]
 ANY_EMAILS = [None, *NO_STRINGS, *UNCLEAN, *TOO_LONG_EMAILS, "", " "]
 
 NO_YEARS = [
-    *(
-        "",
-        " ",
-        "199",
-        "19995",
-        "99999",
-        "abcd",
-        "1999 ",
-        " 1999",
-        "1999\n",
-        "1999\0",
-        "-999",
-        "+999",
-    ),
-    *("1e10", "1e3\u0660", "19.9", "0x7c", "\u0661\u0669\u0669\u0669", "１９９９", "१९९९", "1_99"),
-    *("199\u00b9", "MCMX", "1999-01-01", "19 9", "9" * 10_000),
-]
+    *("", " ", "1999 ", " 1999", "1999\n", "1999\0", "19 9", "9" * 10_000, "1e3\u0660", "\u0661\u0669\u0669\u0669", "199\u00b9"),
+    *"199 19995 99999 abcd -999 +999 1e10 19.9 0x7c １９９９ १९९९ 1_99 MCMX 1999-01-01".split(),
+]  # fmt: skip
 
 NO_URLS = [
-    *("", " ", "x", "/heat.jpg", "//example.com/heat.jpg", "example.com/heat.jpg", "http", "http:"),
-    *(
-        "http:/example.com",
-        "http://",
-        "https:///heat.jpg",
-        "http://?x",
-        "http://#x",
-        "http://.",
-        "http://..",
-        "http://:80",
-    ),
-    *(
-        "ftp://example.com/heat.jpg",
-        "javascript:alert(1)",
-        "data:image/png;base64,AAAA",
-        "data:image/svg+xml,<svg/>",
-        "data:image/jpeg;base64,/9j/" + "A" * 500_000,
-        "file:///etc/passwd",
-    ),
-    *(
-        "mailto:ada@example.com",
-        "blob:https://example.com/x",
-        "ws://example.com",
-        "httpss://example.com",
-    ),
-    *(
-        "http://exa mple.com",
-        "http://example.com/a b",
-        " http://example.com",
-        "http://example.com ",
-        "http://example.com\n",
-    ),
-    *(
-        "http://user@example.com/",
-        "http://user:pass@example.com/",
-        "http://:@example.com/",
-        "http://@example.com",
-    ),
-    *(
-        "http://example.com:port/",
-        "http://example.com:99999/",
-        "http://example.com:0/",
-        "http://example.com:-1/",
-        "http://example.com:80:80/",
-    ),
-    *(
-        "http://example..com/",
-        "http://-example.com/",
-        "http://[::1/",
-        "http://::1/",
-        "http://[]/",
-        "http://[v1.x]/",
-        "http://[zz::1]/",
-    ),
-    *(
-        "http://example.com\\heat.jpg",
-        "http://ex\u2100mple.com/",
-        "http://example.com\uff0fx",
-        "http:\\\\example.com",
-        "http://exam\u2028ple.com",
-        "java\0script:x",
-    ),
-    *("https://example.com/" + "x" * 2029, "https://" + "x" * 60_000),
-]
+    *"x /heat.jpg //example.com/heat.jpg example.com/heat.jpg http http: http:/example.com http:// https:///heat.jpg".split(),
+    *"http://?x http://#x http://. http://.. http://:80 ftp://example.com/heat.jpg javascript:alert(1)".split(),
+    *"data:image/png;base64,AAAA data:image/svg+xml,<svg/> file:///etc/passwd mailto:ada@example.com".split(),
+    *"blob:https://example.com/x ws://example.com httpss://example.com http://user@example.com/".split(),
+    *"http://user:pass@example.com/ http://:@example.com/ http://@example.com http://example.com:port/".split(),
+    *"http://example.com:99999/ http://example.com:0/ http://example.com:-1/ http://example.com:80:80/".split(),
+    *"http://example..com/ http://-example.com/ http://[::1/ http://::1/ http://[]/ http://[v1.x]/ http://[zz::1]/".split(),
+    *("http://example.com\\heat.jpg", "http:\\\\example.com", "http://ex\u2100mple.com/", "http://example.com\uff0fx"),
+    *("", " ", "http://exa mple.com", "http://example.com/a b", " http://example.com", "http://example.com ", "http://example.com\n"),
+    *("http://exam\u2028ple.com", "java\0script:x", "https://example.com/" + "x" * 2029, "https://" + "x" * 60_000),
+    "data:image/jpeg;base64,/9j/" + "A" * 500_000,
+]  # fmt: skip
 
+NO_TEXTS: list[Any] = [None, *NO_STRINGS, *UNCLEAN, ""]
+NO_NAMES = [*NO_TEXTS, " ", "\u3000\u00a0", "x" * 101, "x" * 60_000]
+NO_PASSWORDS = [*NO_TEXTS, *("x" * n for n in (7, 129, 4097, 60_000)), "é" * 7]
 FIELDS: list[tuple[Route, str, list[Any]]] = [
-    (
-        SIGN_UP,
-        "name",
-        [None, *NO_STRINGS, *UNCLEAN, "", " ", "\u3000\u00a0", "x" * 101, "x" * 60_000],
-    ),
+    (SIGN_UP, "name", NO_NAMES),
+    (RENAME, "name", NO_NAMES),
     (SIGN_UP, "email", NEW_EMAILS),
     (CHANGE, "email", NEW_EMAILS),
-    (
-        SIGN_UP,
-        "password",
-        [None, *NO_STRINGS, *UNCLEAN, "", "x" * 7, "é" * 7, "x" * 129, "x" * 4097, "x" * 60_000],
-    ),
+    (SIGN_UP, "password", NO_PASSWORDS),
+    (CHANGE_PASSWORD, "newPassword", NO_PASSWORDS),
+    *((route, "currentPassword", NO_TEXTS) for route in (CHANGE, CHANGE_PASSWORD, LEAVE)),
     (LOG_IN, "email", ANY_EMAILS),
     (FORGOT, "email", ANY_EMAILS),
-    (LOG_IN, "password", [None, *NO_STRINGS, *UNCLEAN, ""]),
+    (LOG_IN, "password", NO_TEXTS),
 ]
 for _route in MOVIE_ROUTES:
     FIELDS += [
-        (
-            _route,
-            "title",
-            [None, *NO_STRINGS, *UNCLEAN, "", " ", "\u2003", "x" * 256, "🎬" * 256, "x" * 60_000],
-        ),
+        (_route, "title", [*NO_TEXTS, " ", "\u2003", "x" * 256, "🎬" * 256, "x" * 60_000]),
         (_route, "year", [*NO_STRINGS, *UNCLEAN, *NO_YEARS, 1999]),
         (_route, "imageUrl", [*NO_STRINGS, *UNCLEAN, *NO_URLS]),
     ]
@@ -275,158 +181,40 @@ def forged(*contents: bytes) -> list[str]:
 
 
 NO_NUMBERS = [
-    *(
-        "0",
-        "-1",
-        "+1",
-        "1e3",
-        "1.0",
-        "1.5",
-        "",
-        "x",
-        "NaN",
-        "Infinity",
-        "null",
-        "true",
-        "0x1",
-        "1_0",
-        "00",
-    ),
-    *(
-        "%20",
-        "1%20",
-        "%201",
-        "1%00",
-        "%00",
-        "1%0A",
-        "%D9%A1",
-        "%EF%BC%91",
-        "%C2%B9",
-        "%FF",
-        "%ED%A0%80",
-        "1,2",
-        "1;2",
-    ),
-    *("-9223372036854775809", "'", "1'--", "%F0%9F%8E%AC", "1&{name}=2", "1&{name}=1", "&{name}=1"),
-]
-
-QUERIES = [
-    *((name, value) for name in ("page", "limit") for value in NO_NUMBERS),
-    *(
-        ("limit", value)
-        for value in ("101", "1000", "2147483648", "9223372036854775808", "9" * 30, "9" * 3000)
-    ),
-]
+    "",
+    *"0 -1 +1 1e3 1.0 1.5 x NaN Infinity null true 0x1 1_0 00 %20 1%20 %201 1%00 %00 1%0A %D9%A1 %EF%BC%91 %C2%B9 %FF".split(),
+    *"%ED%A0%80 1,2 1;2 -9223372036854775809 ' 1'-- %F0%9F%8E%AC 1&{name}=2 1&{name}=1 &{name}=1".split(),
+]  # fmt: skip
 
 NO_CURSORS = [
-    *(
-        "",
-        "%20",
-        "1",
-        "null",
-        "undefined",
-        "%00",
-        "%FF",
-        "%ED%A0%80",
-        "%F0%9F%8E%AC",
-        "'",
-        "A",
-        "A" * 3000,
-    ),
-    *("A" * 22, "A" * 24, "A" * 23 + "=", "A" * 23 + "%00", "A" * 23 + "%0A", "A" * 22 + "%C3%84"),
-    *(
-        "%2B" + "A" * 22,
-        "%2F" + "A" * 22,
-        "A" * 10 + "." + "A" * 12,
-        "%D9%A1" * 23,
-        "%EF%BC%A1" * 23,
-    ),
-    *("A" * 22 + "B", "2026-11-23T10:20:00Z,42", "title,42", "%5B%22title%22,%22heat%22,42%5D"),
-    *forged(
-        *(b"-rating 0 1 Heat", b"-createdAt 0 1", b"-createdAt 0 1 noon", b"title 0 1"),
-        *(b"-createdAt 0 1 10000-01-01T00:00:00+00:00", b"-createdAt 0 1 2026-01-01"),
-        *(b"title 0 1 a\0b", b"title 0 1 \xff", b"title 0 1 \xed\xa0\x80", b"year 0 1 \0"),
-        *(b"title 2 1 Heat", b"title 0 01 Heat", b"title 0 \xd9\xa1 Heat", b"title 0 x Heat"),
-        *(b"title 0 9223372036854775808 Heat", b"title 0 1 " + b"x" * 1100),
-    ),
-    *(CURSOR + f"&cursor={CURSOR}", CURSOR + "&page=1", CURSOR + "&page=2"),
+    *("", "%20", "1", "null", "undefined", "%00", "%FF", "%ED%A0%80", "%F0%9F%8E%AC", "'", "A", "A" * 3000, "A" * 22, "A" * 24),
+    *("A" * 23 + "=", "A" * 23 + "%00", "A" * 23 + "%0A", "A" * 22 + "%C3%84", "%2B" + "A" * 22, "%2F" + "A" * 22),
+    *("A" * 10 + "." + "A" * 12, "%D9%A1" * 23, "%EF%BC%A1" * 23, "A" * 22 + "B", "2026-11-23T10:20:00Z,42", "title,42"),
+    "%5B%22title%22,%22heat%22,42%5D",
+    *forged(*(b"-rating 0 1 Heat", b"-createdAt 0 1", b"-createdAt 0 1 noon", b"title 0 1")),  # no such order, no moment
+    *forged(*(b"-createdAt 0 1 10000-01-01T00:00:00+00:00", b"-createdAt 0 1 2026-01-01")),  # no year, no zone
+    *forged(*(b"title 0 1 a\0b", b"title 0 1 \xff", b"title 0 1 \xed\xa0\x80", b"year 0 1 \0", b"title 2 1 Heat", b"title 0 01 Heat")),
+    *forged(*(b"title 0 \xd9\xa1 Heat", b"title 0 x Heat", b"title 0 9223372036854775808 Heat", b"title 0 1 " + b"x" * 1100)),
+    *(CURSOR + "&" + more for more in (f"cursor={CURSOR}", "page=1", "page=2")),
     *(CURSOR + f"&sort={sort}" for sort in SORTS if sort != "title"),
-]
+]  # fmt: skip
 
-NO_SEARCHES = [
-    *(
-        "x" * 256,
-        "%F0%9F%8E%AC" * 256,
-        "a%00b",
-        "%00",
-        "a%0Ab",
-        "%7F",
-        "%C2%85",
-        "%ED%A0%80",
-        "%FF",
-        "x&search=y",
-    ),
-]
-NO_LIST_YEARS = [
-    *(
-        "",
-        "%20",
-        "199",
-        "19999",
-        "1999..",
-        "..1999",
-        "1999..199",
-        "1999...2000",
-        "1999-2000",
-        "2000..1999",
-        "1999..1999..1999",
-    ),
-    *(
-        "1999%00",
-        "1999%0A",
-        "1999..2000%0A",
-        "%D9%A1%D9%A9%D9%A9%D9%A9",
-        "%EF%BC%91999",
-        "-999",
-        "null",
-        "1999&year=2000",
-        "9" * 3000,
-    ),
-]
-NO_SORTS = [
-    *(
-        "",
-        "-",
-        "%20",
-        "x",
-        "Title",
-        "TITLE",
-        "--title",
-        "%2Btitle",
-        "title%20",
-        "title%00",
-        "-title%0A",
-        "id",
-        "-id",
-        "created_at",
-    ),
-    *(
-        "title,year",
-        "title&sort=year",
-        "imageUrl",
-        "null",
-        "%FF",
-        "title;",
-        "1",
-        "title asc".replace(" ", "%20"),
-        "x" * 3000,
-    ),
-]
-NO_LISTS = [
-    *(("search", value) for value in NO_SEARCHES),
-    *(("year", value) for value in NO_LIST_YEARS),
-    *(("sort", value) for value in NO_SORTS),
-]
+NO_QUERIES = {
+    "page": NO_NUMBERS,
+    "limit": [*NO_NUMBERS, "101", "1000", "2147483648", "9223372036854775808", "9" * 30, "9" * 3000],
+    "cursor": NO_CURSORS,
+    "search": ["x" * 256, "%F0%9F%8E%AC" * 256, "x&search=y", *"a%00b %00 a%0Ab %7F %C2%85 %ED%A0%80 %FF".split()],
+    "year": [
+        *("", "9" * 3000),
+        *"%20 199 19999 1999.. ..1999 1999..199 1999...2000 1999-2000 2000..1999 1999..1999..1999 1999%00".split(),
+        *"1999%0A 1999..2000%0A %D9%A1%D9%A9%D9%A9%D9%A9 %EF%BC%91999 -999 null 1999&year=2000".split(),
+    ],
+    "sort": [
+        *("", "x" * 3000),
+        *"- %20 x Title TITLE --title %2Btitle title%20 title%00 -title%0A id -id created_at title,year".split(),
+        *"title&sort=year imageUrl null %FF title; 1 title%20asc".split(),
+    ],
+}  # fmt: skip
 
 NO_PATHS = [
     *("/", "/nothing", "/movies/", "/movies//", "//movies", "/movies//1", "/me/", "/auth", "/auth/", "/auth/login/"),
@@ -443,12 +231,6 @@ def send(actor: Actor, route: Route, body: bytes, content_type: str = JSON) -> A
     return actor.call(route.method, route.path, body, Content_Type=content_type)
 
 
-BODY_CASES = [
-    pytest.param(route, body, id=f"{route}, {name}")
-    for route in BODY_ROUTES
-    for name, body in NO_JSON_OBJECT.items()
-]
-
 FIELD_CASES = [
     pytest.param(route, name, value, id=f"{route}, {name}={ascii(value)[:40]}")
     for route, name, values in FIELDS
@@ -456,11 +238,10 @@ FIELD_CASES = [
 ]
 
 
-@pytest.mark.parametrize(("route", "body"), BODY_CASES)
-def test_a_body_that_is_no_json_object_is_refused(
-    witness: Actor, route: Route, body: bytes
-) -> None:
-    assert send(witness, route, body).fields == {"body"}
+@pytest.mark.parametrize("name", NO_JSON_OBJECT)
+@pytest.mark.parametrize("route", BODY_ROUTES, ids=str)
+def test_a_body_that_is_no_json_object_is_refused(witness: Actor, route: Route, name: str) -> None:
+    assert send(witness, route, NO_JSON_OBJECT[name]).fields == {"body"}
 
 
 @pytest.mark.parametrize(("route", "name", "value"), FIELD_CASES)
@@ -471,16 +252,11 @@ def test_a_field_out_of_bounds_is_refused_by_its_name(
     assert send(witness, route, body).fields == {name}
 
 
-@pytest.mark.parametrize("route", BODY_ROUTES[:3], ids=str)
+@pytest.mark.parametrize("route", [*BODY_ROUTES[:3], CHANGE_PASSWORD, LEAVE], ids=str)
 def test_an_object_without_its_fields_is_refused_by_all_their_names(
     witness: Actor, route: Route
 ) -> None:
     assert send(witness, route, b"{}").fields == set(route.good)
-
-
-def test_all_problems_are_told_at_once(witness: Actor) -> None:
-    body = b'{"title": "", "year": "x", "imageUrl": 1}'
-    assert send(witness, MOVIE_ROUTES[0], body).fields == {"title", "year", "imageUrl"}
 
 
 def test_a_message_says_what_is_wrong_in_words_for_people(witness: Actor) -> None:
@@ -501,12 +277,6 @@ def test_a_body_of_another_media_type_is_not_supported(
     witness: Actor, route: Route, content_type: str
 ) -> None:
     answer = send(witness, route, json.dumps(route.good).encode(), content_type)
-    assert (answer.status, answer.error["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
-
-
-@pytest.mark.parametrize("route", BODY_ROUTES, ids=str)
-def test_a_body_without_a_media_type_is_not_supported(witness: Actor, route: Route) -> None:
-    answer = send(witness, route, json.dumps(route.good).encode(), "")
     assert (answer.status, answer.error["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
@@ -554,10 +324,6 @@ def test_a_picture_does_not_count_for_the_length_of_its_body(ada: Actor, picture
     assert send(ada, MOVIE_ROUTES[0], body + b"}".rjust(MAX_BODY - len(start) + 1)).status == 413
 
 
-def test_a_body_of_just_the_limit_is_read(ada: Actor) -> None:
-    assert send(ada, MOVIE_ROUTES[0], movie_of(MAX_MOVIE_BODY)).status == 201
-
-
 class Broken(io.BytesIO):
     """A body whose sender goes away, or breaks its framing, in the middle."""
 
@@ -581,24 +347,13 @@ def test_a_body_of_unknown_length_is_read_to_its_end_or_refused(
     assert answer.status_code == status
 
 
-@pytest.mark.parametrize(("name", "value"), QUERIES)
-def test_a_page_or_limit_out_of_bounds_is_refused(witness: Actor, name: str, value: str) -> None:
-    answer = witness.get(f"/movies?{name}={value.format(name=name)}")
-    assert answer.fields == {name}
-
-
-def test_page_and_limit_are_refused_together(witness: Actor) -> None:
-    assert witness.get("/movies?page=0&limit=0").fields == {"page", "limit"}
-
-
-@pytest.mark.parametrize("cursor", NO_CURSORS)
-def test_a_cursor_that_is_none_is_refused(witness: Actor, cursor: str) -> None:
-    assert witness.get(f"/movies?cursor={cursor}").fields == {"cursor"}
-
-
-@pytest.mark.parametrize(("name", "value"), NO_LISTS)
-def test_what_is_no_search_year_or_sort_is_refused(witness: Actor, name: str, value: str) -> None:
-    assert witness.get(f"/movies?{name}={value}").fields == {name}
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name in NO_QUERIES for value in NO_QUERIES[name]]
+)
+def test_a_query_out_of_bounds_is_refused_by_its_name(
+    witness: Actor, name: str, value: str
+) -> None:
+    assert witness.get(f"/movies?{name}={value.format(name=name)}").fields == {name}
 
 
 def test_a_forged_cursor_of_each_order_is_but_a_place(witness: Actor) -> None:
@@ -620,11 +375,11 @@ def test_all_that_is_wrong_with_a_query_is_told_at_once(witness: Actor) -> None:
     assert witness.get(f"/movies?{query}").fields == set(wrong)
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("path", NO_PATHS)
-def test_there_is_nothing_at_other_paths(witness: Actor, method: str, path: str) -> None:
-    answer = witness.call(method, path)
-    assert (answer.status, answer.error["code"]) == (404, "NOT_FOUND")
+def test_there_is_nothing_at_other_paths(witness: Actor, path: str) -> None:
+    for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
+        answer = witness.call(method, path)
+        assert (answer.status, answer.error["code"]) == (404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("number", [0, 2**31, 2**53 + 1, 2**63 - 1, 2**63, 2**64, 10**30, 10**99])
@@ -640,35 +395,30 @@ def test_an_id_of_any_size_is_looked_for_like_any_other(witness: Actor, number: 
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "allowed"),
+    "refused",
     [
-        ("GET", "/auth/signup", {"POST", "OPTIONS"}),
-        ("PUT", "/auth/login", {"POST", "OPTIONS"}),
-        ("GET", "/auth/refresh", {"POST", "OPTIONS"}),
-        ("DELETE", "/auth/logout", {"POST", "OPTIONS"}),
-        ("POST", "/me", {"GET", "HEAD", "PATCH", "DELETE", "OPTIONS"}),
-        ("DELETE", "/movies", {"GET", "HEAD", "POST", "OPTIONS"}),
-        ("GET", "/movies/import", {"POST", "OPTIONS"}),
-        ("POST", "/movies/export", {"GET", "HEAD", "OPTIONS"}),
-        ("POST", "/movies/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}),
-        ("POST", "/health", {"GET", "HEAD", "OPTIONS"}),
-        ("TRACE", "/movies", {"GET", "HEAD", "POST", "OPTIONS"}),
-        ("BREW", "/movies", {"GET", "HEAD", "POST", "OPTIONS"}),
+        *("GET /auth/signup: POST", "PUT /auth/login: POST", "GET /auth/refresh: POST"),
+        *("DELETE /auth/logout: POST", "GET /movies/import: POST", "POST /health: GET, HEAD"),
+        *("POST /me: GET, HEAD, PATCH, DELETE", "DELETE /movies: GET, HEAD, POST"),
+        *("POST /movies/export: GET, HEAD", "POST /movies/1: GET, HEAD, PUT, PATCH, DELETE"),
+        *("TRACE /movies: GET, HEAD, POST", "BREW /movies: GET, HEAD, POST"),
     ],
 )
-def test_a_method_that_a_path_lacks_is_told_those_that_it_has(
-    witness: Actor, method: str, path: str, allowed: set[str]
-) -> None:
-    answer = witness.call(method, path)
+def test_a_method_that_a_path_lacks_is_told_those_that_it_has(witness: Actor, refused: str) -> None:
+    request, _, allowed = refused.partition(": ")
+    answer = witness.call(*request.split())
     assert (answer.status, answer.error["code"]) == (405, "METHOD_NOT_ALLOWED")
-    assert set(answer.headers["Allow"].split(", ")) == allowed
+    assert set(answer.headers["Allow"].split(", ")) == {*allowed.split(", "), "OPTIONS"}
 
 
 @pytest.mark.parametrize("route", MOVIE_ROUTES, ids=str)
-def test_who_is_asking_comes_before_what_they_ask(witness: Actor, route: Route) -> None:
-    for body in (b"", b"[]", b" " * 2_000_000):
-        answer = call(witness.service, route.method, route.path, body)
-        assert (answer.status, answer.error["code"]) == (401, "UNAUTHORIZED")
+def test_who_is_asking_comes_before_what_they_ask(ada: Actor, route: Route) -> None:
+    ended = log_in(ada)
+    ended.post("/auth/logout")
+    for body in (b"", b"[]", b" " * 2_000_000, b"{".ljust(MAX_BODY + 1)):
+        for token in (None, ended.token):
+            answer = ada.call(route.method, route.path, body, token=token)
+            assert (answer.status, answer.error["code"]) == (401, "UNAUTHORIZED")
 
 
 def test_what_is_asked_comes_before_whose_it_is(ada: Actor, bob: Actor) -> None:
@@ -691,8 +441,3 @@ def test_what_was_refused_is_not_kept_until_garbage_is_collected() -> None:
         assert kept() is None
     finally:
         gc.enable()
-
-
-def test_a_large_body_with_a_token_of_an_ended_session_is_not_looked_at(ada: Actor) -> None:
-    ada.post("/auth/logout")
-    assert send(ada, MOVIE_ROUTES[0], b"{".ljust(MAX_BODY + 1)).status == 401

@@ -60,21 +60,47 @@ def served(bulkhead: Bulkhead, turns: dict[str, Turn]) -> list[str]:
     return order
 
 
-def test_one_client_may_use_everything_while_nobody_else_comes(make: Make) -> None:
-    bulkhead = make(2)
-    turns = {str(number): bulkhead.enqueue("a") for number in range(5)}
-    assert [turn.done() for turn in turns.values()] == [True, True, False, False, False]
-    with pytest.raises(TooManyRequests):
-        bulkhead.enqueue("a")
-    assert served(bulkhead, turns) == ["0", "1", "2", "3", "4"]
+@pytest.mark.parametrize(
+    ("concurrency", "queue", "came", "worked"),
+    [
+        # One client may use everything while nobody else comes.
+        (2, 3, "a0 a1 a2 a3 a4", "a0 a1 a2 a3 a4"),
+        # Clients take turns.
+        (1, 9, "a0 a1 a2 a3 a4 b1 b2 c1", "a0 a1 b1 c1 a2 b2 a3 a4"),
+        # A newcomer takes the place of the newest request of the client that has the most: b2.
+        (1, 4, "a0 b0 b1 b2 a1 c0", "a0 b0 a1 c0 b1"),
+    ],
+)
+def test_clients_are_served_in_rounds(
+    make: Make, concurrency: int, queue: int, came: str, worked: str
+) -> None:
+    bulkhead = make(concurrency, queue)
+    turns = {name: bulkhead.enqueue(name[0]) for name in came.split()}
+    for name in came.split():
+        if name not in worked.split():
+            assert not turns.pop(name).result(0)
+    assert served(bulkhead, turns) == worked.split()
 
 
-def test_a_newcomer_takes_the_place_of_the_newest_request_of_who_has_the_most(make: Make) -> None:
-    bulkhead = make(queue=4)
-    turns = {name: bulkhead.enqueue(name[0]) for name in ["a0", "b0", "b1", "b2", "a1", "c0"]}
-    displaced = turns.pop("b2")
-    assert not displaced.result(0)
-    assert served(bulkhead, turns) == ["a0", "b0", "a1", "c0", "b1"]
+@pytest.mark.parametrize(
+    ("queue", "there", "newcomer", "refusal"),
+    [
+        (3, "aaaa", "a", TooManyRequests),
+        # Nobody is displaced for a client that would then have as many.
+        (2, "aab", "b", TooManyRequests),
+        # Where each request is another client's, there is no one to displace.
+        (3, "abcd", "e", ServiceUnavailable),
+        (0, "a", "b", ServiceUnavailable),
+    ],
+)
+def test_a_newcomer_who_finds_no_place_is_refused(
+    make: Make, queue: int, there: str, newcomer: str, refusal: type[Exception]
+) -> None:
+    bulkhead = make(queue=queue)
+    for key in there:
+        bulkhead.enqueue(key)
+    with pytest.raises(refusal):
+        bulkhead.enqueue(newcomer)
 
 
 def test_who_is_displaced_is_told_when_to_come_back(
@@ -89,37 +115,6 @@ def test_who_is_displaced_is_told_when_to_come_back(
         displaced.result()
     assert refused.value.message == OVER_SHARE
     assert refused.value.headers == {"Retry-After": "5"}
-
-
-def test_nobody_is_displaced_by_who_would_then_have_as_much(make: Make) -> None:
-    bulkhead = make(queue=2)
-    for key in "aab":
-        bulkhead.enqueue(key)
-    with pytest.raises(TooManyRequests):
-        bulkhead.enqueue("b")
-
-
-def test_only_where_each_request_is_of_another_client_a_newcomer_is_refused(make: Make) -> None:
-    bulkhead = make()
-    for key in "abcd":
-        bulkhead.enqueue(key)
-    with pytest.raises(ServiceUnavailable, match=BUSY):
-        bulkhead.enqueue("e")
-
-
-def test_without_a_queue_a_newcomer_is_refused_while_somebody_works(make: Make) -> None:
-    bulkhead = make(queue=0)
-    bulkhead.enqueue("a")
-    with pytest.raises(ServiceUnavailable):
-        bulkhead.enqueue("b")
-
-
-def test_clients_are_served_in_rounds(make: Make) -> None:
-    bulkhead = make(queue=9)
-    turns = {
-        name: bulkhead.enqueue(name[0]) for name in ["a0", "a1", "a2", "a3", "a4", "b1", "b2", "c1"]
-    }
-    assert served(bulkhead, turns) == ["a0", "a1", "b1", "c1", "a2", "b2", "a3", "a4"]
 
 
 def test_however_many_newcomers_there_are_everybody_is_served(make: Make) -> None:
@@ -176,25 +171,23 @@ def test_a_request_that_frees_two_keys_lets_two_others_work(make: Make) -> None:
     assert [other.done() for other in others] == [True, True]
 
 
-def test_who_waits_in_vain_because_of_others_hears_that(make: Make, gauge: Gauge) -> None:
+@pytest.mark.parametrize(("key", "refusal"), [("b", ServiceUnavailable), ("a", TooManyRequests)])
+def test_a_request_that_waits_in_vain_is_told_for_whom(
+    make: Make, gauge: Gauge, key: str, refusal: type[Exception]
+) -> None:
     bulkhead = make(timeout=0.01)
     bulkhead.enqueue("a")
-    with pytest.raises(ServiceUnavailable, match=BUSY):
-        bulkhead.acquire("b")
+    with pytest.raises(refusal):
+        bulkhead.acquire(key)
     assert here(gauge) == 1
 
 
-def test_who_waits_in_vain_because_of_their_own_requests_hears_that(make: Make) -> None:
-    bulkhead = make(timeout=0.01)
-    bulkhead.enqueue("a")
-    with pytest.raises(TooManyRequests):
-        bulkhead.acquire("a")
-
-
+@pytest.mark.parametrize("stall_timeout", [None, 20])
 def test_a_turn_that_comes_at_the_last_moment_counts(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+    make: Make, monkeypatch: pytest.MonkeyPatch, stall_timeout: float | None
 ) -> None:
-    bulkhead = make()
+    bulkhead = make(queue=3 if stall_timeout is None else 0, stall_timeout=stall_timeout)
+    bulkhead.release(bulkhead.enqueue("a"))
     first = bulkhead.enqueue("a")
 
     class Late(Turn):

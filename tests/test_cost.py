@@ -10,7 +10,7 @@ import pytest
 from flask import Blueprint, Flask
 
 from benchmarks.cost.audit import Audit, reduced
-from benchmarks.cost.budgets import BUDGETS, MIB, OTHER, PICTURES, READ, table
+from benchmarks.cost.budgets import BUDGETS, MIB, PICTURES, READ, budget_of, table
 from benchmarks.cost.inputs import TEXTS, Family, Place, Request, places
 from benchmarks.cost.measure import Meter, owner_of, service
 from benchmarks.pictures import largest_pictures
@@ -18,7 +18,7 @@ from playlist_api.api.arguments import body
 from playlist_api.api.fields import CamelCase, Text
 from playlist_api.api.responses import response
 from tests.conftest import Databases
-from tests.document import document
+from tests.document import calls, document
 from tests.pictures import movie_of
 from tests.service import ROOT, InProcess, sign_up
 
@@ -75,7 +75,7 @@ def test_an_account_with_many_keys_and_pictures_is_exported_in_bounded_memory(
     with Meter(url, reader=owner) as meter:
         cost = meter.measure(export, 10)
     assert cost.status == 200
-    assert cost.memory < BUDGETS[export.call].memory
+    assert cost.memory < budget_of(export.call).memory
 
 
 # What follows is a service with a call that is as it should not be.
@@ -140,7 +140,7 @@ UNITS = {"body.large": {"/"}, "body.endless": {"/"}, "body.kept": {"/"}}
 @pytest.fixture(scope="module")
 def findings(database_url: str, added: dict[str, Place]) -> list[str]:
     with Meter(database_url, dear_service) as meter:
-        audit = Audit(meter, {ADDED: READ})
+        audit = Audit(meter)
         fields = [place for name, place in added.items() if name.startswith("body.")]
         for place, family, times in reduced(fields):
             if family.unit in UNITS.get(place.field, {" ", "/"}):
@@ -175,23 +175,15 @@ def test_the_document_of_security_has_the_budgets() -> None:
     assert table() in (ROOT / "docs" / "security.md").read_text()
 
 
-def test_every_route_has_a_budget(app: Flask) -> None:
-    calls = {
-        f"{method} " + re.sub(r"<(?:.*:)?(?:\w+_)?(\w+)>", r"{\1}", rule.rule)
-        for rule in app.url_map.iter_rules()
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-    }
-    assert calls == BUDGETS.keys() - {OTHER, PICTURES}
+def test_the_budgets_name_no_other_calls() -> None:
+    assert BUDGETS.keys() - {PICTURES} <= set(calls())
 
 
-WITH_BODIES = [name for name, budget in BUDGETS.items() if budget.bytes > READ.bytes]
-
-
-@pytest.mark.parametrize("call_", [name for name in WITH_BODIES if name != PICTURES])
+@pytest.mark.parametrize("call_", [c for c in calls() if budget_of(c).bytes > READ.bytes])
 def test_a_larger_body_than_the_budget_allows_is_refused(app: Flask, call_: str) -> None:
     method, path = call_.split()
     ada = sign_up(InProcess(app))
     path = path.replace("{id}", str(ada.add_movie()["id"]))
-    for size, refused in ((BUDGETS[call_].bytes, False), (BUDGETS[call_].bytes + 1, True)):
+    for size, refused in ((budget_of(call_).bytes, False), (budget_of(call_).bytes + 1, True)):
         sent = movie_of(size)
         assert (ada.call(method, path, sent).status == 413) is refused, size

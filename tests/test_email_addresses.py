@@ -7,10 +7,8 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from flask_migrate import upgrade
-from sqlalchemy import text
 
 from playlist_api.app import create_app
-from playlist_api.db.engine import db
 from tests.conftest import Databases
 from tests.mail_server import Inbox, smtp_server
 from tests.service import (
@@ -23,6 +21,7 @@ from tests.service import (
     log_in,
     new_email,
     sign_up,
+    sql,
 )
 from tests.waiting import eventually
 
@@ -33,6 +32,7 @@ SPELLINGS = [
     ("{}@xn--bcher-kva.example", "{}@BU\u0308CHER.example"),
     ("{}@straße.example", "{}@XN--STRAE-OQA.example"),
     ("{}@例え.example", "{}@例え\uff0eexample"),
+    ("{}@example.com", "{}\uff20\uff45xample\uff0ecom"),
     ("{}@phở.example", "{}@pho\u031b\u0309.example"),
 ]
 """Of one mailbox each."""
@@ -52,10 +52,7 @@ def unique(spelling: str) -> str:
 
 def rename(app: Flask, actor: Actor, email: str) -> None:
     """Have the database say that this is the actor's e-mail."""
-    with app.app_context():
-        changing = text('UPDATE "User" SET email = :email WHERE id = :id')
-        db.session.execute(changing, {"email": email, "id": actor.user["id"]})
-        db.session.commit()
+    sql(app, 'UPDATE "User" SET email = :email WHERE id = :id', email=email, id=actor.user["id"])
     actor.email = actor.user["email"] = email
 
 
@@ -189,15 +186,13 @@ def test_an_upgrade_spells_each_mailbox_as_it_is_looked_up_since(
         *("ada@xn--bcher-kva.example", "bob@xn--bcher-kva.example", "bob@bücher.example"),
         *("eve@xn--a.example", "xn--bcher-kva@example.com"),
     ]
+    adding = """INSERT INTO "User" (id, name, email, password, "updatedAt")
+                VALUES (:id, 'Ada', :email, 'x', '2026-01-01')"""
     with app.app_context():
         upgrade(revision="0007")
         for number, email in enumerate(old):
-            adding = """INSERT INTO "User" (id, name, email, password, "updatedAt")
-                        VALUES (:id, 'Ada', :email, 'x', '2026-01-01')"""
-            db.session.execute(text(adding), {"id": UUID(int=number), "email": email})
-        db.session.commit()
+            sql(app, adding, id=UUID(int=number), email=email)
         upgrade()
-        emails = db.session.scalars(text('SELECT email FROM "User" ORDER BY id')).all()
-        db.engine.dispose()
+    emails = [email for (email,) in sql(app, 'SELECT email FROM "User" ORDER BY id')]
     assert emails == ["ada@bücher.example", *old[1:]]
     assert f"User {UUID(int=1)} has the same mailbox as another user" in caplog.text

@@ -6,27 +6,15 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
 
-from playlist_api.db.engine import db
 from playlist_api.movies.cursors import SORTS
-from tests.service import Actor, Answer, sign_up
+from tests.service import Actor, Answer, sign_up, sql
 
 MOVIES = [
-    *(
-        ("Élan", "1999"),
-        ("zebra", None),
-        ("apple", "1990"),
-        ("Banana!", "2001"),
-        ("100% Wolf", "2020"),
-    ),
-    *(("1000 Ways", "2020"), ("The Shawshank Redemption", "1994"), ("under_score", "1999")),
-    *(
-        ("ELAN", "1999"),
-        ("Łódź, miasto", "1989"),
-        ("Übung", "1989"),
-        ("(500) Days of Summer", "2009"),
-    ),
+    *(("Élan", "1999"), ("zebra", None), ("apple", "1990"), ("Banana!", "2001")),
+    *(("100% Wolf", "2020"), ("1000 Ways", "2020"), ("The Shawshank Redemption", "1994")),
+    *(("under_score", "1999"), ("ELAN", "1999"), ("Łódź, miasto", "1989"), ("Übung", "1989")),
+    ("(500) Days of Summer", "2009"),
 ]
 """Titles and years, of which the first was added first."""
 
@@ -39,11 +27,8 @@ ADD = """INSERT INTO "Movie" (title, year, "ownerId", "createdAt", "updatedAt")
 def collector(app: Flask, service: Any) -> Actor:
     """Somebody with those movies, in a service where somebody else has the same."""
     for actor in (sign_up(service), collector := sign_up(service)):
-        with app.app_context():
-            for n, (title, year) in enumerate(MOVIES):
-                values = {"title": title, "year": year, "owner": actor.user["id"], "n": n}
-                db.session.execute(text(ADD), values)
-            db.session.commit()
+        for n, (title, year) in enumerate(MOVIES):
+            sql(app, ADD, title=title, year=year, owner=actor.user["id"], n=n)
     return collector
 
 
@@ -58,39 +43,32 @@ def titles(answer: Answer) -> list[str]:
     return [movie["title"] for movie in answer.json["items"]]
 
 
-@pytest.mark.parametrize(
-    ("search", "found"),
-    [
-        ("elan", ["ELAN", "Élan"]),
-        ("ÉLA", ["ELAN", "Élan"]),
-        ("redemption shaw", ["The Shawshank Redemption"]),
-        ("shaw redemption", []),
-        ("lodz", ["Łódź, miasto"]),
-        ("MIASTO, łódź", ["Łódź, miasto"]),
-        ("100", ["1000 Ways", "100% Wolf"]),
-        ("100%", ["100% Wolf"]),
-        ("%", ["100% Wolf"]),
-        ("_", ["under_score"]),
-        ("r_s", []),
-        ("500 days", ["(500) Days of Summer"]),
-        ("nothing", []),
-        ("!!!", []),
-        ("\u200b\u200c", []),
-        ('\'; DROP TABLE "Movie"; --', []),
-        (".*", []),
-        ("elan | zebra", []),
-        ("zebra':* | 'elan", []),
-        ("x" * 255, []),
-        ("🎬" * 255, []),
-        ("a " * 127, []),
+FOUND = {
+    "ELAN, Élan": ["elan", "ÉLA"],
+    "The Shawshank Redemption": ["redemption shaw"],
+    "Łódź, miasto": ["lodz", "MIASTO, łódź"],
+    "1000 Ways, 100% Wolf": ["100"],
+    "100% Wolf": ["100%", "%"],
+    "under_score": ["_"],
+    "(500) Days of Summer": ["500 days"],
+    "": [
+        *("shaw redemption", "r_s", "nothing", "!!!", "\u200b\u200c", ".*", "elan | zebra"),
+        *("zebra':* | 'elan", '\'; DROP TABLE "Movie"; --', "x" * 255, "🎬" * 255, "a " * 127),
     ],
+}
+"""Titles, and searches that find them."""
+
+
+@pytest.mark.parametrize(
+    ("found", "search"), [(found, search) for found in FOUND for search in FOUND[found]]
 )
 def test_movies_are_found_by_words_of_their_titles(
-    collector: Actor, search: str, found: list[str]
+    collector: Actor, found: str, search: str
 ) -> None:
     answer = asked(collector, search=search)
-    assert titles(answer) == found
-    numbers = {"page": 1, "limit": 20, "total": len(found), "totalPages": int(bool(found))}
+    assert ", ".join(titles(answer)) == found
+    total = len(titles(answer))
+    numbers = {"page": 1, "limit": 20, "total": total, "totalPages": int(bool(total))}
     assert answer.json["meta"] == {**numbers, "next": None, "previous": None}
 
 
@@ -139,10 +117,7 @@ def whole(collector: Actor, **parameters: Any) -> list[int]:
 
 
 FILTERS: list[dict[str, str]] = [
-    {},
-    {"search": "e"},
-    {"year": "1989..2005"},
-    {"search": "e", "year": "1999"},
+    *({}, {"search": "e"}, {"year": "1989..2005"}, {"search": "e", "year": "1999"}),
 ]
 
 
@@ -206,13 +181,8 @@ def test_links_keep_what_was_asked_for(ada: Actor) -> None:
     answer = asked(ada, search="100% & łódź", year="2000..2020", sort="-title", limit=1)
     query = parse_qs(urlsplit(links(answer)["next"]).query)
     assert query.pop("cursor") == [answer.json["meta"]["next"]]
-    expected = {
-        "search": ["100% & łódź"],
-        "year": ["2000..2020"],
-        "sort": ["-title"],
-        "limit": ["1"],
-    }
-    assert query == expected
+    asked_for = {"search": "100% & łódź", "year": "2000..2020", "sort": "-title", "limit": "1"}
+    assert query == {name: [value] for name, value in asked_for.items()}
     second = ada.get(links(answer)["next"])
     assert titles(second) == ["100% Wolf & Łódź"]
     assert titles(ada.get(links(second)["prev"])) == ["100% Wolf & Łódź 2"]

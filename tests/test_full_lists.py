@@ -13,7 +13,7 @@ from sqlalchemy import text
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
 from tests.conftest import Databases
-from tests.service import Actor, Answer, InProcess, environment, sign_up
+from tests.service import Actor, Answer, InProcess, environment, sign_up, sql
 from tests.test_import import bring, importing, outcomes, titles
 from tests.test_races import at_once
 from tests.waiting import eventually
@@ -42,9 +42,7 @@ def fill(app: Flask, actor: Actor, movies: int) -> None:
     """Put movies on a list behind the service's back."""
     rows = """INSERT INTO "Movie" (title, "ownerId")
               SELECT 'Heat ' || n, :owner FROM generate_series(1, :movies) n"""
-    with app.app_context():
-        db.session.execute(text(rows), {"owner": actor.user["id"], "movies": movies})
-        db.session.commit()
+    sql(app, rows, owner=actor.user["id"], movies=movies)
 
 
 def add(actor: Actor, title: str, key: str | None = None) -> Answer:
@@ -59,10 +57,7 @@ def test_a_full_list_takes_no_movie_and_says_so(small: Flask, ada: Actor, key: s
     last = add(ada, "Ronin", "last")
     assert last.status == 201
     refused = add(ada, "Alien", key)
-    assert (refused.status, refused.error["code"], refused.error["message"]) == (
-        *(409, "CONFLICT"),
-        FULL,
-    )
+    assert (refused.status, refused.error["message"]) == (409, FULL)
     assert add(ada, "Ronin", "last").json == last.json
     assert ada.delete(f"/movies/{last.json['id']}").status == 204
     assert add(ada, "Alien", key).status == 201

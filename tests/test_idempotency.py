@@ -7,11 +7,9 @@ from uuid import uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
 
-from playlist_api.db.engine import db
 from playlist_api.movies.service import hash_of_fields
-from tests.service import Actor, Answer
+from tests.service import Actor, Answer, sql
 
 HEAT = {"title": "Heat", "year": "1995", "imageUrl": "https://example.com/heat.jpg"}
 
@@ -31,10 +29,8 @@ def titles(actor: Actor) -> list[str]:
 
 
 def expire_keys(app: Flask, actor: Actor) -> None:
-    with app.app_context():
-        expiring = """UPDATE "IdempotencyKey" SET "expiresAt" = now() WHERE "userId" = :user"""
-        db.session.execute(text(expiring), {"user": actor.user["id"]})
-        db.session.commit()
+    expiring = """UPDATE "IdempotencyKey" SET "expiresAt" = now() WHERE "userId" = :user"""
+    sql(app, expiring, user=actor.user["id"])
 
 
 def test_a_repeated_call_gets_the_first_answer_and_adds_nothing(ada: Actor, key: str) -> None:
@@ -76,10 +72,8 @@ def test_a_key_of_the_first_release_still_gets_its_first_answer(
 ) -> None:
     first = post(ada, key, {"title": "Heat"})
     then = sha256(b'{"image_url": null, "title": "Heat", "year": null}').hexdigest()
-    with app.app_context():
-        stored = text("""UPDATE "IdempotencyKey" SET fields = :then WHERE "userId" = :user""")
-        db.session.execute(stored, {"then": then, "user": ada.user["id"]})
-        db.session.commit()
+    stored = """UPDATE "IdempotencyKey" SET fields = :then WHERE "userId" = :user"""
+    sql(app, stored, then=then, user=ada.user["id"])
     assert post(ada, key, {"title": "Heat"}).json == first.json
 
 
@@ -136,12 +130,10 @@ def test_after_its_time_a_key_is_new(app: Flask, ada: Actor, key: str) -> None:
 
 def test_a_key_is_kept_for_a_day_and_only_as_a_hash(app: Flask, ada: Actor, key: str) -> None:
     post(ada, key)
-    with app.app_context():
-        kept = """SELECT key, "expiresAt" - "createdAt" = interval '1 day'
-                  FROM "IdempotencyKey" WHERE "userId" = :user"""
-        (row,) = db.session.execute(text(kept), {"user": ada.user["id"]}).all()
-    assert len(row[0]) == 64
-    assert row[1] is True
+    kept = """SELECT key, "expiresAt" - "createdAt" = interval '1 day'
+              FROM "IdempotencyKey" WHERE "userId" = :user"""
+    ((stored, for_a_day),) = sql(app, kept, user=ada.user["id"])
+    assert (len(stored), for_a_day) == (64, True)
 
 
 @pytest.mark.parametrize(

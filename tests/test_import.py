@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from playlist_api.db.engine import db
 from playlist_api.db.models import User
@@ -18,10 +18,12 @@ from playlist_api.transfer import service
 from playlist_api.transfer.readers import Row, read_file
 from playlist_api.transfer.service import IMPORT_BATCH, import_rows
 from playlist_api.transfer.uploads import MAX_FILE
-from tests.service import Actor, Answer, Gunicorn, InProcess, elsewhere, log_in, sign_up
+from tests.service import Actor, Answer, Gunicorn, before_statement, elsewhere, log_in, sign_up
 from tests.waiting import eventually
 
 HEATS = "title,year\n" + "".join(f"Heat {number},1995\n" for number in range(2500))
+
+TOTALS = ("rows", "created", "duplicateInList", "duplicateInFile", "skipped", "refused")
 
 BOUNDARY = "dd7a4b2f"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
@@ -29,15 +31,9 @@ FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 def form(*parts: tuple[str, bytes]) -> bytes:
     """A form of parts, each with what its Content-Disposition says besides."""
-    return (
-        b"".join(
-            f"--{BOUNDARY}\r\nContent-Disposition: form-data; {what}\r\n\r\n".encode()
-            + content
-            + b"\r\n"
-            for what, content in parts
-        )
-        + f"--{BOUNDARY}--\r\n".encode()
-    )
+    head = f"--{BOUNDARY}\r\nContent-Disposition: form-data; "
+    sent = (head.encode() + what.encode() + b"\r\n\r\n" + it + b"\r\n" for what, it in parts)
+    return b"".join(sent) + f"--{BOUNDARY}--\r\n".encode()
 
 
 def bring(ada: Actor, content: str | bytes, query: str = "", **headers: str) -> Answer:
@@ -55,12 +51,6 @@ def outcomes(report: Any) -> list[str]:
     return [row["outcome"] for row in report["rows"]]
 
 
-@pytest.fixture
-def local(app: Flask) -> Actor:
-    """Somebody in process."""
-    return sign_up(InProcess(app))
-
-
 def test_the_report_tells_what_became_of_each_row(ada: Actor) -> None:
     there = ada.add_movie("Léon: The Professional", year="1994")
     rows = "Heat,1995\nleon the professional,1994\nHEAT,1995\nHeat,1994\n,1999\n"
@@ -70,14 +60,7 @@ def test_the_report_tells_what_became_of_each_row(ada: Actor) -> None:
     assert answer.json == {
         "dryRun": False,
         "format": "csv",
-        "totals": {
-            "rows": 5,
-            "created": 2,
-            "duplicateInList": 1,
-            "duplicateInFile": 1,
-            "skipped": 0,
-            "refused": 1,
-        },
+        "totals": dict(zip(TOTALS, (5, 2, 1, 1, 0, 1), strict=True)),
         "rows": [
             row(2, "created", "Heat", "1995", heat["id"]),
             row(
@@ -120,15 +103,15 @@ def test_looking_at_a_file_changes_nothing_and_says_the_same(ada: Actor) -> None
     assert (looked["dryRun"], looked["rows"][0]["movieId"]) == (True, None)
 
 
-def test_a_file_of_several_batches_is_imported_once(local: Actor) -> None:
+def test_a_file_of_several_batches_is_imported_once(eve: Actor) -> None:
     file = f"{HEATS}heat 7,1995\n"
-    first = bring(local, file).json
+    first = bring(eve, file).json
     assert first["totals"]["created"] == 2500
     assert first["rows"][-1]["reason"] == "Is the movie of line 9."
-    newest = local.get("/movies?limit=1").json
+    newest = eve.get("/movies?limit=1").json
     assert newest["meta"]["total"] == 2500
     assert newest["items"][0]["id"] == first["rows"][2499]["movieId"]
-    again = bring(local, file).json["totals"]
+    again = bring(eve, file).json["totals"]
     assert (again["created"], again["duplicateInList"]) == (0, 2501)
 
 
@@ -153,6 +136,13 @@ def test_a_file_may_be_the_body_whatever_it_is_called(ada: Actor, media_type: st
 
 FILE = 'name="file"; filename="x.csv"'
 
+LIST = form((FILE, b"title\nHeat\n"))
+MANY_HEADERS = (
+    f"--{BOUNDARY}x\r\n\r\n\n--{BOUNDARY}\r\n".encode()
+    + b"A: b\r\n" * 4000
+    + f"\r\nx\r\n--{BOUNDARY}--\r\n".encode()
+)
+
 NO_FORMS: dict[str, tuple[str, bytes, str]] = {
     "no parts": (FORM, form(), "file"),
     "another part": (FORM, form(('name="list"; filename="x.csv"', b"title\n")), "file"),
@@ -160,17 +150,11 @@ NO_FORMS: dict[str, tuple[str, bytes, str]] = {
     "an empty file": (FORM, form((FILE, b"")), "file"),
     "a file that is no list": (FORM, form((FILE, b"x")), "file"),
     "nothing at all": (FORM, b"", "file"),
-    "no boundary": ("multipart/form-data", form((FILE, b"title\n")), "body"),
-    "another boundary": (FORM.replace("dd", "ee"), form((FILE, b"title\n")), "body"),
-    "cut off": (FORM, form((FILE, b"title\nHeat\n"))[:-20], "body"),
+    "no boundary": ("multipart/form-data", LIST, "body"),
+    "another boundary": (FORM.replace("dd", "ee"), LIST, "body"),
+    "cut off": (FORM, LIST[:-20], "body"),
     "too many parts": (FORM, form(*[('name="x"', b"y")] * 11, (FILE, b"title\n")), "body"),
-    "a part of many headers": (
-        FORM,
-        f"--{BOUNDARY}x\r\n\r\n\n--{BOUNDARY}\r\n".encode()
-        + b"A: b\r\n" * 4000
-        + f"\r\nx\r\n--{BOUNDARY}--\r\n".encode(),
-        "body",
-    ),
+    "a part of many headers": (FORM, MANY_HEADERS, "body"),
     "a part without a disposition": (FORM, f"--{BOUNDARY}\r\n\r\nx\r\n".encode(), "body"),
 }
 
@@ -221,45 +205,27 @@ def test_a_file_in_chunks_is_read_to_its_end(served: Gunicorn) -> None:
     connection.close()
 
 
-@pytest.fixture
-def before_adding(app: Flask) -> Iterator[Callable[[Callable[[], object]], None]]:
-    """Do something before an import adds its first movies."""
-    with app.app_context():
-        engine = db.engine
-    pending: list[Callable[[], object]] = []
-
-    def execute(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if pending and statement.startswith('INSERT INTO "Movie"'):
-            pending.pop()()
-
-    event.listen(engine, "before_cursor_execute", execute)
-    yield pending.append
-    event.remove(engine, "before_cursor_execute", execute)
+ADDING = 'INSERT INTO "Movie"'
 
 
-def test_a_session_that_ends_meanwhile_has_imported_nothing(
-    local: Actor, before_adding: Callable[..., None]
-) -> None:
-    other = log_in(local)
-    before_adding(lambda: elsewhere(lambda: local.post("/auth/logout")))
-    assert bring(local, "title\nHeat\n").status == 401
+def test_a_session_that_ends_meanwhile_has_imported_nothing(app: Flask, eve: Actor) -> None:
+    other = log_in(eve)
+    before_statement(app, ADDING, lambda: elsewhere(lambda: eve.post("/auth/logout")))
+    assert bring(eve, "title\nHeat\n").status == 401
     assert titles(other) == []
 
 
-def test_an_account_that_is_deleted_meanwhile_imports_nothing(
-    app: Flask, local: Actor, before_adding: Callable[..., None]
-) -> None:
-    deletion = ["users", "delete", "--yes", local.email]
-    before_adding(lambda: elsewhere(lambda: app.test_cli_runner().invoke(args=deletion)))
-    assert bring(local, "title\nHeat\n").status == 401
+def test_an_account_that_is_deleted_meanwhile_imports_nothing(app: Flask, eve: Actor) -> None:
+    deletion = ["users", "delete", "--yes", eve.email]
+    run = app.test_cli_runner().invoke
+    before_statement(app, ADDING, lambda: elsewhere(lambda: run(args=deletion)))
+    assert bring(eve, "title\nHeat\n").status == 401
 
 
-def test_what_the_database_refuses_for_another_reason_is_a_bug(
-    local: Actor, before_adding: Callable[..., None]
-) -> None:
+def test_what_the_database_refuses_for_another_reason_is_a_bug(app: Flask, eve: Actor) -> None:
     broken = text("""INSERT INTO "Movie" (title, "ownerId") VALUES ('', NULL)""")
-    before_adding(lambda: db.session.execute(broken))
-    assert bring(local, "title\nHeat\n").status == 500
+    before_statement(app, ADDING, lambda: db.session.execute(broken))
+    assert bring(eve, "title\nHeat\n").status == 500
 
 
 @contextmanager
@@ -292,36 +258,36 @@ def importing(app: Flask, owner: Actor, titles: str = "Heat") -> Iterator[Callab
             end()
 
 
-def test_of_two_imports_at_once_the_second_is_told_to_come_again(app: Flask, local: Actor) -> None:
-    with importing(app, local):
-        answer = bring(local, "title\nHeat\n")
+def test_of_two_imports_at_once_the_second_is_told_to_come_again(app: Flask, eve: Actor) -> None:
+    with importing(app, eve):
+        answer = bring(eve, "title\nHeat\n")
     assert (answer.status, answer.headers["Retry-After"]) == (409, "5")
-    assert outcomes(bring(local, "title\nHeat\n").json) == ["duplicateInList"]
-    assert titles(local) == ["Heat"]
+    assert outcomes(bring(eve, "title\nHeat\n").json) == ["duplicateInList"]
+    assert titles(eve) == ["Heat"]
 
 
 def test_the_second_of_two_imports_at_once_finds_what_the_first_has_added(
-    app: Flask, local: Actor
+    app: Flask, eve: Actor
 ) -> None:
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    with app.app_context(), importing(app, local) as end, ThreadPoolExecutor(1) as threads:
-        second = threads.submit(bring, local, "title\nHeat\n")
+    with app.app_context(), importing(app, eve) as end, ThreadPoolExecutor(1) as threads:
+        second = threads.submit(bring, eve, "title\nHeat\n")
         eventually(lambda: db.session.scalar(waiting), "the second import waits")
         end()
         assert outcomes(second.result().json) == ["duplicateInList"]
 
 
 def test_a_file_that_takes_too_long_is_refused_whole(
-    local: Actor, monkeypatch: pytest.MonkeyPatch, before_adding: Callable[..., None]
+    app: Flask, eve: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before_adding(lambda: monkeypatch.setattr(service, "monotonic", lambda: inf))
-    assert bring(local, HEATS).fields == {"file"}
-    assert titles(local) == []
+    before_statement(app, ADDING, lambda: monkeypatch.setattr(service, "monotonic", lambda: inf))
+    assert bring(eve, HEATS).fields == {"file"}
+    assert titles(eve) == []
 
 
-def test_a_dry_run_waits_for_nobody(app: Flask, local: Actor) -> None:
-    with importing(app, local):
-        answer = bring(local, "title\nHeat\n", "?dryRun=true")
+def test_a_dry_run_waits_for_nobody(app: Flask, eve: Actor) -> None:
+    with importing(app, eve):
+        answer = bring(eve, "title\nHeat\n", "?dryRun=true")
     assert outcomes(answer.json) == ["created"]
 
 

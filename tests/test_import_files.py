@@ -133,102 +133,72 @@ https://example.com/heat.jpg,2026-01-01T00:00:00Z,Heat,9,1995
 ,,Alien,,1979.0
 """
 
-SERIES = [
-    (3, "skipped", "Is no movie, but: TV Series."),
-    (4, "skipped", "Is no movie, but: TV Mini Series."),
-    (5, "skipped", "Is no movie, but: TV Episode."),
-    (8, "skipped", "Is no movie, but: Video Game."),
-]
+NO_YEAR = "Year must be a year of four digits."
+
+
+def skipped(**lines: str) -> list[Told]:
+    """Of what types the rows of lines were, which are no movies: `_3="tvSeries"`."""
+    return [
+        (int(line[1:]), "skipped", f"Is no movie, but: {kind}.") for line, kind in lines.items()
+    ]
+
+
+def refused(*rows: tuple[int, str]) -> list[Told]:
+    return [(line, "refused", reason) for line, reason in rows]
+
+
+def untitled(*titles: str) -> list[Movie]:
+    """Movies of which no year is known."""
+    return [(title, None) for title in titles]
+
 
 FILES: dict[str, tuple[str, str, list[Movie], list[Told]]] = {
     "Letterboxd's watchlist": (
-        LETTERBOXD,
-        "letterboxd",
+        *(LETTERBOXD, "letterboxd"),
         [HEAT, ("Good, the Bad and the Ugly, The", "1966"), ("Tenki no Ko", None)],
         [],
     ),
     "Letterboxd's diary, with a film seen twice": (
-        DIARY,
-        "letterboxd",
-        [ALIEN],
+        *(DIARY, "letterboxd", [ALIEN]),
         [(3, "duplicateInFile", "Is the movie of line 2.")],
     ),
     "a list of Letterboxd's": (LETTERBOXD_LIST, "letterboxdList", [HEAT, ALIEN, RONIN], []),
     "a list of Letterboxd's with a long description": (
-        LETTERBOXD_LIST_OF_MANY_WORDS,
-        "letterboxdList",
-        [HEAT, ALIEN, RONIN],
-        [],
+        *(LETTERBOXD_LIST_OF_MANY_WORDS, "letterboxdList", [HEAT, ALIEN, RONIN], []),
     ),
     "IMDb's watchlist": (
-        IMDB,
-        "imdb",
-        [
-            *(HEAT, ("Duel", "1971"), ("Inside", "2021"), ("Das Boot", "1981")),
-            ("Untitled", None),
-        ],
-        SERIES,
+        *(IMDB, "imdb"),
+        [HEAT, ("Duel", "1971"), ("Inside", "2021"), ("Das Boot", "1981"), ("Untitled", None)],
+        skipped(_3="TV Series", _4="TV Mini Series", _5="TV Episode", _8="Video Game"),
     ),
     "IMDb's before there were original titles": (
-        IMDB_WITHOUT_ORIGINAL_TITLES,
-        "imdb",
-        [HEAT],
-        [
-            (3, "skipped", "Is no movie, but: tvSeries."),
-            (4, "skipped", "Is no movie, but: tvEpisode."),
-            (5, "skipped", "Is no movie, but: tvMiniSeries."),
-        ],
+        *(IMDB_WITHOUT_ORIGINAL_TITLES, "imdb", [HEAT]),
+        skipped(_3="tvSeries", _4="tvEpisode", _5="tvMiniSeries"),
     ),
     "IMDb's before 2017": (
-        IMDB_BEFORE_2017,
-        "imdb",
-        [HEAT, ("Amélie", "2001")],
-        [(3, "skipped", "Is no movie, but: Mini-Series.")],
+        *(IMDB_BEFORE_2017, "imdb", [HEAT, ("Amélie", "2001")], skipped(_3="Mini-Series")),
     ),
-    "IMDb's ratings": (
-        IMDB_RATINGS,
-        "imdb",
-        [HEAT],
-        [(3, "skipped", "Is no movie, but: TV Series.")],
-    ),
+    "IMDb's ratings": (IMDB_RATINGS, "imdb", [HEAT], skipped(_3="TV Series")),
     "Movary's": (MOVARY, "movary", [HEAT, ALIEN], []),
     "Yamtrack's": (
-        YAMTRACK,
-        "yamtrack",
-        [("Heat", None), ("Alien", None), ("Ronin", None)],
-        [
-            (3, "skipped", "Is no movie, but: tv."),
-            (4, "skipped", "Is no movie, but: season."),
-            (5, "skipped", "Is no movie, but: anime."),
-        ],
+        *(YAMTRACK, "yamtrack", untitled("Heat", "Alien", "Ronin")),
+        skipped(_3="tv", _4="season", _5="anime"),
     ),
     "our own": (OURS, "csv", [HEAT, ALIEN], []),
     "with series among the movies": (
         "title,type\nHeat,movie\nPilot,Episode\nTwin Peaks,TV-Show\nDuel,tv movie\nRonin,\n",
-        "csv",
-        [("Heat", None), ("Duel", None), ("Ronin", None)],
-        [
-            (3, "skipped", "Is no movie, but: Episode."),
-            (4, "skipped", "Is no movie, but: TV-Show."),
-        ],
+        *("csv", untitled("Heat", "Duel", "Ronin"), skipped(_3="Episode", _4="TV-Show")),
     ),
     "with a type of any length": (
-        f"title,type\nPilot,{'-' * 999}tv\n",
-        "csv",
-        [],
-        [(2, "skipped", f"Is no movie, but: {'-' * 255}.")],
+        *(f"title,type\nPilot,{'-' * 999}tv\n", "csv", [], skipped(_2="-" * 255)),
     ),
     "JSON with series among the movies": (
         '[{"title": "Heat", "type": "movie"}, {"title": "Pilot", "type": "episode"}]',
-        "json",
-        [("Heat", None)],
-        [(2, "skipped", "Is no movie, but: episode.")],
+        *("json", untitled("Heat"), skipped(_2="episode")),
     ),
     "JSON with a year of 5,000 digits": (
         f'[{{"title": "Heat", "year": {"9" * 5000}}}, {{"title": "Alien", "year": 1979}}]',
-        "json",
-        [ALIEN],
-        [(1, "refused", "Year must be a year of four digits.")],
+        *("json", [ALIEN], refused((1, NO_YEAR))),
     ),
     "our own with semicolons": (OURS.replace(",", ";"), "csv", [HEAT, ALIEN], []),
     "our own with tabs": (OURS.replace(",", "\t"), "csv", [HEAT, ALIEN], []),
@@ -237,83 +207,59 @@ FILES: dict[str, tuple[str, str, list[Movie], list[Told]]] = {
     "without a line break at its end": ("title,year\nHeat,1995", "csv", [HEAT], []),
     "with the line breaks of old Macs": ("title,year\rHeat,1995\r", "csv", [HEAT], []),
     "with cells that are missing or too many": (
-        "title,year\nHeat\nAlien,1979,x,y\n",
-        "csv",
-        [("Heat", None), ALIEN],
-        [],
+        *("title,year\nHeat\nAlien,1979,x,y\n", "csv", [("Heat", None), ALIEN], []),
     ),
     "with a title that a spreadsheet has wrapped": (
         'title,year\n"Seven \r\n Samurai",1954\nHeat,1995\n',
-        "csv",
-        [("Seven Samurai", "1954"), HEAT],
-        [],
+        *("csv", [("Seven Samurai", "1954"), HEAT], []),
     ),
     "with nothing in some rows": ("title,year\n\n,,\nHeat,1995\n , \n", "csv", [HEAT], []),
     "with years that are not known": (
         "title,year\nHeat,0\nAlien, 1979 \nRonin,TBA\nDune,20211\n",
-        "csv",
-        [("Heat", None), ALIEN],
-        [
-            (4, "refused", "Year must be a year of four digits."),
-            (5, "refused", "Year must be a year of four digits."),
-        ],
+        *("csv", [("Heat", None), ALIEN], refused((4, NO_YEAR), (5, NO_YEAR))),
     ),
     "with what no client could have sent": (
         f"title,imageUrl\n,x\nHe\0at,\n{'x' * 256},\nHeat,ftp://x\nAlien,\n",
-        "csv",
-        [("Alien", None)],
-        [
-            (2, "refused", "Title must be given. Picture must be an http or https URL."),
-            (3, "refused", "Title must not contain control characters."),
-            (4, "refused", "Title must have at most 255 characters."),
-            (5, "refused", "Picture must be an http or https URL."),
-        ],
+        *("csv", untitled("Alien")),
+        refused(
+            (2, "Title must be given. Picture must be an http or https URL."),
+            (3, "Title must not contain control characters."),
+            (4, "Title must have at most 255 characters."),
+            (5, "Picture must be an http or https URL."),
+        ),
     ),
     "an export": (json.dumps({"movies": [{"title": "Heat", "year": "1995"}]}), "json", [HEAT], []),
     "an export with a long list of something else": (
         json.dumps({"keys": [{"key": "x" * 64}] * 2000, "movies": [{"title": "Heat"}]}),
-        "json",
-        [("Heat", None)],
-        [],
+        *("json", untitled("Heat"), []),
     ),
     "an entry of many characters": (
         json.dumps([{"title": "Heat", "notes": "x" * 60_000}, {"title": "Alien"}]),
-        "json",
-        [("Heat", None), ("Alien", None)],
-        [],
+        *("json", untitled("Heat", "Alien"), []),
     ),
     "an entry of very many characters": (
         '[{"title": "' + "x" * 70_000 + '"}, {"title": "Alien", "notes": "' + "x" * 70_000 + '"}]',
-        "json",
-        [("Alien", None)],
-        [(1, "refused", "Title must have at most 255 characters.")],
+        *("json", untitled("Alien"), refused((1, "Title must have at most 255 characters."))),
     ),
     "a page": (
         json.dumps({"meta": {"movies": 1}, "items": [{"title": "Heat", "year": "1995"}], "x": []}),
-        "json",
-        [HEAT],
-        [],
+        *("json", [HEAT], []),
     ),
     "an array": (
         json.dumps([{"title": "Heat", "year": 1995}, {"title": "Alien", "year": 1979.0, "x": {}}]),
-        "json",
-        [HEAT, ALIEN],
-        [],
+        *("json", [HEAT, ALIEN], []),
     ),
     "an empty array": (" [ ] ", "json", [], []),
     "an export of nothing": ('{"movies": []}', "json", [], []),
     "JSON with what is no movie": (
         '[1, null, {}, {"title": 7}, {"title": "He\\ud800at"}, {"title": "x", "year": true}]',
-        "json",
-        [],
-        [
-            (1, "refused", "Must be a JSON object."),
-            (2, "refused", "Must be a JSON object."),
-            (3, "refused", "Title must be given."),
-            (4, "refused", "Title must be a string."),
-            (5, "refused", "Title must not contain control characters."),
-            (6, "refused", "Year must be a string."),
-        ],
+        *("json", []),
+        refused(
+            *((1, "Must be a JSON object."), (2, "Must be a JSON object.")),
+            *((3, "Title must be given."), (4, "Title must be a string.")),
+            (5, "Title must not contain control characters."),
+            (6, "Year must be a string."),
+        ),
     ),
 }
 
@@ -354,53 +300,45 @@ def test_what_is_not_unicode_is_recognised_by_its_letters(
     assert [title for title, _ in movies_of(report)] == ["Heat", *titles]
 
 
+NO_LIST, NO_JSON = "The file is not a list of movies", "The file is not valid JSON"
+TOO_LONG = "The file has more than 100,000 characters in the row of line "
+TOO_MANY = "The file has more than 10 rows: divide it."
+
 NO_FILES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "The file must not be empty."),
-    "blank": (b" \n \n", "The file is not a list of movies"),
-    "without a header": (b"Heat,1995\nAlien,1979\n", "The file is not a list of movies"),
-    "without a title": (b"name,year\nHeat,1995\n", "The file is not a list of movies"),
-    "a page of HTML": (b"<!DOCTYPE html><title>Heat</title>", "The file is not a list of movies"),
+    "blank": (b" \n \n", NO_LIST),
+    "without a header": (b"Heat,1995\nAlien,1979\n", NO_LIST),
+    "without a title": (b"name,year\nHeat,1995\n", NO_LIST),
+    "a page of HTML": (b"<!DOCTYPE html><title>Heat</title>", NO_LIST),
     "NULs": (b"\0" * 1000, "The file is no"),
-    "a picture": (
-        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(128, 256)) * 9,
-        "The file is no",
-    ),
+    "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(128, 256)) * 9, "The file is no"),
     "an archive": (b"PK\x03\x04\x14\x00", "The file is an archive"),
     "half of UTF-16": ("title\nHeat\n".encode("utf-16")[:-1], "The file is not text"),
     "a quote that is not closed": (b'title\n"Heat\nAlien\n', "The file is not CSV from line 2 on"),
     "a quote in the middle": (b'title\nAlien\n"Heat"x\n', "The file is not CSV from line 3 on"),
-    "one long line": (
-        b"title\nHeat\n" + b"x" * 1_000_000,
-        "The file has more than 100,000 characters in the row of line 3.",
-    ),
-    "one row of many short lines": (
-        b"title\n" + b'"\n",' * 100_000,
-        "The file has more than 100,000 characters in the row of line 2.",
-    ),
-    "one long line and no header": (b"x" * 1_000_000, "The file is not a list of movies"),
-    "too many rows": (b"title\n" + b"a\n" * 12, "The file has more than 10 rows: divide it."),
-    "too many blank rows": (b"title\n" + b"\n" * 12, "The file has more than 10 rows: divide it."),
-    "too many entries": (b"[" + b"{}," * 11 + b"{}]", "The file has more than 10 rows: divide it."),
+    "one long line": (b"title\nHeat\n" + b"x" * 1_000_000, f"{TOO_LONG}3."),
+    "one row of many short lines": (b"title\n" + b'"\n",' * 100_000, f"{TOO_LONG}2."),
+    "one long line and no header": (b"x" * 1_000_000, NO_LIST),
+    "too many rows": (b"title\n" + b"a\n" * 12, TOO_MANY),
+    "too many blank rows": (b"title\n" + b"\n" * 12, TOO_MANY),
+    "too many entries": (b"[" + b"{}," * 11 + b"{}]", TOO_MANY),
     "too many brackets": (b"[" + b"[]," * 99 + b"[]]", "The file has too many values: divide it."),
-    "JSON cut off": (b'[{"title": "Heat"}', "The file is not valid JSON"),
-    "JSON with a comma at its end": (b'[{"title": "Heat"},]', "The file is not valid JSON"),
+    "JSON cut off": (b'[{"title": "Heat"}', NO_JSON),
+    "JSON with a comma at its end": (b'[{"title": "Heat"},]', NO_JSON),
     "an object without a comma, and much behind it": (
         b'[{"title": "Heat" "year": "1995"}' + b" " * 100_000 + b"]",
-        "The file is not valid JSON: Expecting ',' delimiter: line 1 column 19 (char 18).",
+        f"{NO_JSON}: Expecting ',' delimiter: line 1 column 19 (char 18).",
     ),
     "an entry with a fault far behind its beginning": (
         b'[{"x": "' + b"x" * 2000 + b'", "title": Heat}' + b" " * 100_000 + b"]",
-        "The file is not valid JSON: Expecting value: line 1 column 2021 (char 2020).",
+        f"{NO_JSON}: Expecting value: line 1 column 2021 (char 2020).",
     ),
-    "JSON twice": (b'[{"title": "Heat"}] []', "The file is not valid JSON"),
-    "NaN": (b'[{"title": "Heat", "rating": NaN}]', "The file is not valid JSON"),
-    "names that are no strings": (b"{7: []}", "The file is not valid JSON"),
-    "objects without colons": (b'{"movies" []}', "The file is not valid JSON"),
-    "an object without a list": (
-        b'{"movies": {"title": "Heat"}}',
-        "The file is not a list of movies",
-    ),
-    "an empty object": (b"{}", "The file is not a list of movies"),
+    "JSON twice": (b'[{"title": "Heat"}] []', NO_JSON),
+    "NaN": (b'[{"title": "Heat", "rating": NaN}]', NO_JSON),
+    "names that are no strings": (b"{7: []}", NO_JSON),
+    "objects without colons": (b'{"movies" []}', NO_JSON),
+    "an object without a list": (b'{"movies": {"title": "Heat"}}', NO_LIST),
+    "an empty object": (b"{}", NO_LIST),
 }
 
 
@@ -418,6 +356,4 @@ def test_a_file_that_is_no_list_is_refused_whole(
 
 def test_json_that_is_nested_too_deep_is_refused(ada: Actor) -> None:
     answer = look_at(ada, b"[" * 100_000)
-    assert answer.error["details"] == [
-        {"field": "file", "code": "malformed", "message": "The file is nested too deeply."}
-    ]
+    assert answer.error["details"][0]["message"] == "The file is nested too deeply."

@@ -7,44 +7,37 @@ import re
 from typing import Any
 
 import pytest
-from flask import Flask
 
+from tests.document import calls
 from tests.pictures import POSTER
 from tests.service import PASSWORD, Actor, Answer, Remote, call, new_email, sign_up
 
 CALLERS = ("owner", "another user", "admin", "nobody", "ended session")
 
-MATRIX = {
+OWN = (200, 200, 200, 401, 401)
+PUBLIC = (200, 200, 200, 200, 200)
+
+OTHERS = {
+    **dict.fromkeys(("GET /health", "GET /health/live", "GET /metrics"), PUBLIC),
+    **dict.fromkeys(("GET /openapi.json", "GET /docs", "GET /docs/{name}"), PUBLIC),
+    "GET /media/{name}": PUBLIC,
     "POST /auth/signup": (201, 201, 201, 201, 201),
-    "POST /auth/login": (200, 200, 200, 200, 200),
-    "POST /auth/refresh": (200, 200, 200, 401, 401),
+    "POST /auth/login": PUBLIC,
     "POST /auth/logout": (204, 204, 204, 204, 204),
-    "GET /auth/sessions": (200, 200, 200, 401, 401),
     "DELETE /auth/sessions": (204, 204, 204, 401, 401),
     "DELETE /auth/sessions/{id}": (204, 404, 404, 401, 401),
     "PUT /auth/password": (204, 204, 204, 401, 401),
     "POST /auth/password/forgot": (202, 202, 202, 202, 202),
     "POST /auth/password/reset": (400, 400, 400, 400, 400),
-    "GET /me": (200, 200, 200, 401, 401),
-    "PATCH /me": (200, 200, 200, 401, 401),
     "DELETE /me": (204, 204, 204, 401, 401),
-    "GET /me/export": (200, 200, 200, 401, 401),
-    "GET /movies": (200, 200, 200, 401, 401),
     "POST /movies": (201, 201, 201, 401, 401),
-    "POST /movies/import": (200, 200, 200, 401, 401),
-    "GET /movies/export": (200, 200, 200, 401, 401),
-    "GET /movies/{id}": (200, 403, 200, 401, 401),
-    "PUT /movies/{id}": (200, 403, 200, 401, 401),
+    **dict.fromkeys(("GET /movies/{id}", "PUT /movies/{id}"), (200, 403, 200, 401, 401)),
     "PATCH /movies/{id}": (200, 403, 200, 401, 401),
     "DELETE /movies/{id}": (204, 403, 204, 401, 401),
-    "GET /media/{id}": (200, 200, 200, 200, 200),
-    "GET /openapi.json": (200, 200, 200, 200, 200),
-    "GET /docs": (200, 200, 200, 200, 200),
-    "GET /docs/{id}": (200, 200, 200, 200, 200),
-    "GET /health": (200, 200, 200, 200, 200),
-    "GET /metrics": (200, 200, 200, 200, 200),
-    "GET /health/live": (200, 200, 200, 200, 200),
 }
+"""The calls that answer differently from a call about the caller's own data."""
+
+MATRIX = {route: OTHERS.get(route, OWN) for route in calls()}
 
 BODIES: dict[str, dict[str, Any]] = {
     "POST /auth/password/reset": {"token": "x", "newPassword": PASSWORD},
@@ -87,19 +80,14 @@ def thing_of(route: str, owner: Actor) -> str:
 def ask(route: str, owner: Actor, caller: Actor | None) -> Answer:
     """Send the route's request for something of the owner's, with all that the caller holds."""
     method, path = route.split()
-    if "{id}" in path:
-        path = path.replace("{id}", thing_of(route, owner))
+    if "{" in path:
+        path = re.sub("{.*}", thing_of(route, owner), path)
     tokens = {"token": caller.token, "cookie": caller.cookie} if caller else {}
     return call(owner.service, method, path, body_of(route, owner, caller), **tokens)
 
 
-def test_no_route_is_missing_from_the_matrix(app: Flask) -> None:
-    routes = {
-        f"{method} {re.sub('<[^>]*>', '{id}', rule.rule)}"
-        for rule in app.url_map.iter_rules()
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-    }
-    assert routes == set(MATRIX)
+def test_the_matrix_names_no_other_routes() -> None:
+    assert OTHERS.keys() <= MATRIX.keys()
 
 
 @pytest.mark.parametrize("route", MATRIX)

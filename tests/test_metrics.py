@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -21,7 +19,6 @@ from playlist_api.db.engine import db
 from playlist_api.ops import metrics
 from tests.conftest import Databases
 from tests.service import (
-    ROOT,
     Actor,
     InProcess,
     Service,
@@ -144,16 +141,6 @@ def test_passwords_that_wait_for_their_turn_are_counted(
     for thread in waiting:
         thread.join()
     assert metrics.registry.get_sample_value("argon2_queue") == 0
-
-
-def test_figures_are_read_from_what_workers_share(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    program = "from playlist_api.ops import metrics; metrics.events.labels('shared').inc()"
-    for _ in range(2):
-        subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
-    assert b'auth_events_total{event="shared"} 2.0' in metrics.exposition()
 
 
 def test_figures_are_those_of_all_workers_past_and_present(

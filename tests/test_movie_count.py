@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from flask import Flask
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
 from tests.conftest import Databases
-from tests.service import Actor, InProcess, environment, sign_up
+from tests.service import Actor, InProcess, environment, sign_up, sql
 
 ADD = """INSERT INTO "Movie" (title, "ownerId") SELECT 'Heat', owner
          FROM unnest(:owners ::uuid[]) owner, generate_series(1, :times)"""
@@ -29,12 +30,7 @@ def total(actor: Actor) -> int:
 def run(app: Flask) -> Callable[..., None]:
     """Change the tables behind the service's back."""
 
-    def run(statement: str, **parameters: object) -> None:
-        with app.app_context():
-            db.session.execute(text(statement), parameters)
-            db.session.commit()
-
-    return run
+    return partial(sql, app)
 
 
 def test_a_list_is_counted_through_all_that_happens_to_it(
@@ -51,11 +47,8 @@ def test_a_list_is_counted_through_all_that_happens_to_it(
     assert total(ada) == 1
     run(ADD, owners=[ada.user["id"], bob.user["id"]], times=20)
     assert (total(ada), total(bob)) == (21, 20)
-    run(
-        'UPDATE "Movie" SET "ownerId" = :bob WHERE "ownerId" = :ada',
-        ada=ada.user["id"],
-        bob=bob.user["id"],
-    )
+    moving = 'UPDATE "Movie" SET "ownerId" = :bob WHERE "ownerId" = :ada'
+    run(moving, ada=ada.user["id"], bob=bob.user["id"])
     assert (total(ada), total(bob)) == (0, 41)
     run("""DELETE FROM "Movie" WHERE "ownerId" = :bob AND title = 'Heat'""", bob=bob.user["id"])
     assert (total(ada), total(bob)) == (0, 1)
@@ -95,16 +88,10 @@ def test_movies_of_before_are_counted_too(databases: Databases) -> None:
     ada, bob = sign_up(InProcess(app)), sign_up(InProcess(app))
     with app.app_context():
         downgrade(revision="0003")
-        db.session.execute(text(ADD), {"owners": [ada.user["id"]], "times": 7})
-        db.session.commit()
+        sql(app, ADD, owners=[ada.user["id"]], times=7)
         upgrade()
     assert (total(ada), total(bob)) == (7, 0)
-    with app.app_context():
-        db.session.execute(text('TRUNCATE "Movie"'))
-        db.session.commit()
+    sql(app, 'TRUNCATE "Movie"')
     assert total(ada) == 0
     ada.add_movie()
     assert total(ada) == 1
-    with app.app_context():
-        for engine in db.engines.values():
-            engine.dispose()

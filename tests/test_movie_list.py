@@ -1,10 +1,7 @@
 """The list of movies, page by page."""
 
 import pytest
-from flask import Flask
-from sqlalchemy import text
 
-from playlist_api.db.engine import db
 from tests.service import Actor
 
 
@@ -56,22 +53,6 @@ def test_total_pages_counts_the_last_one_in(ada: Actor, total: int, limit: int, 
     for _ in range(total):
         ada.add_movie()
     assert ada.get(f"/movies?limit={limit}").json["meta"]["totalPages"] == pages
-
-
-def test_everybody_sees_their_own_list(ada: Actor, bob: Actor) -> None:
-    ada.add_movie("Ada's")
-    bob.add_movie("Bob's")
-    assert titles(ada) == ["Ada's"]
-    assert titles(bob) == ["Bob's"]
-
-
-def test_movies_of_the_same_moment_are_listed_by_id(app: Flask, ada: Actor) -> None:
-    with app.app_context():
-        rows = """INSERT INTO "Movie" (title, "ownerId")
-                  SELECT 'Movie ' || n, :user FROM generate_series(0, 30) n"""
-        db.session.execute(text(rows), {"user": ada.user["id"]})
-        db.session.commit()
-    assert titles(ada) + titles(ada, "?page=2") == numbered(30, 0)
 
 
 def test_parameters_that_the_list_does_not_know_are_ignored(ada: Actor) -> None:

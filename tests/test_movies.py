@@ -12,38 +12,30 @@ from playlist_api.api.identity import Identity
 from playlist_api.db.engine import db
 from playlist_api.movies import service as movies
 from playlist_api.movies.schemas import MOVIE_FIELDS, movie_schema
-from tests.service import Actor, InProcess, before_statement, elsewhere, sign_up
+from tests.service import Actor, before_statement, elsewhere
 
 MOVIE = {"id", "title", "year", "imageUrl", "ownerId", "createdAt", "updatedAt"}
 HEAT = {"title": "Heat", "year": "1995", "imageUrl": "https://example.com/heat.jpg"}
 
 TITLES = [
-    "x",
-    "x" * 255,
-    "🎬" * 255,
-    "七人の侍",
-    "الرسالة",
-    "<script>alert(1)</script>",
-    "'; DROP TABLE --",
-    "\\",
-    "%_",
-    "a\u200db",
+    *("x", "x" * 255, "🎬" * 255, "七人の侍", "الرسالة", "<script>alert(1)</script>"),
+    *("'; DROP TABLE --", "\\", "%_", "a\u200db"),
 ]
 
 URLS = [
-    "http://example.com",
-    "https://example.com/a?b=c#d",
-    "HTTPS://EXAMPLE.COM/X.PNG",
-    "http://localhost:9000/heat.jpg",
-    "http://a.b/c",
-    "http://my_host/heat.jpg",
-    "http://[::ffff:1.2.3.4]/heat.jpg",
-    "http://minio:9000/heat.jpg",
-    "http://127.0.0.1/heat.jpg",
-    "http://[::1]:8080/heat.jpg",
-    "https://example.com/映画.jpg",
-    "https://bücher.example/heat.jpg",
-    "https://example.com/" + "x" * (2048 - len("https://example.com/")),
+    *("http://example.com", "https://example.com/a?b=c#d", "HTTPS://EXAMPLE.COM/X.PNG"),
+    *("http://localhost:9000/heat.jpg", "http://a.b/c", "http://my_host/heat.jpg"),
+    *(
+        "http://[::ffff:1.2.3.4]/heat.jpg",
+        "http://[::1]:8080/heat.jpg",
+        "http://127.0.0.1/heat.jpg",
+    ),
+    *(
+        "http://minio:9000/heat.jpg",
+        "https://example.com/映画.jpg",
+        "https://bücher.example/heat.jpg",
+    ),
+    "https://example.com/".ljust(2048, "x"),
 ]
 
 
@@ -102,26 +94,17 @@ def test_a_pictures_address_is_never_fetched(ada: Actor) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    "changes",
     [
-        ({}, HEAT),
-        ({"title": " Ronin "}, {**HEAT, "title": "Ronin"}),
-        ({"year": "1998"}, {**HEAT, "year": "1998"}),
-        ({"year": None}, {**HEAT, "year": None}),
-        ({"imageUrl": None}, {**HEAT, "imageUrl": None}),
-        (
-            {"title": "Ronin", "year": None, "imageUrl": None},
-            {"title": "Ronin", "year": None, "imageUrl": None},
-        ),
+        *({}, {"title": "Ronin"}, {"year": "1998"}, {"year": None}, {"imageUrl": None}),
+        {"title": "Ronin", "year": None, "imageUrl": None},
     ],
 )
-def test_changes_keep_what_they_leave_out(
-    ada: Actor, method: str, changes: dict[str, Any], expected: dict[str, Any]
-) -> None:
+def test_changes_keep_what_they_leave_out(ada: Actor, method: str, changes: dict[str, Any]) -> None:
     movie = ada.add_movie(**HEAT)
     answer = ada.call(method, f"/movies/{movie['id']}", changes)
     assert answer.status == 200
-    assert {name: answer.json[name] for name in HEAT} == expected
+    assert {name: answer.json[name] for name in HEAT} == {**HEAT, **changes}
     assert ada.get(f"/movies/{movie['id']}").json == answer.json
 
 
@@ -132,21 +115,9 @@ def test_a_change_is_dated(ada: Actor) -> None:
     assert changed["updatedAt"] > movie["updatedAt"]
 
 
-def test_a_fetched_movie_can_be_put_back_whole(ada: Actor) -> None:
-    movie = ada.add_movie(**HEAT)
-    assert ada.put(f"/movies/{movie['id']}", movie).json == movie
-
-
 def test_what_is_not_a_clients_to_set_is_ignored(ada: Actor, bob: Actor) -> None:
-    forged = {
-        "id": 1,
-        "ownerId": bob.user["id"],
-        "createdAt": "2000-01-01T00:00:00Z",
-        "updatedAt": None,
-        "rating": 5,
-        "__proto__": {"role": "admin"},
-        "\ud800": "x",
-    }
+    forged = {"id": 1, "ownerId": bob.user["id"], "createdAt": "2000-01-01T00:00:00Z"}
+    forged |= {"updatedAt": None, "rating": 5, "__proto__": {"role": "admin"}, "\ud800": "x"}
     movie = ada.add_movie(**forged)
     assert movie["ownerId"] == ada.user["id"]
     assert not movie["createdAt"].startswith("2000")
@@ -188,11 +159,12 @@ def test_nobody_can_hold_up_a_change_of_what_is_not_theirs(
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_a_movie_that_is_deleted_just_before_it_is_locked_is_gone(app: Flask, method: str) -> None:
-    ada = sign_up(InProcess(app))
-    path = f"/movies/{ada.add_movie()['id']}"
-    before_statement(app, "FOR UPDATE", lambda: elsewhere(ada.delete, path))
-    answer = ada.call(method, path, {"title": "Ronin"} if method == "PUT" else None)
+def test_a_movie_that_is_deleted_just_before_it_is_locked_is_gone(
+    app: Flask, eve: Actor, method: str
+) -> None:
+    path = f"/movies/{eve.add_movie()['id']}"
+    before_statement(app, "FOR UPDATE", lambda: elsewhere(eve.delete, path))
+    answer = eve.call(method, path, {"title": "Ronin"} if method == "PUT" else None)
     assert (answer.status, answer.error["code"]) == (404, "NOT_FOUND")
 
 

@@ -12,26 +12,28 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 from PIL import Image
-from sqlalchemy import text
 
 from playlist_api.app import create_app
-from playlist_api.db.engine import db
+from playlist_api.errors import Problem
 from playlist_api.movies import service as movies
-from playlist_api.movies.routes import MAX_MOVIE_BODY
 from playlist_api.posters import service as pictures
 from playlist_api.posters.images import BROKEN, MISNAMED, NO_PICTURE
 from playlist_api.posters.schemas import NO_BASE64, TOO_LARGE
-from tests.pictures import FORMATS, POSTER, data_url, file_of, movie_of, opened, padded, written
-from tests.service import MEDIA, PASSWORD, Actor, Answer, InProcess, elsewhere, environment, sign_up
+from tests.pictures import FORMATS, POSTER, data_url, file_of, opened, padded, written
+from tests.service import (
+    MEDIA,
+    PASSWORD,
+    Actor,
+    Answer,
+    InProcess,
+    elsewhere,
+    environment,
+    sign_up,
+    sql,
+)
 
 MEDIA_URL = "http://localhost:3001/media/"
 ANOTHER = data_url(file_of("PNG", 40, 60), "image/png")
-
-
-@pytest.fixture
-def eve(app: Flask) -> Actor:
-    """Somebody whose calls need be tried in one way only."""
-    return sign_up(InProcess(app))
 
 
 def problem(answer: Answer) -> str:
@@ -42,9 +44,8 @@ def problem(answer: Answer) -> str:
 
 def held(app: Flask, actor: Actor) -> list[str]:
     """The names of the pictures that count for somebody."""
-    with app.app_context():
-        rows = text("""SELECT name FROM "Picture" WHERE "ownerId" = :user ORDER BY name""")
-        return list(db.session.scalars(rows, {"user": actor.user["id"]}))
+    rows = """SELECT name FROM "Picture" WHERE "ownerId" = :user ORDER BY name"""
+    return [name for (name,) in sql(app, rows, user=actor.user["id"])]
 
 
 def fetched(actor: Actor, url: str) -> Answer:
@@ -84,19 +85,14 @@ def test_pictures_may_be_kept_for_ever_and_shown_everywhere_but_do_nothing(ada: 
     assert ada.get(path, If_None_Match=answer.headers["ETag"]).status == 304
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("0" * 64 + ".png", "0" * 64 + "-400.webp", "0" * 64 + "-400.png", "0" * 64, "x.png"),
-        *(
-            "0" * 63 + ".png",
-            "0" * 64 + ".svg",
-            "0" * 64 + ".PNG",
-            "0" * 64 + ".png.0a1b2c3d.partial",
-        ),
-        *("..%2F..%2Fetc%2Fpasswd", "../secret_key", "%00", "", "0" * 3000),
-    ],
-)
+NO_NAMES = [
+    *("0" * 64 + end for end in (".png", "-400.webp", "-400.png", "", ".svg", ".PNG")),
+    *("0" * 64 + ".png.0a1b2c3d.partial", "0" * 63 + ".png", "x.png", "", "0" * 3000),
+    *("..%2F..%2Fetc%2Fpasswd", "../secret_key", "%00"),
+]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
 def test_nothing_else_is_served(eve: Actor, name: str) -> None:
     answer = eve.get(f"/media/{name}")
     assert (answer.status, answer.error["code"]) == (404, "NOT_FOUND")
@@ -115,8 +111,7 @@ def test_a_movie_gets_a_picture_another_one_and_none(ada: Actor, method: str) ->
 
 def test_a_fetched_movie_can_be_put_back_whole(eve: Actor) -> None:
     movie = eve.add_movie(imageUrl=POSTER)
-    again = eve.put(f"/movies/{movie['id']}", movie).json
-    assert again["imageUrl"] == movie["imageUrl"]
+    assert eve.put(f"/movies/{movie['id']}", movie).json["imageUrl"] == movie["imageUrl"]
 
 
 def test_a_type_may_be_written_in_any_case(eve: Actor) -> None:
@@ -140,10 +135,6 @@ REFUSED: dict[str, str] = {
     "a surrogate": POSTER[:100] + "\ud800" + POSTER[101:],
     "text": data_url(b"Heat"),
     "SVG": data_url(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"),
-    "a BMP": data_url(b"BM", "image/bmp"),
-    "a TIFF": data_url(b"II*\0", "image/tiff"),
-    "an AVIF": data_url(b"\0\0\0\x1cftypavif", "image/avif"),
-    "a page": data_url(b"<html>", "text/html"),
     "SVG as PNG": data_url(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/png"),
     "a JPEG as PNG": data_url(file_of("JPEG", 40, 60), "image/png"),
     "a type of no such name": data_url(file_of("JPEG", 40, 60), "image/jpg"),
@@ -163,21 +154,17 @@ def test_what_is_no_picture_is_refused_by_its_field(app: Flask, eve: Actor, case
     assert (set(MEDIA.iterdir()) if MEDIA.exists() else set()) == before
 
 
-def test_it_is_said_what_is_wrong(eve: Actor) -> None:
-    messages = {
-        "text": NO_PICTURE,
-        "SVG": NO_PICTURE,
-        "cut off": BROKEN,
-        "a JPEG as PNG": MISNAMED,
-        "a byte too long": TOO_LARGE,
-        "far too long": TOO_LARGE,
-        "a space at the end": NO_BASE64,
-    }
-    told = {
-        case: problem(eve.post("/movies", {"title": "Heat", "imageUrl": REFUSED[case]}))
-        for case in messages
-    }
-    assert told == {case: wrong.of("imageUrl")["message"] for case, wrong in messages.items()}
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        *(("text", NO_PICTURE), ("SVG", NO_PICTURE), ("cut off", BROKEN)),
+        *(("a JPEG as PNG", MISNAMED), ("a byte too long", TOO_LARGE), ("far too long", TOO_LARGE)),
+        ("a space at the end", NO_BASE64),
+    ],
+)
+def test_it_is_said_what_is_wrong(eve: Actor, case: str, told: Problem) -> None:
+    answer = eve.post("/movies", {"title": "Heat", "imageUrl": REFUSED[case]})
+    assert problem(answer) == told.of("imageUrl")["message"]
 
 
 def test_a_picture_of_two_mebibytes_is_taken(ada: Actor) -> None:
@@ -185,18 +172,7 @@ def test_a_picture_of_two_mebibytes_is_taken(ada: Actor) -> None:
 
 
 def test_only_movies_may_have_more_than_64_kibibytes(ada: Actor) -> None:
-    body = movie_of(MAX_MOVIE_BODY)
-    path = f"/movies/{ada.add_movie()['id']}"
-    for method, address in (("POST", "/movies"), ("PUT", path), ("PATCH", path)):
-        assert ada.call(method, address, body).status in {200, 201}
-        answer = ada.call(method, address, body + b" ")
-        assert (answer.status, answer.error["code"]) == (413, "PAYLOAD_TOO_LARGE")
     assert ada.patch("/me", b'{"name": "Ada"}'.ljust(64 * 1024 + 1)).status == 413
-
-
-def test_all_problems_are_told_at_once(eve: Actor) -> None:
-    body = {"title": "", "year": "x", "imageUrl": data_url(b"Heat")}
-    assert eve.post("/movies", body).fields == {"title", "year", "imageUrl"}
 
 
 def test_who_may_not_change_a_movie_leaves_nothing_behind(app: Flask, eve: Actor) -> None:

@@ -20,7 +20,6 @@ from tests.service import (
     environment,
     gunicorn,
     line_of,
-    sign_up,
 )
 from tests.test_errors import add_view, raising
 
@@ -28,14 +27,11 @@ from tests.test_errors import add_view, raising
 def test_a_request_is_one_line_with_pinos_fields(ada: Actor, lines: Lines) -> None:
     ada.get("/movies?page=2&limit=7", X_Request_ID="list-1")
     line = line_of(lines, "list-1")
-    assert line["level"] == 30
+    expected = {"level": 30, "method": "GET", "url": "/movies?page=2&limit=7", "statusCode": 200}
+    expected |= {"userId": ada.user["id"], "msg": "request completed"}
+    assert line.items() >= expected.items()
     assert line["time"] > 1_700_000_000_000
-    assert line["method"] == "GET"
-    assert line["url"] == "/movies?page=2&limit=7"
-    assert line["statusCode"] == 200
     assert 0 < line["responseTime"] < 60_000
-    assert line["userId"] == ada.user["id"]
-    assert line["msg"] == "request completed"
 
 
 def test_a_refused_request_is_logged_without_a_user(service: Service, lines: Lines) -> None:
@@ -65,10 +61,8 @@ def test_a_parameter_that_the_api_does_not_know_may_be_a_secret(ada: Actor, line
 def test_what_people_look_for_is_their_own_and_how_they_sort_is_not(
     ada: Actor, lines: Lines
 ) -> None:
-    ada.get(
-        "/movies?search=1999&search=title&year=1990..1999&year=x&sort=-title&sort=tok3n&cursor=1",
-        X_Request_ID="search-1",
-    )
+    query = "search=1999&search=title&year=1990..1999&year=x&sort=-title&sort=tok3n&cursor=1"
+    ada.get(f"/movies?{query}", X_Request_ID="search-1")
     line = line_of(lines, "search-1")
     assert line["url"] == "/movies?***&***&year=1990..1999&***&sort=-title&***&***"
 
@@ -80,29 +74,15 @@ def test_a_line_cannot_be_forged_or_broken(service: Service, lines: Lines) -> No
     assert line["url"] == '/\n{"level":30}/\ufffd/\x1b[31m/🎬'
 
 
-def test_no_line_holds_a_secret(ada: Actor, lines: Lines) -> None:
-    eve = sign_up(ada.service)
-    ada.hold(ada.refresh())
-    ada.post("/auth/logout", cookie=ada.cookie)
-    call(ada.service, "POST", "/auth/login", {"email": eve.email, "password": "x" + PASSWORD})
-    call(ada.service, "GET", "/health/live", X_Request_ID="last-1")
-    line_of(lines, "last-1")
-    logged = json.dumps(lines())
-    for secret in (PASSWORD, ada.token, ada.cookie, eve.token, eve.cookie, "argon2"):
-        assert secret not in logged
-
-
-def test_levels_are_pinos() -> None:
-    for level, number in (
-        (logging.DEBUG, 20),
-        (logging.WARNING, 40),
-        (logging.CRITICAL, 60),
-        (5, 5),
-    ):
-        record = logging.LogRecord("x", level, __file__, 1, "a %s", ("b",), None)
-        line = json.loads(Formatter().format(record))
-        assert (line["level"], line["msg"]) == (number, "a b")
-        assert "reqId" not in line
+@pytest.mark.parametrize(
+    ("level", "number"),
+    [(logging.DEBUG, 20), (logging.WARNING, 40), (logging.CRITICAL, 60), (5, 5)],
+)
+def test_levels_are_pinos(level: int, number: int) -> None:
+    record = logging.LogRecord("x", level, __file__, 1, "a %s", ("b",), None)
+    line = json.loads(Formatter().format(record))
+    assert (line["level"], line["msg"]) == (number, "a b")
+    assert "reqId" not in line
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,10 @@
 import pytest
 from click.testing import Result
 from flask import Flask
-from sqlalchemy import text
 
 from playlist_api.app import create_app
-from playlist_api.db.engine import db
 from tests.conftest import Databases
-from tests.service import Actor, InProcess, environment, log_in, sign_up
+from tests.service import Actor, InProcess, environment, log_in, sign_up, sql
 
 
 @pytest.fixture
@@ -78,65 +76,37 @@ def test_nobody_is_told_of(app: Flask, command: str) -> None:
 def test_a_database_that_is_away_is_told_of(command: list[str]) -> None:
     app = create_app(environment("postgresql://nobody@127.0.0.1:9/nothing"))
     result = flask(app, *command)
-    assert (result.exit_code, result.stderr) == (
-        1,
-        "Error: The database is away; nothing was done.\n",
-    )
+    told = "Error: The database is away; nothing was done.\n"
+    assert (result.exit_code, result.stderr) == (1, told)
 
 
 def test_prune_deletes_what_has_expired_and_nothing_else(app: Flask, ada: Actor) -> None:
     flask(app, "sessions", "prune")
     expired = log_in(ada)
-    with app.app_context():
-        db.session.execute(
-            text("""
-            UPDATE "Session" SET "expiresAt" = now() WHERE id =
-                (SELECT id FROM "Session" WHERE "userId" = :user ORDER BY "createdAt" DESC LIMIT 1)
-            """),
-            {"user": ada.user["id"]},
-        )
-        for name, when in (("old", "now()"), ("new", "now() + interval '1 hour'")):
-            values = {"token": f"{name} {ada.email}", "user": ada.user["id"]}
-            db.session.execute(
-                text(f'INSERT INTO "PasswordReset" VALUES (:token, :user, {when})'), values
-            )
-            db.session.execute(
-                text(
-                    'INSERT INTO "IdempotencyKey" '
-                    f"VALUES (:token, :user, '', 1, now() - interval '1 day', {when})"
-                ),
-                values,
-            )
-            db.session.execute(text(f'INSERT INTO "RateLimit" VALUES (:token, {when})'), values)
-        db.session.commit()
+    expire = """UPDATE "Session" SET "expiresAt" = now() WHERE "createdAt" =
+                (SELECT max("createdAt") FROM "Session" WHERE "userId" = :user)"""
+    sql(app, expire, user=ada.user["id"])
+    for name, when in (("old", "now()"), ("new", "now() + interval '1 hour'")):
+        key, user = f"{name} {ada.email}", ada.user["id"]
+        sql(app, f'INSERT INTO "PasswordReset" VALUES (:key, :user, {when})', key=key, user=user)
+        values = f"(:key, :user, '', 1, now() - interval '1 day', {when})"
+        sql(app, f'INSERT INTO "IdempotencyKey" VALUES {values}', key=key, user=user)
+        sql(app, f'INSERT INTO "RateLimit" VALUES (:key, {when})', key=key)
     result = flask(app, "sessions", "prune")
     assert result.exit_code == 0, result.output
-    assert (
-        "PasswordReset: 1 deleted\nIdempotencyKey: 1 deleted\nRateLimit: 1 deleted\n"
-        in result.stdout
-    )
-    with app.app_context():
-        kept = {
-            "Session": 'SELECT count(*) FROM "Session" WHERE "userId" = :user',
-            "PasswordReset": 'SELECT count(*) FROM "PasswordReset" WHERE "userId" = :user',
-            "IdempotencyKey": 'SELECT count(*) FROM "IdempotencyKey" WHERE "userId" = :user',
-            "RateLimit": 'SELECT count(*) FROM "RateLimit" WHERE key = :key',
-        }
-        values = {"user": ada.user["id"], "key": f"new {ada.email}"}
-        counts = {table: db.session.scalar(text(sql), values) for table, sql in kept.items()}
-    assert counts == dict.fromkeys(kept, 1)
+    for table in ("PasswordReset", "IdempotencyKey", "RateLimit"):
+        assert f"{table}: 1 deleted\n" in result.stdout
+    for table in ("Session", "PasswordReset", "IdempotencyKey"):
+        kept = f'SELECT count(*) FROM "{table}" WHERE "userId" = :user'
+        assert sql(app, kept, user=ada.user["id"]) == [(1,)]
+    assert sql(app, 'SELECT FROM "RateLimit" WHERE key = :key', key=f"new {ada.email}") == [()]
     assert ada.get("/me").status == 200
     assert expired.get("/me").status == 401
 
 
 def test_prune_is_bounded(app: Flask) -> None:
-    with app.app_context():
-        rows = """INSERT INTO "RateLimit"
-                  SELECT 'bounded ' || n, now() FROM generate_series(1, 2500) n"""
-        db.session.execute(text(rows))
-        db.session.commit()
+    expired = "SELECT 'bounded ' || n, now() FROM generate_series(1, 2500) n"
+    sql(app, f'INSERT INTO "RateLimit" {expired}')
     assert "RateLimit: 1500 deleted" in flask(app, "sessions", "prune", "--most", "1500").stdout
     flask(app, "sessions", "prune")
-    with app.app_context():
-        left = """SELECT count(*) FROM "RateLimit" WHERE key LIKE 'bounded %'"""
-        assert db.session.scalar(text(left)) == 0
+    assert sql(app, """SELECT FROM "RateLimit" WHERE key LIKE 'bounded %'""") == []

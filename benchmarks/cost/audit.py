@@ -1,12 +1,12 @@
 """Whether requests keep their budgets, and their cost grows no faster than they do."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import inf
 from random import Random
 
-from benchmarks.cost.budgets import BUDGETS, MIB, PICTURES, READ, Budget
+from benchmarks.cost.budgets import MIB, PICTURES, Budget, budget_of
 from benchmarks.cost.inputs import READ_ALIKE, TEXTS, Family, Place, csv_text
 from benchmarks.cost.measure import Cost, Meter
 from benchmarks.pictures import largest_pictures
@@ -42,7 +42,6 @@ class Audit:
     """Measures inputs, and collects what is wrong and what was dearest."""
 
     meter: Meter
-    budgets: Mapping[str, Budget] = field(default_factory=lambda: BUDGETS)
     findings: list[str] = field(default_factory=list)
     dearest: dict[str, tuple[tuple[float, str], tuple[float, str]]] = field(default_factory=dict)
     """Of each call: milliseconds and MiB, and which inputs took them."""
@@ -51,7 +50,7 @@ class Audit:
 
     def check(self, place: Place, family: Family, times: int) -> None:
         """Measure an input and, where it takes long enough, half and a quarter of it."""
-        budget = self.budgets.get(place.request.call, READ)
+        budget = budget_of(place.request.call)
         cost = self._cost(place, family, times)
         if cost.status and _excess(cost, budget):
             self.meter.replace()
@@ -106,7 +105,7 @@ class Audit:
 
     def _cost(self, place: Place, family: Family, times: int) -> Cost:
         self.requests += 1
-        budget, request = self.budgets.get(place.request.call, READ), place.fill(family, times)
+        budget, request = budget_of(place.request.call), place.fill(family, times)
         share = len(request.body) / budget.bytes if request.body else 1
         return self.meter.measure(request, max(1, 2 * budget.cpu * share))
 

@@ -1,6 +1,5 @@
 """What one request of each call may cost at the most: the table of docs/security.md."""
 
-from itertools import groupby
 from typing import NamedTuple
 
 KIB, MIB = 1024, 1024 * 1024
@@ -38,29 +37,9 @@ PICTURES = "a movie with a picture"
 OTHER = "any other address"
 
 BUDGETS = {
-    "GET /health": READ,
-    "GET /health/live": READ,
-    "GET /metrics": READ,
-    "GET /openapi.json": READ,
-    "GET /docs": READ,
-    "GET /docs/{name}": READ,
-    "GET /media/{name}": READ,
-    OTHER: READ,
-    "GET /me": READ,
-    "GET /auth/sessions": READ,
-    "GET /movies/{id}": READ,
-    "DELETE /movies/{id}": READ,
-    "DELETE /auth/sessions": READ,
-    "DELETE /auth/sessions/{id}": READ,
+    "DELETE /me": JSON,
     "POST /auth/refresh": READ,
     "POST /auth/logout": READ,
-    "POST /auth/signup": JSON,
-    "POST /auth/login": JSON,
-    "POST /auth/password/forgot": JSON,
-    "POST /auth/password/reset": JSON,
-    "PUT /auth/password": JSON,
-    "PATCH /me": JSON,
-    "DELETE /me": JSON,
     "POST /movies": MOVIE,
     "PUT /movies/{id}": MOVIE,
     "PATCH /movies/{id}": MOVIE,
@@ -70,13 +49,21 @@ BUDGETS = {
     "GET /me/export": EXPORT,
     "POST /movies/import": FILE,
 }
-"""By method and path, as the OpenAPI document spells it."""
+"""The calls that have another budget than their method's, as the OpenAPI document spells them."""
+
+
+def budget_of(call: str) -> Budget:
+    """Return the budget of a call, such as `GET /movies/{id}`: of a list, or of its method."""
+    changes = call.startswith(("POST ", "PUT ", "PATCH "))
+    return BUDGETS.get(call, JSON if changes else READ)
 
 
 def table() -> str:
     """Write the budgets as Markdown, a row for those that have the same."""
     rows = ["| calls | bytes | CPU, s | memory, MiB more |", "| --- | --- | --- | --- |"]
-    for budget, calls in groupby(BUDGETS, BUDGETS.__getitem__):
-        named = ", ".join(f"`{call}`" if "/" in call else call for call in calls)
-        rows.append(f"| {named} | {budget.bytes:,} | {budget.cpu:g} | {budget.memory} |")
+    named = [("any other `GET` or `DELETE`", READ), ("any other `POST`, `PUT` or `PATCH`", JSON)]
+    named += [(f"`{call}`" if "/" in call else call, BUDGETS[call]) for call in BUDGETS]
+    for budget in dict.fromkeys(budget for _, budget in named):
+        calls = ", ".join(call for call, its in named if its == budget)
+        rows.append(f"| {calls} | {budget.bytes:,} | {budget.cpu:g} | {budget.memory} |")
     return "\n".join(rows)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from benchmarks.cost.budgets import BUDGETS, LINE, OTHER, READ
+from benchmarks.cost.budgets import LINE, OTHER, budget_of
 from playlist_api.transfer.readers import COLUMNS, FORMATS
 
 MARK = "<value>"
@@ -190,7 +190,7 @@ PARTS = [
 
 def limit_of(request: Request) -> int:
     """Return how many bytes the body of a request may have."""
-    return BUDGETS.get(request.call, READ).bytes
+    return budget_of(request.call).bytes
 
 
 @dataclass(frozen=True)
