@@ -1,6 +1,6 @@
-"""From the request to the arguments of a view.
+"""Decorators that load a view's arguments from the request.
 
-The decorators pass them in their order, before the parameters of the route's path.
+A view gets its arguments in the order of its decorators, then the parameters of its path.
 """
 
 import json
@@ -56,12 +56,13 @@ T = TypeVar("T")
 def body(
     schema: Schema, longest: int | None = None
 ) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Hand the view the request's JSON object, loaded by the schema.
+    """Pass the view the request's JSON object, loaded by the schema.
 
-    :raises UnsupportedMediaType: when the body says that it is something else.
-    :raises RequestEntityTooLarge: when it has more bytes than `MAX_CONTENT_LENGTH`, not counting
-        pictures, or more than `longest` with them. By default pictures count too.
-    :raises ValidationError: when it is no JSON, or not what the schema asks for.
+    :param longest: the maximum size in bytes, including pictures. Without it, the maximum is
+        `MAX_CONTENT_LENGTH`. With it, `MAX_CONTENT_LENGTH` limits everything but the pictures.
+    :raises UnsupportedMediaType: when its `Content-Type` is not JSON.
+    :raises RequestEntityTooLarge: when the body is too large.
+    :raises ValidationError: when it is not JSON, or does not match the schema.
     """
 
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
@@ -76,7 +77,7 @@ def body(
 def query(schema: Schema) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Pass the view the query string's parameters; a repeated one becomes a list.
 
-    :raises ValidationError: when they are not what the schema asks for.
+    :raises ValidationError: when they do not match the schema.
     """
 
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
@@ -163,7 +164,7 @@ def read_body() -> bytes:
     :raises RequestEntityTooLarge: when it is longer than `request.max_content_length`.
     :raises Unauthorized: when it is large and the caller's session has ended.
     :raises TooManyRequests, ServiceUnavailable: when too many large ones are held already.
-    :raises ValidationError: when it breaks off.
+    :raises ValidationError: when it is incomplete.
     """
     environ = request.environ
     if _may_be_large():
@@ -177,7 +178,7 @@ def read_body() -> bytes:
             raise RequestEntityTooLarge
     except (ClientDisconnected, OSError) as error:
         raise ValidationError(CUT) from error
-    # gunicorn lets a body pass whose sender hung up before its end.
+    # gunicorn accepts a truncated body when the client disconnects.
     if request.content_length not in (None, len(content)):
         raise ValidationError(CUT)
     return content

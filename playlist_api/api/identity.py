@@ -66,7 +66,9 @@ def access_token_required(view: View) -> View:
 
 
 def refresh_cookie_required(view: View) -> View:
-    """Require a valid refresh token in the cookie, in the same way.
+    """Require a valid refresh token in the cookie `refreshToken`.
+
+    Like `access_token_required`, it does not check the session in the database.
 
     :raises Unauthorized: without a valid token.
     """
@@ -82,7 +84,7 @@ def tokens_accepted(view: View) -> View:
 
 
 def check_first(view: View, check: Callable[[], None], *statuses: int) -> View:
-    """Return the view with a check before it, whose failures have these statuses."""
+    """Run a check before the view. Document `statuses` as the check's errors."""
     operation_of(view).failures |= set(statuses)
 
     @wraps(view)

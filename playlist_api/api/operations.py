@@ -1,7 +1,6 @@
-"""What each view takes, returns and refuses, as its decorators note it.
+"""Notes of the decorators on each view: its arguments, responses and errors.
 
-The OpenAPI document is made from these notes, so that it says what the code does. An operation is
-OpenAPI's word for a call.
+The OpenAPI document is made from these notes. "Operation" is OpenAPI's word for a call.
 """
 
 from collections.abc import Callable
@@ -35,7 +34,7 @@ class Operation:
     security: list[str] = field(default_factory=list)
     anonymous: bool = True
     answers: dict[int, ResponseSpec] = field(default_factory=dict)
-    # nginx answers 429 to too many requests at once.
+    # Every call can get a 429: nginx limits concurrent requests.
     failures: set[int] = field(default_factory=lambda: {429, 500})
 
 

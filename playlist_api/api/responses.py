@@ -29,10 +29,13 @@ def response(
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Send what the view returns, dumped by the schema; without a schema, send no body.
 
-    The view may also return a pair of that and headers, or a whole `Response`. With `etag` the
-    response has an `ETag`, and reads obey `If-Match` and `If-None-Match` (RFC 9110, sections 8.8.3
-    and 13.1). `headers` and `also`, other media types, are for the OpenAPI document.
+    A dict is sent as it is. The view may also return a pair of a result and headers, or a whole
+    `Response`.
 
+    :param etag: adds an `ETag`; reads then obey `If-Match` and `If-None-Match` (RFC 9110, sections
+        8.8.3 and 13.1).
+    :param headers: response headers, for the OpenAPI document.
+    :param also: media types besides JSON, for the OpenAPI document.
     :raises PreconditionFailed: when `If-Match` of a read does not match.
     """
 

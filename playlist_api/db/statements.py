@@ -45,7 +45,7 @@ class Query:
     hash: `EXECUTE account_0123456789abcdef (…)`.
     """
 
-    begin = undo = ""
+    begin = undo = ""  # set by subclasses
     paramstyle = "numeric_dollar"
 
     def __init__(self, name: str, statement: ClauseElement) -> None:
@@ -106,6 +106,7 @@ class Query:
 
     def _send(self, cursor: Any, arguments: list[Any]) -> None:
         first, execute = "", self.begin + self._execute
+        # Each attempt may fail for another reason, so there is one for each remedy.
         for _ in self._remedies:
             try:
                 cursor.execute(first + execute, arguments)
