@@ -30,12 +30,10 @@ def response(
     """Send what the view returns, dumped by the schema; without a schema, send no body.
 
     A dict is sent as it is. The view may also return a pair of a result and headers, or a whole
-    `Response`.
+    `Response`. The OpenAPI document lists `headers` and, in `also`, media types besides JSON.
 
     :param etag: adds an `ETag`; reads then obey `If-Match` and `If-None-Match` (RFC 9110, sections
         8.8.3 and 13.1).
-    :param headers: response headers, for the OpenAPI document.
-    :param also: media types besides JSON, for the OpenAPI document.
     :raises PreconditionFailed: when `If-Match` of a read does not match.
     """
 
