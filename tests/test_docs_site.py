@@ -25,7 +25,7 @@ SETTINGS_PAGE = ROOT / "docs/settings.md"
 READMES = [*ROOT_PAGES, ROOT / "frontend/README.md", *ROOT.glob("clients/*/README.md")]
 
 FIRST_CALL = ROOT / "clients/typescript/examples/first-call.ts"
-MADE = {"frontend/out", "clients/typescript/dist/index.js", "tests/test_random_movie.py"}
+MADE = {"frontend/out", "clients/typescript/dist/index.js", "tests/test_newest_movie.py"}
 """What commands and readers of the tutorial make."""
 
 GROUPS = ("backup", "media", "movies", "openapi", "sessions", "users")
@@ -164,8 +164,8 @@ def with_curl(page: str) -> list[Block]:
 
 
 def test_the_shell_examples_of_the_tutorial_run(served: Gunicorn, tmp_path: Path) -> None:
-    *ready, random_movie = with_curl("tutorial.md")
-    assert "/movies/random" in random_movie.code  # readers add it themselves
+    *ready, newest_movie = with_curl("tutorial.md")
+    assert "/movies/newest" in newest_movie.code  # readers add it themselves
     assert run_shell(ready, served, tmp_path) == [201, 201, 200, 400]
 
 

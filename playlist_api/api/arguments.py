@@ -1,6 +1,6 @@
-"""From the request to the arguments of a view.
+"""Decorators that load a view's arguments from the request.
 
-The decorators pass them in their order, before the parameters of the route's path.
+A view gets its arguments in the order of its decorators, then the parameters of its path.
 """
 
 import re
@@ -51,10 +51,10 @@ headers."""
 def body(
     schema: Schema, longest: int | None = None
 ) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Hand the view the request's JSON object, loaded by the schema.
+    """Pass the view the request's JSON object, loaded by the schema.
 
-    :param longest: the most bytes with pictures in `data:` URLs; all else may have
-        `MAX_CONTENT_LENGTH`. By default pictures count too.
+    :param longest: the maximum size in bytes, including pictures. Without it, the maximum is
+        `MAX_CONTENT_LENGTH`. With it, `MAX_CONTENT_LENGTH` limits everything but the pictures.
     """
 
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
@@ -161,7 +161,7 @@ def read_body() -> bytes:
             raise RequestEntityTooLarge
     except (ClientDisconnected, OSError) as error:
         raise ValidationError(CUT) from error
-    # gunicorn lets a body pass whose sender hung up before its end.
+    # gunicorn accepts a truncated body when the client disconnects.
     if request.content_length not in (None, len(content)):
         raise ValidationError(CUT)
     return content

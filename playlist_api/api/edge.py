@@ -1,4 +1,4 @@
-"""What every request passes: its id, log line and metrics, and the headers of its answer."""
+"""WSGI middleware for every request: request id, log line, metrics and response headers."""
 
 from __future__ import annotations
 

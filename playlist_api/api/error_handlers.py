@@ -1,4 +1,4 @@
-"""Turns every failure into the envelope, whichever library raised it."""
+"""Turns all exceptions, including those of libraries, into responses with the error envelope."""
 
 import logging
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ TIMED_OUT: dict[type, str] = {
     LockNotAvailable: "This is being changed already. Please try again in a moment.",
     QueryCanceled: "This took too long. Please ask for less, or try again in a moment.",
 }
-"""The database answers, but a lock or a statement took too long."""
+"""Messages for a lock or a statement that took too long."""
 
 log = logging.getLogger(__name__)
 

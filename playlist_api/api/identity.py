@@ -62,7 +62,7 @@ def access_token_required(view: View) -> View:
 
 
 def refresh_cookie_required(view: View) -> View:
-    """Require a valid refresh token in the cookie, in the same way."""
+    """Require a valid refresh token in the cookie. Like the above, it does not ask the database."""
     return _token_required(view, REFRESH_TOKEN, "refresh", _cookie_token)
 
 
@@ -75,7 +75,7 @@ def tokens_accepted(view: View) -> View:
 
 
 def check_first(view: View, check: Callable[[], None], *statuses: int) -> View:
-    """Return the view with a check before it, whose failures have these statuses."""
+    """Run a check before the view. Document `statuses` as the check's errors."""
     operation_of(view).failures |= set(statuses)
 
     @wraps(view)

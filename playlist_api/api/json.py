@@ -10,7 +10,7 @@ import orjson
 OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 
 WRITTEN_AT_ONCE = 500
-"""Entries of a list that are sent together: some 100 KB."""
+"""Entries of a list in one chunk, about 100 KB."""
 
 
 def parse_json(text: str, parse_int: type[int] | type[float] = int) -> Any:
@@ -34,12 +34,12 @@ def to_json(answer: Any) -> bytes:
     try:
         return orjson.dumps(answer, option=OPTIONS)
     except orjson.JSONEncodeError:
-        # A page's number, which the client sends, may be beyond 64 bits.
+        # The `page` of a request may exceed 64 bits, which orjson cannot write.
         return json.dumps(answer).encode() + b"\n"
 
 
 def with_lists(head: dict[str, Any], lists: Mapping[str, Iterable[Any]]) -> Iterator[bytes]:
-    """Write an object whose last members are lists, which are read while they are written."""
+    """Write an object that ends with lists, and read each list only as fast as it is sent."""
     before = to_json(head).rstrip()[:-1] + (b"," if head else b"")
     for name, entries in lists.items():
         yield before + to_json(name).rstrip() + b":["

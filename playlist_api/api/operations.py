@@ -1,4 +1,7 @@
-"""What each view takes, returns and refuses: its decorators note it for the OpenAPI document."""
+"""Notes of the decorators on each view: its arguments, responses and errors.
+
+The OpenAPI document is made from these notes. "Operation" is OpenAPI's word for a call.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,7 +37,7 @@ class Operation:
     security: list[dict[str, list[str]]] = field(default_factory=list)
     """As OpenAPI has it: none means a public call, an empty scheme optional authentication."""
     answers: dict[int, ResponseSpec] = field(default_factory=dict)
-    # nginx answers 429 to too many requests at once.
+    # Every call can get a 429: nginx limits concurrent requests.
     failures: set[int] = field(default_factory=lambda: {429, 500})
 
 

@@ -27,7 +27,7 @@ from playlist_api.errors import EmailTaken, NotFound, SessionEnded, Unauthorized
 from playlist_api.ops.logs import record_event
 
 MAX_SESSIONS = 20
-"""Active sessions of one user; more devices than anybody signs in on."""
+"""Active sessions of one user. A login beyond that ends the oldest."""
 
 REUSE_GRACE = timedelta(seconds=10)
 """How long a replaced refresh token still works, so that several tabs can refresh at once.

@@ -37,7 +37,7 @@ ADMIN = "admin"
 
 
 class Timestamped:
-    """When a row was made and when it was last changed."""
+    """When a row was created and last changed."""
 
     created_at: Mapped[datetime] = mapped_column(
         "createdAt", server_default=func.now(), sort_order=1
@@ -126,7 +126,7 @@ Index(
 
 
 class MovieCount(Base):
-    """How many movies a user has, as counting them for each page would take too long.
+    """How many movies a user has. Counting them for each page would take too long.
 
     Triggers on `"Movie"` keep it true (see migration 0004).
     """
@@ -156,7 +156,7 @@ class Session(Timestamped, Base):
     """One sign-in on one device, alive until it is ended or expires.
 
     The current refresh token is derived from the row, and the table keeps only its hash. The hash
-    of the token replaced last tells a late tab from a thief.
+    of the token replaced last tells a slow browser tab from a stolen token.
     """
 
     __tablename__ = "Session"

@@ -37,12 +37,12 @@ changes = Bulkhead("changes", MAX_CHANGES, concurrency_per_key=CHANGES_PER_USER,
 
 
 class PooledConnection(TimeoutConnection):
-    """A connection of a transaction goes back to the pool when SQLAlchemy closes it."""
+    """A connection that SQLAlchemy returns to the pool by calling `close()`."""
 
     borrowed: ExitStack
 
     def close(self) -> None:
-        """End the loan."""
+        """Return the connection to the pool."""
         self.borrowed.close()
 
 
@@ -112,7 +112,7 @@ def _is_lost(connection: PooledConnection) -> bool:
     """Tell whether the server has closed an idle connection, without asking the server."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
-    return bool(poll.poll(0))  # there is nothing to read but a farewell
+    return bool(poll.poll(0))  # readable only when the server has closed it
 
 
 @contextmanager

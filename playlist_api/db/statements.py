@@ -58,7 +58,7 @@ class Query:
     Calling it takes one round trip and no transaction. Operators see its name with a hash.
     """
 
-    begin = undo = ""
+    begin = undo = ""  # set by subclasses
     paramstyle = "numeric_dollar"
 
     def __init__(self, name: str, statement: ClauseElement) -> None:

@@ -33,14 +33,14 @@ KEY_LIFETIME = timedelta(days=1)
 """How long an idempotency key is kept."""
 
 FIRST_FIELDS = {"title": None, "year": None, "image_url": None}
-"""The fields of the first release, whose hashes cover nulls too. Fields that came later count only
-when they are given, so that a request's hash stays the same across releases."""
+"""The hash of a request covers these fields even when they are null. Do not add new fields: a hash
+that was stored before an upgrade must still match the same request after it."""
 
 CURSOR_PARAMETERS = {"search", "year", "sort", "cursor"}
-"""With any of these, `meta` has cursors; without, it is as it was before there were cursors."""
+"""Requests with any of these get cursors in `meta`; others get the `meta` of the first release."""
 
 DEEP_OFFSET = 10_000
-"""Skipped movies from which on a page counts as a search: PostgreSQL walks over each of them."""
+"""From this offset on, a page counts as a search, because PostgreSQL reads all skipped movies."""
 
 searches = Bulkhead(
     "searches",
@@ -195,7 +195,7 @@ def read_page(
     cursor, limit = wanted.get("cursor"), wanted["limit"]
     if cursor:
         number, sort, backwards = None, cursor.sort, cursor.before
-        # One more than asked for tells whether there are more.
+        # Read one more movie than the limit, to see whether there is a next page.
         part = {"limit": limit + 1, "key": cursor.key, "id": cursor.id}
     else:
         number, sort, backwards = wanted["page"], wanted.get("sort", NEWEST_FIRST), False
@@ -244,7 +244,8 @@ def _cursor(
         return encode_cursor(Cursor(sort, key, movie["id"], before))
     if cursor is None:
         return None
-    # Turn around at an empty page, just beyond the cursor's own movie, so that it comes first.
+    # The page is empty: reverse the direction, and start just past the cursor's own movie, so that
+    # the next page includes it.
     beyond = cursor.id + (-1 if sort.startswith("-") != cursor.before else 1)
     turned = max(-MAX_ID, min(beyond, MAX_ID))
     return encode_cursor(cursor._replace(id=turned, before=not cursor.before))

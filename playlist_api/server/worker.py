@@ -1,4 +1,4 @@
-"""The gunicorn worker: threads get whole heads, and connections are kept or closed in time."""
+"""The gunicorn worker: threads get requests with complete headers; idle connections are closed."""
 
 import io
 import logging

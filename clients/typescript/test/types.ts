@@ -59,7 +59,7 @@ export async function whatDoesNotCompile(): Promise<void> {
   // @ts-expect-error there may be no movie
   data.title;
   // @ts-expect-error movies have no such field
-  data?.director;
+  data?.stars;
   // @ts-expect-error a year can be absent
   const year: string | undefined = data?.year;
   // @ts-expect-error this call never ends so
