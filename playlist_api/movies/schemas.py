@@ -96,14 +96,11 @@ class PageMetaSchema(ResponseSchema):
         allow_none=True,
         metadata={
             "always": False,
-            "description": "The `cursor` of the next page, or null on the last one. Only in answers"
-            " to requests with a `search`, `year`, `sort` or `cursor`.",
+            "description": "The `cursor` of the next page, or null on the last one. Only after a"
+            " request with a `search`, `year`, `sort` or `cursor`.",
         },
     )
-    previous = CursorField(
-        allow_none=True,
-        metadata={"always": False, "description": "The same for the previous page."},
-    )
+    previous = CursorField(allow_none=True, metadata={"always": False})
 
 
 class MoviePageSchema(ResponseSchema):
@@ -189,4 +186,4 @@ page_query_schema = PageQuerySchema()
 idempotency_key_schema = IdempotencyKeySchema()
 
 MOVIE_FIELDS = {name: str(field.data_key) for name, field in new_movie_schema.fields.items()}
-"""The fields that clients set: the model's attributes, and their names in JSON and in files."""
+"""The fields that clients set: the model's attributes, and their names in JSON."""

@@ -151,7 +151,7 @@ def update_movie(
         check(movie)
         owner = select(User).where(User.id == movie["ownerId"])
         changes = keep_picture(changes, owner, NotFound("There is no such movie."))
-    movie = _lock(movie_id)
+    movie = _lock_movie(movie_id)
     check(movie)
     names = {attribute: name for name, attribute in movie_schema.names.items()}
     changed = {name: value for name, value in changes.items() if value != movie[names[name]]}
@@ -168,12 +168,12 @@ def remove_movie(identity: Identity, movie_id: int, check: MovieCheck) -> None:
     :raises ListBusy: while the list is being imported.
     """
     read_movie(identity, movie_id)
-    check(_lock(movie_id))
+    check(_lock_movie(movie_id))
     db.session.execute(delete(Movie).where(Movie.id == movie_id))
     db.session.commit()
 
 
-def _lock(movie_id: int) -> MovieJson:
+def _lock_movie(movie_id: int) -> MovieJson:
     # Only after the caller has been authorized: nobody can hold up another user's changes.
     row = db.session.execute(queries.locked_movie, {"movie_id": movie_id}).one_or_none()
     if row is None:

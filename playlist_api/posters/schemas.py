@@ -28,7 +28,7 @@ NO_BASE64 = Problem(
 )
 TOO_LARGE = Problem("too_large", "must have at most 2 MiB.")
 
-JSON_SCHEMA = {
+PICTURE_OR_URL = {
     "maxLength": MAX_DATA_URL,
     "anyOf": [
         {
@@ -36,9 +36,7 @@ JSON_SCHEMA = {
             "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\\]+$",
             "maxLength": URL_LENGTH,
         },
-        {
-            "pattern": rf"^data:image/({FORMAT_NAMES});base64,[A-Za-z0-9+/]+={{0,2}}$",
-        },
+        {"pattern": rf"^data:image/({FORMAT_NAMES});base64,[A-Za-z0-9+/]+={{0,2}}$"},
     ],
 }
 
@@ -48,7 +46,7 @@ class ImageUrl(Text):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(web_address, **kwargs)
-        self.json_schema = JSON_SCHEMA
+        self.json_schema = PICTURE_OR_URL
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(*args, **kwargs)

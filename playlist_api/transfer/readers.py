@@ -32,7 +32,7 @@ LEGACY_ENCODINGS = [
     *(WESTERN, "cp1250", "cp1251", "cp1253", "cp1254"),
     *("cp932", "cp949", "gb18030", "big5"),
 ]
-"""What Excel writes on Windows, in the languages of most files that are not UTF-8."""
+"""What Excel writes on Windows."""
 
 ENCODING_SAMPLE = 16 * 1024
 """Bytes from which the encoding is guessed."""

@@ -39,11 +39,11 @@ def import_movies(wanted: dict[str, bool], content: bytes) -> Response:
     """Add the movies in a file that are not on the list yet.
 
     Send the file as the part `file` of a form, or as the body itself: an export from Letterboxd,
-    IMDb, Movary, Yamtrack or this service, or any CSV file with a column `title`. The format is
-    recognised by the content. Either all new movies are added at once, or, with `dryRun` or after
-    an error, none. Movies with the same title and year are the same movie; case, accents, spaces
-    and punctuation do not matter. So the call can be repeated safely. When the list is full, the
-    remaining rows are refused. While another import has the list, the answer is a 409.
+    IMDb, Movary, Yamtrack or this service, or any CSV file with a column `title`. Either all new
+    movies are added, or, with `dryRun` or after an error, none. Movies with the same title and year
+    are the same movie; case, accents, spaces and punctuation do not matter. So the call can be
+    repeated safely. When the list is full, the remaining rows are refused. While another import has
+    the list, the answer is a 409.
     """
     file = service.import_file(current_identity(), content, dry_run=wanted["dry_run"])
     head = {"dryRun": wanted["dry_run"], "format": file.format, "totals": file.totals}

@@ -45,10 +45,8 @@ class ExportQuerySchema(CamelCase):
         OneOf(list(WRITERS), error=Problem("invalid", "must be json, csv or letterboxd.")),
         load_default="json",
         metadata={
-            "description": (
-                "`csv` is for spreadsheets. `letterboxd` is what Letterboxd imports: titles and"
-                " years, without pictures."
-            ),
+            "description": "`csv` is for spreadsheets. `letterboxd` is what Letterboxd imports:"
+            " titles and years, without pictures.",
             "examples": ["csv"],
         },
     )
@@ -67,7 +65,7 @@ class ImportedRowSchema(ResponseSchema):
         metadata={"description": "The line on which the row begins; in JSON, the entry's number."}
     )
     outcome = fields.String(validate=OneOf(list(Outcome)))
-    title = fields.String(allow_none=True, metadata={"description": "As it was understood."})
+    title = fields.String(allow_none=True)
     year = fields.String(allow_none=True)
     movie_id = BigInteger(
         allow_none=True,
@@ -83,10 +81,10 @@ class ImportTotalsSchema(ResponseSchema):
 
     rows = BigInteger()
     created = BigInteger()
-    duplicate_in_list = BigInteger(metadata={"description": "The list has that movie."})
-    duplicate_in_file = BigInteger(metadata={"description": "An earlier row has that movie."})
+    duplicate_in_list = BigInteger()
+    duplicate_in_file = BigInteger()
     skipped = BigInteger(metadata={"description": "Series, episodes, games and the like."})
-    refused = BigInteger(metadata={"description": "Each row's `reason` says what is wrong."})
+    refused = BigInteger()
 
 
 class ImportReportSchema(ResponseSchema):
