@@ -16,7 +16,7 @@ from playlist_api.db.engine import db
 from playlist_api.db.statements import Query
 from playlist_api.ops import metrics
 from tests.conftest import Databases
-from tests.service import InProcess, elsewhere, environment, sign_up
+from tests.service import InProcess, environment, sign_up, sql
 
 PROCESS = Query("process", text("SELECT pg_backend_pid()"))
 
@@ -111,37 +111,36 @@ def test_the_server_gives_a_statement_up_before_its_client_does(app: Flask) -> N
         assert db.session.scalar(shown) == "2500ms"
 
 
-def test_nothing_of_a_search_that_takes_too_long_goes_on(
-    app: Flask, caplog: pytest.LogCaptureFixture
-) -> None:
-    ada = sign_up(InProcess(app))
-    endless = """CREATE OR REPLACE FUNCTION sort_title(title text) RETURNS text
-                 LANGUAGE plpgsql IMMUTABLE AS
-                 $$ BEGIN PERFORM pg_sleep(4); RETURN title; END $$"""
-    running = text("""SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid()
-                      AND datname = current_database() AND state = 'active'""")
+@pytest.fixture
+def no_outage(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail when the database is counted or logged as away."""
     before = metrics.registry.get_sample_value("database_failures_total")
-    with app.app_context():
-        db.session.execute(text(endless))
-        db.session.commit()
-        answer = elsewhere(ada.get, "/movies?search=a&sort=title&limit=1")
-        assert db.session.scalar(running) == 0
-    assert (answer.status, answer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
-    assert answer.error["message"].startswith("This took too long.")
+    yield
     assert "is away" not in caplog.text
     assert metrics.registry.get_sample_value("database_failures_total") == before
 
 
-def test_a_lock_that_is_not_to_be_had_is_no_lost_database(
-    app: Flask, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.usefixtures("no_outage")
+def test_nothing_of_a_search_that_takes_too_long_goes_on(app: Flask) -> None:
+    ada = sign_up(InProcess(app))
+    endless = """CREATE OR REPLACE FUNCTION sort_title(title text) RETURNS text
+                 LANGUAGE plpgsql IMMUTABLE AS
+                 $$ BEGIN PERFORM pg_sleep(4); RETURN title; END $$"""
+    running = """SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+                 AND datname = current_database() AND state = 'active'"""
+    sql(app, endless)
+    answer = ada.get("/movies?search=a&sort=title&limit=1")
+    assert sql(app, running) == []
+    assert (answer.status, answer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert answer.error["message"].startswith("This took too long.")
+
+
+@pytest.mark.usefixtures("no_outage")
+def test_a_lock_that_is_not_to_be_had_is_no_lost_database(app: Flask) -> None:
     ada = sign_up(InProcess(app))
     movie = ada.add_movie()["id"]
-    before = metrics.registry.get_sample_value("database_failures_total")
     with app.app_context(), db.engine.connect() as other:
         other.execute(text('SELECT FROM "Movie" FOR UPDATE'))
         answer = ada.delete(f"/movies/{movie}")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert answer.error["message"].startswith("This is being changed already.")
-    assert "is away" not in caplog.text
-    assert metrics.registry.get_sample_value("database_failures_total") == before
