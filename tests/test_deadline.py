@@ -16,7 +16,7 @@ from playlist_api.db.engine import db
 from playlist_api.db.statements import Query
 from playlist_api.ops import metrics
 from tests.conftest import Databases
-from tests.service import InProcess, elsewhere, environment, sign_up
+from tests.service import Actor, environment, sql
 
 PROCESS = Query("process", text("SELECT pg_backend_pid()"))
 
@@ -52,16 +52,15 @@ def processes(app: Flask) -> list[int]:
     [("GET", "/me", None), ("PATCH", "/me", {"name": "Ada King"}), ("POST", "/movies", "Heat")],
 )
 def test_whoever_asks_a_frozen_database_is_told_to_come_back(
-    app: Flask, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: object
+    app: Flask, eve: Actor, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: object
 ) -> None:
-    ada = sign_up(InProcess(app))
     monkeypatch.setattr(deadline, "RESPONSE_TIMEOUT", 0.3)
     body = {"title": body} if isinstance(body, str) else body
     with frozen(*processes(app)):
-        answer = ada.call(method, path, body)
+        answer = eve.call(method, path, body)
         assert (answer.status, answer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
         assert int(answer.headers["Retry-After"]) > 0
-    assert ada.call(method, path, body).status in {200, 201}
+    assert eve.call(method, path, body).status in {200, 201}
 
 
 def test_what_takes_its_time_may_say_so(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,16 +75,15 @@ def test_what_takes_its_time_may_say_so(app: Flask, monkeypatch: pytest.MonkeyPa
                 db.session.execute(slow)
 
 
-def test_who_waits_for_a_lock_is_told_by_the_server(app: Flask) -> None:
-    ada = sign_up(InProcess(app))
-    movie = ada.add_movie()["id"]
+def test_who_waits_for_a_lock_is_told_by_the_server(app: Flask, eve: Actor) -> None:
+    movie = eve.add_movie()["id"]
     with app.app_context(), db.engine.connect() as other:
         other.execute(text('LOCK TABLE "Movie" IN ACCESS EXCLUSIVE MODE'))
         for method in ("GET", "DELETE"):
-            answer = ada.call(method, f"/movies/{movie}")
+            answer = eve.call(method, f"/movies/{movie}")
             assert (answer.status, answer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
         assert PROCESS()
-    assert ada.delete(f"/movies/{movie}").status == 204
+    assert eve.delete(f"/movies/{movie}").status == 204
 
 
 def test_who_has_patience_waits_for_locks_too(app: Flask) -> None:
@@ -111,37 +109,34 @@ def test_the_server_gives_a_statement_up_before_its_client_does(app: Flask) -> N
         assert db.session.scalar(shown) == "2500ms"
 
 
-def test_nothing_of_a_search_that_takes_too_long_goes_on(
-    app: Flask, caplog: pytest.LogCaptureFixture
-) -> None:
-    ada = sign_up(InProcess(app))
+@pytest.fixture
+def no_outage(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail when the database is counted or logged as away."""
+    before = metrics.registry.get_sample_value("database_failures_total")
+    yield
+    assert "is away" not in caplog.text
+    assert metrics.registry.get_sample_value("database_failures_total") == before
+
+
+@pytest.mark.usefixtures("no_outage")
+def test_nothing_of_a_search_that_takes_too_long_goes_on(app: Flask, eve: Actor) -> None:
     endless = """CREATE OR REPLACE FUNCTION sort_title(title text) RETURNS text
                  LANGUAGE plpgsql IMMUTABLE AS
                  $$ BEGIN PERFORM pg_sleep(4); RETURN title; END $$"""
-    running = text("""SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid()
-                      AND datname = current_database() AND state = 'active'""")
-    before = metrics.registry.get_sample_value("database_failures_total")
-    with app.app_context():
-        db.session.execute(text(endless))
-        db.session.commit()
-        answer = elsewhere(ada.get, "/movies?search=a&sort=title&limit=1")
-        assert db.session.scalar(running) == 0
+    running = """SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+                 AND datname = current_database() AND state = 'active'"""
+    sql(app, endless)
+    answer = eve.get("/movies?search=a&sort=title&limit=1")
+    assert sql(app, running) == []
     assert (answer.status, answer.error["code"]) == (503, "SERVICE_UNAVAILABLE")
     assert answer.error["message"].startswith("This took too long.")
-    assert "is away" not in caplog.text
-    assert metrics.registry.get_sample_value("database_failures_total") == before
 
 
-def test_a_lock_that_is_not_to_be_had_is_no_lost_database(
-    app: Flask, caplog: pytest.LogCaptureFixture
-) -> None:
-    ada = sign_up(InProcess(app))
-    movie = ada.add_movie()["id"]
-    before = metrics.registry.get_sample_value("database_failures_total")
+@pytest.mark.usefixtures("no_outage")
+def test_a_lock_that_is_not_to_be_had_is_no_lost_database(app: Flask, eve: Actor) -> None:
+    movie = eve.add_movie()["id"]
     with app.app_context(), db.engine.connect() as other:
         other.execute(text('SELECT FROM "Movie" FOR UPDATE'))
-        answer = ada.delete(f"/movies/{movie}")
+        answer = eve.delete(f"/movies/{movie}")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert answer.error["message"].startswith("This is being changed already.")
-    assert "is away" not in caplog.text
-    assert metrics.registry.get_sample_value("database_failures_total") == before

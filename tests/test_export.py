@@ -14,7 +14,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from playlist_api.api.fields import CONTROL_OR_SURROGATE, SPACES
 from playlist_api.ops.metrics import registry
 from playlist_api.transfer.writers import guarded, unguarded
-from tests.service import Actor, InProcess, sign_up, sql
+from tests.service import Actor, Answer, InProcess, sign_up, sql
 
 URL = "https://example.com/heat.jpg"
 IN_USE = "database_connections_in_use"
@@ -59,7 +59,7 @@ def test_a_list_is_exported_as_letterboxd_imports_it(ada: Actor) -> None:
 
 
 def file_of(ada: Actor, format_: str, name: str) -> str:
-    answer = ada.get(f"/movies/export?format={format_}")
+    answer: Answer = ada.get(f"/movies/export?format={format_}")
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
     return str(answer.body.decode())

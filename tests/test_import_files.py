@@ -152,7 +152,7 @@ def untitled(*titles: str) -> list[Movie]:
     return [(title, None) for title in titles]
 
 
-FILES: dict[str, tuple[str, str, list[Movie], list[Told]]] = {
+FILES: dict[str, tuple[Any, ...]] = {
     "Letterboxd's watchlist": (
         *(LETTERBOXD, "letterboxd"),
         [HEAT, ("Good, the Bad and the Ugly, The", "1966"), ("Tenki no Ko", None)],

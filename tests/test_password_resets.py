@@ -304,13 +304,14 @@ def test_mail_goes_by_tls_and_with_a_password(
 ) -> None:
     context = tls_context(authority, "localhost")
     password = {"auth_required": True, "authenticator": authenticate}
-    secured, settings = {
+    ways: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         "starttls": (
             {"tls_context": context, "require_starttls": True, **password},
             {"SMTP_USERNAME": "apikey", "SMTP_PASSWORD": "the key"},
         ),
         "tls": ({"ssl_context": context}, {}),
-    }[tls]
+    }
+    secured, settings = ways[tls]
     with smtp_server(inbox, **secured) as port:
         assert mailed_token(inbox, sign_up(mailing(port, SMTP_TLS=tls, **settings)))
 

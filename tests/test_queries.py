@@ -69,12 +69,10 @@ def test_a_statement_is_prepared_when_it_is_first_sent() -> None:
     assert PREPARED() == [(ONE.name,), (PREPARED.name,)]
 
 
-@pytest.mark.usefixtures("app")
-def test_a_statement_that_the_server_forgot_is_prepared_anew() -> None:
-    forget = Query("forget", text("SELECT 1"))
+def test_a_statement_that_the_server_forgot_is_prepared_anew(app: Flask) -> None:
     assert ONE() == [(1,)]
-    forget._execute = "DEALLOCATE ALL; SELECT 2"
-    assert forget() == [(2,)]
+    with app.extensions["pool"].lend() as connection, connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
     assert PREPARED() == [(PREPARED.name,)]
     assert ONE() == [(1,)]
 
