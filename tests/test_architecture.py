@@ -1,6 +1,7 @@
 """The rooms of the house: imports only go down, and features meet at their services."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,12 +9,8 @@ import pytest
 
 from tests.service import ROOT
 
-ROOMS = (
-    *("app", "server", "cli", "backups"),
-    *("transfer", "movies", "posters", "auth"),
-    *("api", "db", "ops", "config", "errors"),
-)
-"""The rooms from the top to the bottom."""
+ROOMS = re.findall(r"^- `playlist_api/(\w+)", (ROOT / "README.md").read_text(), re.M)
+"""The rooms from the top to the bottom, as README lists them."""
 
 FEATURES = {"transfer", "movies", "posters", "auth"}
 PACKAGE = ROOT / "playlist_api"
@@ -50,6 +47,10 @@ def imports_of_others(path: Path) -> Iterator[str]:
             yield (node.module or "").split(".")[0]
         elif isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
+
+
+def test_the_readme_lists_every_room() -> None:
+    assert sorted(ROOMS) == sorted({room_of(name_of(path)) for path in MODULES})
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

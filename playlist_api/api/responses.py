@@ -27,12 +27,8 @@ def response(
     """Send what the view returns, dumped by the schema; without a schema, send no body.
 
     The view may also return a pair of a result and headers, or a whole `Response`. With `etag`,
-    reads are conditional (RFC 9110, section 13). The OpenAPI document lists `headers` and, in
-    `also`, media types besides JSON.
-
-    :param etag: adds an `ETag`; reads then obey `If-Match` and `If-None-Match` (RFC 9110, sections
-        8.8.3 and 13.1).
-    :raises PreconditionFailed: when `If-Match` of a read does not match.
+    reads are conditional (RFC 9110, section 13), and a failed condition raises PreconditionFailed.
+    The OpenAPI document lists `headers` and, in `also`, media types besides JSON.
     """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
