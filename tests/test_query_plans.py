@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from copy import copy
 from datetime import UTC, datetime
 from itertools import product
+from math import inf
 from typing import Any
 
 import pytest
@@ -187,7 +188,7 @@ def indexes(plan: Plan) -> set[str]:
     return read.union(*(step.get("Conflict Arbiter Indexes", ()) for step in steps(plan)))
 
 
-def faults(plan: Plan, sortable: int = 0) -> list[str]:
+def faults(plan: Plan, sortable: float = 0) -> list[str]:
     """Where a plan reads a table as a whole, or sorts more than so many rows."""
     return [
         f"{step['Node Type']} {step.get('Relation Name', '')}"
@@ -293,7 +294,8 @@ def test_a_query_reads_by_its_indexes_before_there_are_statistics(
 ) -> None:
     used = indexes(early[name])
     assert used - CALLER == QUERIES.get(name, used) - CALLER
-    assert faults(early[name], sortable=MAX_SESSIONS) == []
+    # A query that groups its rows may sort them until there are.
+    assert faults(early[name], sortable=MAX_SESSIONS if name in QUERIES else inf) == []
 
 
 def test_a_plan_made_for_deep_pages_serves_the_first_ones_too(analyzed: str) -> None:
