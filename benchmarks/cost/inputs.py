@@ -277,8 +277,9 @@ def places(document: Any) -> Iterator[Place]:
 
 def _places(document: Any, request: Request, operation: Any, contents: Any) -> Iterator[Place]:
     if "multipart/form-data" in contents:
+        added = document["paths"]["/movies"]["post"]["requestBody"]["content"]
         yield from _file_places(
-            replace(request, query="dryRun=true"), contents["application/json"]["example"]
+            replace(request, query="dryRun=true"), added["application/json"]["example"]
         )
     elif "application/json" in contents:
         request = _json(request, contents["application/json"]["example"])
@@ -378,7 +379,7 @@ def csv_text(text: str) -> bytes:
     return raw_text(text.replace('"', '""'))
 
 
-def _file_places(request: Request, example: Any) -> Iterator[Place]:
+def _file_places(request: Request, movie: dict[str, Any]) -> Iterator[Place]:
     limit = limit_of(request)
     for known in FORMATS:
         columns = sorted({*known.header, *known.columns.values(), known.kind})
@@ -387,9 +388,8 @@ def _file_places(request: Request, example: Any) -> Iterator[Place]:
             content = f"{','.join(columns)}\n{','.join(cells)}\n".encode()
             field, cell = f"{known.name}.{column}", replace(request, body=content)
             yield Place(field, cell, limit, csv_text, "1995")
-    (entry,) = example["movies"]
-    for name, value in entry.items():
-        body = _json(request, {"movies": [{**entry, name: MARK}]})
+    for name, value in movie.items():
+        body = _json(request, {"movies": [{**movie, name: MARK}]})
         yield Place(
             f"json.{name}", body, limit, json_text, str(value), None, tuple(JSON_VALUES), quote=b'"'
         )
