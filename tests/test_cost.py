@@ -12,7 +12,7 @@ from flask import Blueprint, Flask
 from benchmarks.cost.audit import Audit, reduced
 from benchmarks.cost.budgets import BUDGETS, MIB, PICTURES, READ, budget_of, table
 from benchmarks.cost.inputs import TEXTS, Family, Place, Request, places
-from benchmarks.cost.measure import Meter, owner_of, service
+from benchmarks.cost.measure import Meter, connect, owner_of, service
 from benchmarks.pictures import largest_pictures
 from playlist_api.api.arguments import body
 from playlist_api.api.fields import CamelCase, Text
@@ -76,6 +76,28 @@ def test_an_account_with_many_keys_and_pictures_is_exported_in_bounded_memory(
         cost = meter.measure(export, 10)
     assert cost.status == 200
     assert cost.memory < budget_of(export.call).memory
+
+
+LONGEST = """UPDATE "Movie" SET "imageUrl" = 'http://e.com/' || repeat(%s, 2035 / length(%s))"""
+
+
+@pytest.mark.parametrize("format_", ["csv", "json"])
+@pytest.mark.parametrize("unit", ["\U0001f600", ";="])
+def test_a_list_of_the_longest_urls_is_exported_within_its_budget(
+    databases: Databases, format_: str, unit: str
+) -> None:
+    query = f"format={format_}"
+    security = ("accessToken",)
+    export = Request("GET /movies/export", "GET", "/movies/export", query=query, security=security)
+    url = databases.make_with_tables()
+    owner = owner_of(service(url), movies=10_000, others=1)
+    with connect(url) as connection:
+        connection.cursor().execute(LONGEST, (unit, unit))
+    with Meter(url, reader=owner) as meter:
+        cost = meter.measure(export, 10)
+    assert cost.status == 200
+    assert cost.cpu < BUDGETS[export.call].cpu / 4  # of a tenth of the longest list
+    assert cost.memory < BUDGETS[export.call].memory
 
 
 # What follows is a service with a call that is as it should not be.

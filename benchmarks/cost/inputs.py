@@ -275,21 +275,12 @@ def places(document: Any) -> Iterator[Place]:
     yield _query(replace(other, path="/"))
 
 
-EXPORTED_MOVIE = {
-    "id": 42,
-    "title": "Heat",
-    "year": "1995",
-    "imageUrl": "https://example.com/heat.jpg",
-    "ownerId": "7f9c24e8-3b12-4fef-91e0-4c1c6a2d8f55",
-    "createdAt": "2026-11-23T10:20:00.000001Z",
-    "updatedAt": "2026-11-23T10:20:00.000001Z",
-}
-"""An entry of a JSON file that is imported."""
-
-
 def _places(document: Any, request: Request, operation: Any, contents: Any) -> Iterator[Place]:
     if "multipart/form-data" in contents:
-        yield from _file_places(replace(request, query="dryRun=true"))
+        added = document["paths"]["/movies"]["post"]["requestBody"]["content"]
+        yield from _file_places(
+            replace(request, query="dryRun=true"), added["application/json"]["example"]
+        )
     elif "application/json" in contents:
         request = _json(request, contents["application/json"]["example"])
         yield from _json_places(document, request, contents["application/json"]["schema"])
@@ -388,7 +379,7 @@ def csv_text(text: str) -> bytes:
     return raw_text(text.replace('"', '""'))
 
 
-def _file_places(request: Request) -> Iterator[Place]:
+def _file_places(request: Request, movie: dict[str, Any]) -> Iterator[Place]:
     limit = limit_of(request)
     for known in FORMATS:
         columns = sorted({*known.header, *{**COLUMNS, **known.columns}.values()})
@@ -397,8 +388,8 @@ def _file_places(request: Request) -> Iterator[Place]:
             content = f"{','.join(columns)}\n{','.join(cells)}\n".encode()
             field, cell = f"{known.name}.{column}", replace(request, body=content)
             yield Place(field, cell, limit, csv_text, "1995")
-    for name, value in EXPORTED_MOVIE.items():
-        body = _json(request, {"movies": [{**EXPORTED_MOVIE, name: MARK}]})
+    for name, value in movie.items():
+        body = _json(request, {"movies": [{**movie, name: MARK}]})
         yield Place(
             f"json.{name}", body, limit, json_text, str(value), None, tuple(JSON_VALUES), quote=b'"'
         )
