@@ -19,10 +19,10 @@ from sqlalchemy import create_engine, make_url, text
 from dev.postgres import running
 from playlist_api.app import create_app
 from playlist_api.ops.logs import Formatter
-from tests.backups import Place, bucket_of, folder_of
-from tests.mail_server import Inbox
-from tests.s3 import S3, s3
-from tests.service import (
+from tests.support.backups import Place, bucket_of, folder_of
+from tests.support.mail_server import Inbox
+from tests.support.s3 import S3, s3
+from tests.support.service import (
     MEDIA,
     Actor,
     Gunicorn,

@@ -12,7 +12,7 @@ from playlist_api.app import create_app
 from playlist_api.auth import accounts
 from playlist_api.db.engine import db
 from playlist_api.db.models import User
-from tests.service import (
+from tests.support.service import (
     PASSWORD,
     Actor,
     InProcess,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 ROOMS = re.findall(r"^- `playlist_api/(\w+)", (ROOT / "README.md").read_text(), re.M)
 """The rooms from the top to the bottom, as README lists them."""

@@ -20,10 +20,10 @@ from playlist_api.backups import backups, dumps
 from playlist_api.backups.backups import Backup, catalogue
 from playlist_api.db.engine import db
 from playlist_api.posters import storage
-from tests import large
-from tests.backups import Place, create, flask, refusal
 from tests.conftest import Databases
-from tests.service import PASSWORD, Actor, InProcess, environment, log_in
+from tests.support import large
+from tests.support.backups import Place, create, flask, refusal
+from tests.support.service import PASSWORD, Actor, InProcess, environment, log_in
 
 command = import_module("playlist_api.cli.backup")  # the package's `backup` is the group
 

@@ -16,17 +16,17 @@ import pytest
 from flask import Flask
 from sqlalchemy import NullPool, create_engine, text
 
+from dev.processes import eventually
 from playlist_api.app import create_app
 from playlist_api.backups import dumps, snapshots
 from playlist_api.backups.backups import catalogue
 from playlist_api.config import SettingsError
 from playlist_api.posters import storage
 from playlist_api.posters.storage import StorageError
-from tests.backups import Place, bucket_of, create, flask, refusal
 from tests.conftest import Databases
-from tests.s3 import S3, s3
-from tests.service import ROOT, environment
-from tests.waiting import eventually
+from tests.support.backups import Place, bucket_of, create, flask, refusal
+from tests.support.s3 import S3, s3
+from tests.support.service import ROOT, environment
 
 Fake = Callable[..., Path]
 

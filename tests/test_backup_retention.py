@@ -12,8 +12,8 @@ from playlist_api.app import create_app
 from playlist_api.backups.backups import Backup, _backup_schema, catalogue
 from playlist_api.backups.retention import Policy, kept
 from playlist_api.posters.storage import Folder, StorageError
-from tests.backups import Place, flask
-from tests.service import environment
+from tests.support.backups import Place, flask
+from tests.support.service import environment
 
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC)
 """A Sunday, the last day of a week."""

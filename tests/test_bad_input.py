@@ -18,7 +18,7 @@ from playlist_api.app import MAX_BODY
 from playlist_api.movies.cursors import SORTS, Cursor, encode_cursor
 from playlist_api.movies.routes import MAX_MOVIE_BODY
 from playlist_api.movies.schemas import new_movie_schema
-from tests.service import JSON, PASSWORD, Actor, Answer, call, log_in
+from tests.support.service import JSON, PASSWORD, Actor, Answer, call, log_in
 
 GOOD_SIGN_UP = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
 GOOD_LOG_IN = {"email": "ada@example.com", "password": PASSWORD}

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 
-from tests.service import SECRET_KEY, Actor, call, sign_up
+from tests.support.service import SECRET_KEY, Actor, call, sign_up
 from tests.test_isolation import MATRIX
 
 PROTECTED = [

@@ -13,9 +13,18 @@ import pytest
 from werkzeug.datastructures import Headers
 
 from playlist_api.errors import code_of
-from tests.broken_http import HALVES, HEADER, HEADLESS, SMUGGLED, SMUGGLING, WHOLE, Answers, Table
-from tests.nginx import Nginx, nginx
-from tests.service import Answer, Gunicorn, call
+from tests.support.broken_http import (
+    HALVES,
+    HEADER,
+    HEADLESS,
+    SMUGGLED,
+    SMUGGLING,
+    WHOLE,
+    Answers,
+    Table,
+)
+from tests.support.nginx import Nginx, nginx
+from tests.support.service import Answer, Gunicorn, call
 
 Group = tuple[list[bytes], Answers, Answers]
 LAST = HEADER % b"Connection: close\r\nX-Request-ID: last"

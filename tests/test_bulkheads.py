@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from prometheus_client import Gauge
 
+from dev.processes import eventually
 from playlist_api.errors import ServiceUnavailable, TooManyRequests
 from playlist_api.ops import bulkheads
 from playlist_api.ops.bulkheads import OVER_SHARE, Bulkhead, ThreadBulkhead, Turn
-from tests.waiting import eventually
 
 BUSY = "Too many people are here. Please try again in a moment."
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 SCRIPT = ROOT / "deploy/certificates.sh"
 NAMES = "DNS:postgres,DNS:localhost,IP:127.0.0.1"

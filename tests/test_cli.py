@@ -13,7 +13,7 @@ from playlist_api.app import create_app
 from playlist_api.db.engine import db
 from playlist_api.transfer import service as lists
 from tests.conftest import Databases
-from tests.service import ROOT, Actor, InProcess, environment, sign_up
+from tests.support.service import ROOT, Actor, InProcess, environment, sign_up
 
 SAMPLE = ROOT / "tests" / "data" / "movies.csv"
 

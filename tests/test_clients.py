@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from playlist_api.db.engine import db
 from playlist_api.db.models import User
-from tests.service import ROOT, Gunicorn
+from tests.support.service import ROOT, Gunicorn
 
 CLIENTS = ROOT / "clients"
 TOOLS = Path(sys.executable).parent

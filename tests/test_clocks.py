@@ -9,7 +9,7 @@ from flask import Flask
 
 from playlist_api.auth import service
 from playlist_api.auth.tokens import ACCESS_TOKEN_LIFETIME
-from tests.service import InProcess, sign_up
+from tests.support.service import InProcess, sign_up
 
 FIVE_MINUTES = [timedelta(minutes=5), timedelta(minutes=-5)]
 

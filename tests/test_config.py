@@ -9,7 +9,7 @@ import pytest
 
 from dev.defaults import with_defaults
 from playlist_api.config import SettingsError, load_settings
-from tests.service import ROOT, SECRET_KEY
+from tests.support.service import ROOT, SECRET_KEY
 
 URL = "postgresql://ada:secret@db.example.com:5433/playlist?sslmode=require"
 SAFE = {"APP_ENV": "production", "SECRET_KEY": SECRET_KEY, "DATABASE_URL": URL}

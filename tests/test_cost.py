@@ -18,9 +18,9 @@ from playlist_api.api.arguments import body
 from playlist_api.api.fields import CamelCase, Text
 from playlist_api.api.responses import response
 from tests.conftest import Databases
-from tests.document import calls, document
-from tests.pictures import movie_of
-from tests.service import ROOT, InProcess, sign_up
+from tests.support.document import calls, document
+from tests.support.pictures import movie_of
+from tests.support.service import ROOT, InProcess, sign_up
 
 ADDED = "POST /added"
 

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from playlist_api.movies.cursors import Cursor, encode_cursor
-from tests.service import Actor, Answer, call, sql
+from tests.support.service import Actor, Answer, call, sql
 
 MICROSECOND = timedelta(microseconds=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

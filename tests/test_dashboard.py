@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from playlist_api.auth.passwords import HASHING_CONCURRENCY, HASHING_QUEUE
 from playlist_api.db.pool import MAX_CHANGES, POOL_SIZE
-from tests.service import ROOT, Gunicorn, call, sign_up
+from tests.support.service import ROOT, Gunicorn, call, sign_up
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text())

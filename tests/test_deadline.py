@@ -16,7 +16,7 @@ from playlist_api.db.engine import db
 from playlist_api.db.statements import Query
 from playlist_api.ops import metrics
 from tests.conftest import Databases
-from tests.service import Actor, environment, sql
+from tests.support.service import Actor, environment, sql
 
 PROCESS = Query("process", text("SELECT pg_backend_pid()"))
 

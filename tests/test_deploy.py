@@ -16,7 +16,7 @@ from dev.run import GLIBC_TUNABLES
 from playlist_api import __version__
 from playlist_api.app import create_app
 from playlist_api.config import load_settings
-from tests.deployment import (
+from tests.support.deployment import (
     KUBERNETES,
     SECRET,
     SECRETS,
@@ -29,7 +29,7 @@ from tests.deployment import (
     objects,
     pods,
 )
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 HERE = Path(sys.executable).parent
 FRONTEND = "frontend/Dockerfile"

@@ -13,9 +13,9 @@ from sqlalchemy import make_url
 
 from dev.cluster import PostgresError, taken
 from dev.postgres import running
-from tests.roles import ask
-from tests.service import ROOT
-from tests.waiting import eventually
+from dev.processes import eventually
+from tests.support.roles import ask
+from tests.support.service import ROOT
 
 OWNER = """
 import sys

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from playlist_api.app import create_app
-from tests.service import InProcess, Service, call, environment, sign_up
+from tests.support.service import InProcess, Service, call, environment, sign_up
 
 OWN = "http://localhost"
 

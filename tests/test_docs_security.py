@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 DOCS = ROOT / "docs"
 PAGE = (DOCS / "asvs.md").read_text()

@@ -15,8 +15,8 @@ from flask import Flask
 from sqlalchemy import create_engine
 
 from playlist_api.config import load_settings
-from tests.deployment import SETTINGS
-from tests.service import ROOT, SECRET_KEY, Gunicorn
+from tests.support.deployment import SETTINGS
+from tests.support.service import ROOT, SECRET_KEY, Gunicorn
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 ROOT_PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]

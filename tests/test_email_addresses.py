@@ -8,10 +8,11 @@ import pytest
 from flask import Flask
 from flask_migrate import upgrade
 
+from dev.processes import eventually
 from playlist_api.app import create_app
 from tests.conftest import Databases
-from tests.mail_server import Inbox, smtp_server
-from tests.service import (
+from tests.support.mail_server import Inbox, smtp_server
+from tests.support.service import (
     PASSWORD,
     Actor,
     InProcess,
@@ -23,7 +24,6 @@ from tests.service import (
     sign_up,
     sql,
 )
-from tests.waiting import eventually
 
 SPELLINGS = [
     ("{}@example.com", "{}@EXAMPLE.Com"),

@@ -19,7 +19,7 @@ from playlist_api.db.statements import Query
 from playlist_api.errors import PROBLEM_CODES
 from playlist_api.ops.logs import Formatter
 from tests.conftest import Databases
-from tests.service import Actor, InProcess, call, environment, log_in, sign_up
+from tests.support.service import Actor, InProcess, call, environment, log_in, sign_up
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.service import PASSWORD, Actor, Lines, Service, call, line_of, log_in, sign_up
+from dev.processes import eventually
+from tests.support.service import PASSWORD, Actor, Lines, Service, call, line_of, log_in, sign_up
 from tests.test_isolation import MATRIX
-from tests.waiting import eventually
 
 CANARY = "canary-8f14e45f-that-no-log-may-hold"
 

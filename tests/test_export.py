@@ -14,7 +14,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from playlist_api.api.fields import CONTROL_OR_SURROGATE, SPACES
 from playlist_api.ops.metrics import registry
 from playlist_api.transfer.writers import guarded, unguarded
-from tests.service import Actor, Answer, InProcess, sign_up, sql
+from tests.support.service import Actor, Answer, InProcess, sign_up, sql
 
 URL = "https://example.com/heat.jpg"
 IN_USE = "database_connections_in_use"

@@ -15,6 +15,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from dev.processes import eventually
 from playlist_api.api import health
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
@@ -27,8 +28,8 @@ from playlist_api.ops.bulkheads import OVER_SHARE, ThreadBulkhead
 from playlist_api.posters import images as pictures
 from playlist_api.transfer import service as lists
 from playlist_api.transfer.readers import read_file
-from tests.pictures import POSTER
-from tests.service import (
+from tests.support.pictures import POSTER
+from tests.support.service import (
     PASSWORD,
     Actor,
     Answer,
@@ -38,7 +39,6 @@ from tests.service import (
     gunicorn,
     sign_up,
 )
-from tests.waiting import eventually
 
 BEHIND_A_PROXY = {"TRUSTED_PROXIES": "1"}
 HERE, THERE = ({"X_Forwarded_For": address} for address in ("198.51.100.4", "203.0.113.7"))

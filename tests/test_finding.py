@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from playlist_api.movies.cursors import SORTS
-from tests.service import Actor, Answer, sign_up, sql
+from tests.support.service import Actor, Answer, sign_up, sql
 
 MOVIES = [
     *(("Élan", "1999"), ("zebra", None), ("apple", "1990"), ("Banana!", "2001")),

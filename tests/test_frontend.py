@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from dev.e2e import NODE
-from tests.service import ROOT, answer_to
+from tests.support.service import ROOT, answer_to
 
 FRONTEND = ROOT / "frontend"
 

@@ -10,13 +10,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from dev.processes import eventually
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
 from tests.conftest import Databases
-from tests.service import Actor, Answer, InProcess, environment, sign_up, sql
+from tests.support.service import Actor, Answer, InProcess, environment, sign_up, sql
 from tests.test_import import bring, importing, outcomes, titles
 from tests.test_races import at_once
-from tests.waiting import eventually
 
 MOST = 5
 FULL = "Your list is full: it may hold 5 movies."

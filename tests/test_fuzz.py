@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.fuzz.run import complaints, fuzz
-from tests.service import Gunicorn
+from tests.support.service import Gunicorn
 
 
 def test_every_answer_at_the_bounds_of_the_document_is_as_it_says(

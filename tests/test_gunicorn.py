@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from dev.processes import eventually
 from playlist_api.transfer.uploads import MAX_FILE
-from tests.service import (
+from tests.support.service import (
     PASSWORD,
     Actor,
     Answer,
@@ -24,7 +25,6 @@ from tests.service import (
     line_of,
     sign_up,
 )
-from tests.waiting import eventually
 
 HEAD = b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

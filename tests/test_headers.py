@@ -8,7 +8,16 @@ import pytest
 from flask import Flask
 
 from playlist_api.app import create_app
-from tests.service import PASSWORD, Actor, Answer, InProcess, Service, call, environment, new_email
+from tests.support.service import (
+    PASSWORD,
+    Actor,
+    Answer,
+    InProcess,
+    Service,
+    call,
+    environment,
+    new_email,
+)
 
 FRONT_END = "http://localhost:3000"
 FOREIGN = "https://evil.example"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.service import Service, call
+from tests.support.service import Service, call
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live"])

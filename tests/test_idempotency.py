@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from playlist_api.movies.service import hash_of_fields
-from tests.service import Actor, Answer, sql
+from tests.support.service import Actor, Answer, sql
 
 HEAT = {"title": "Heat", "year": "1995", "imageUrl": "https://example.com/heat.jpg"}
 

@@ -10,16 +10,24 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import event, text
 
+from dev.processes import eventually
 from playlist_api.db.engine import db
 from playlist_api.db.models import User
 from playlist_api.transfer import service
 from playlist_api.transfer.readers import Row, read_file
 from playlist_api.transfer.service import IMPORT_BATCH, import_rows
 from playlist_api.transfer.uploads import MAX_FILE
-from tests.service import Actor, Answer, Gunicorn, before_statement, elsewhere, log_in, sign_up
-from tests.waiting import eventually
+from tests.support.service import (
+    Actor,
+    Answer,
+    Gunicorn,
+    before_statement,
+    elsewhere,
+    log_in,
+    sign_up,
+)
 
 HEATS = "title,year\n" + "".join(f"Heat {number},1995\n" for number in range(2500))
 

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from playlist_api.transfer import service as lists
-from tests.service import Actor, Answer, InProcess, sign_up
+from tests.support.service import Actor, Answer, InProcess, sign_up
 
 Movie = tuple[str, str | None]
 Told = tuple[int, str, str]

@@ -8,11 +8,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from dev.processes import eventually
 from playlist_api.ops import metrics
 from playlist_api.transfer import queries
-from tests.service import PASSWORD, Actor, Answer, InProcess, log_in, new_email, sign_up
+from tests.support.service import PASSWORD, Actor, Answer, InProcess, log_in, new_email, sign_up
 from tests.test_import import bring, importing
-from tests.waiting import eventually
 
 LEAVING = {"currentPassword": PASSWORD}
 ANOTHER = {"currentPassword": PASSWORD, "newPassword": "another horse battery"}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.document import calls
-from tests.pictures import POSTER
-from tests.service import PASSWORD, Actor, Answer, Remote, call, new_email, sign_up
+from tests.support.document import calls
+from tests.support.pictures import POSTER
+from tests.support.service import PASSWORD, Actor, Answer, Remote, call, new_email, sign_up
 
 CALLERS = ("owner", "another user", "admin", "nobody", "ended session")
 

@@ -15,9 +15,9 @@ from flask import Flask
 from httplint import HttpRequestLinter, HttpResponseLinter, levels
 
 from playlist_api.api.documentation import FILES
-from tests.nginx import nginx
-from tests.pictures import data_url, file_of
-from tests.service import ROOT, Answer, Gunicorn, free_port, sign_up
+from tests.support.nginx import nginx
+from tests.support.pictures import data_url, file_of
+from tests.support.service import ROOT, Answer, Gunicorn, free_port, sign_up
 
 JUDGES = ROOT / "dev" / "judges"
 NODE_MODULES = JUDGES / "node_modules"

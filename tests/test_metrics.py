@@ -13,12 +13,13 @@ from passlib.context import CryptContext
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
+from dev.processes import eventually
 from playlist_api.app import create_app
 from playlist_api.auth.passwords import hash_password
 from playlist_api.db.engine import db
 from playlist_api.ops import metrics
 from tests.conftest import Databases
-from tests.service import (
+from tests.support.service import (
     Actor,
     InProcess,
     Service,
@@ -29,7 +30,6 @@ from tests.service import (
     sign_up,
 )
 from tests.test_errors import terminate_others
-from tests.waiting import eventually
 
 COUNT = "http_request_duration_seconds_count"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, NullPool, create_engine, text
 
+from dev.processes import eventually
 from tests.conftest import Databases
-from tests.migrating import TURN, flask, with_one_more
-from tests.waiting import eventually
+from tests.support.migrating import TURN, flask, with_one_more
 
 ADD_A_COLUMN = """op.execute('ALTER TABLE "Movie" ADD COLUMN rating integer')"""
 ADD_AN_INDEX = """with op.get_context().autocommit_block():

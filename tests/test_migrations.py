@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
 from tests.conftest import Databases
-from tests.migrating import HELD, TURN, flask
-from tests.service import InProcess, environment, sign_up
+from tests.support.migrating import HELD, TURN, flask
+from tests.support.service import InProcess, environment, sign_up
 
 OWNER = "00000000-0000-0000-0000-000000000001"
 USER = 'INSERT INTO "User" (id, name, email, password) VALUES'

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
 from tests.conftest import Databases
-from tests.service import Actor, InProcess, environment, sign_up, sql
+from tests.support.service import Actor, InProcess, environment, sign_up, sql
 
 ADD = """INSERT INTO "Movie" (title, "ownerId") SELECT 'Heat', owner
          FROM unnest(:owners ::uuid[]) owner, generate_series(1, :times)"""

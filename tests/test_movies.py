@@ -12,7 +12,7 @@ from playlist_api.api.identity import Identity
 from playlist_api.db.engine import db
 from playlist_api.movies import service as movies
 from playlist_api.movies.schemas import MOVIE_FIELDS, movie_schema
-from tests.service import Actor, before_statement, elsewhere
+from tests.support.service import Actor, before_statement, elsewhere
 
 MOVIE = {"id", "title", "year", "imageUrl", "ownerId", "createdAt", "updatedAt"}
 HEAT = {"title": "Heat", "year": "1995", "imageUrl": "https://example.com/heat.jpg"}

@@ -12,9 +12,9 @@ import pytest
 from playlist_api.app import MAX_BODY
 from playlist_api.movies.routes import MAX_MOVIE_BODY
 from playlist_api.transfer.uploads import MAX_FILE, MAX_FORM_OVERHEAD
-from tests.nginx import SHIPPED, Nginx, certify, command, install, nginx
-from tests.pictures import data_url, movie_of, padded
-from tests.service import (
+from tests.support.nginx import SHIPPED, Nginx, certify, command, install, nginx
+from tests.support.pictures import data_url, movie_of, padded
+from tests.support.service import (
     MEDIA,
     ROOT,
     Answer,
@@ -25,7 +25,7 @@ from tests.service import (
     line_of,
     sign_up,
 )
-from tests.upstream import behind_nginx
+from tests.support.upstream import behind_nginx
 
 TOOLS = Path(sys.executable).parent
 HSTS = "Strict-Transport-Security"

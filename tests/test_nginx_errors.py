@@ -6,12 +6,12 @@ from contextlib import ExitStack
 
 import pytest
 
+from dev.processes import eventually
 from playlist_api.api.edge import EXPOSED, fixed_headers
 from playlist_api.errors import envelope
-from tests.nginx import Nginx, nginx
-from tests.service import JSON, Answer, answer_to, free_port, line_of
-from tests.upstream import Handler, Upstream, behind_nginx
-from tests.waiting import eventually
+from tests.support.nginx import Nginx, nginx
+from tests.support.service import JSON, Answer, answer_to, free_port, line_of
+from tests.support.upstream import Handler, Upstream, behind_nginx
 
 BUSY = "The service is busy. Please try again in a moment."
 MESSAGES = {429: "Too many tries. Please wait a little.", 502: BUSY, 503: BUSY, 504: BUSY}

@@ -7,8 +7,8 @@ from threading import Event
 
 import pytest
 
-from tests.nginx import Nginx, nginx
-from tests.upstream import Handler, Upstream, behind_nginx, hang_up, ok
+from tests.support.nginx import Nginx, nginx
+from tests.support.upstream import Handler, Upstream, behind_nginx, hang_up, ok
 
 HEAD = b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: half\r\n"
 BODY = b"Content-Length: 100\r\n\r\n{"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from playlist_api.app import create_app
-from tests.nginx import Nginx, nginx, replace
-from tests.service import ROOT, environment
-from tests.upstream import Upstream, upstream
+from tests.support.nginx import Nginx, nginx, replace
+from tests.support.service import ROOT, environment
+from tests.support.upstream import Upstream, upstream
 
 PAGES = sorted(path.parent.name for path in (ROOT / "frontend/app").glob("(*)/*/page.tsx"))
 SCRIPT = "/_next/static/chunks/a-0_b.js"

@@ -12,8 +12,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from playlist_api.api.fields import CLEAN, CONTROL_OR_SURROGATE, SPACES, TRIMMED
 from playlist_api.api.operations import Operation
 from playlist_api.errors import STATUSES, code_of
-from tests import document
-from tests.service import ROOT, Service, call
+from tests.support import document
+from tests.support.service import ROOT, Service, call
 
 DOCUMENT = document.document()
 FOR_OTHERS = {"GET /docs", "GET /docs/{name}", "GET /media/{name}", "GET /metrics"}

@@ -14,11 +14,12 @@ from aiosmtpd.smtp import AuthResult
 from flask import Flask
 from sqlalchemy import text
 
+from dev.processes import eventually
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
 from playlist_api.ops import mail
-from tests.mail_server import Inbox, smtp_server
-from tests.service import (
+from tests.support.mail_server import Inbox, smtp_server
+from tests.support.service import (
     PASSWORD,
     Actor,
     InProcess,
@@ -30,7 +31,6 @@ from tests.service import (
     sql,
 )
 from tests.test_races import at_once
-from tests.waiting import eventually
 
 NEW_PASSWORD = "another horse battery"
 

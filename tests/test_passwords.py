@@ -12,7 +12,16 @@ from playlist_api.auth import service
 from playlist_api.auth.passwords import verify_password
 from playlist_api.db.engine import db
 from playlist_api.db.models import User
-from tests.service import PASSWORD, Actor, InProcess, call, environment, log_in, new_email, sign_up
+from tests.support.service import (
+    PASSWORD,
+    Actor,
+    InProcess,
+    call,
+    environment,
+    log_in,
+    new_email,
+    sign_up,
+)
 
 
 def account() -> dict[str, str]:

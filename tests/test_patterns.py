@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from marshmallow import Schema
 
 from playlist_api.app import create_app
-from tests.document import SETTINGS
+from tests.support.document import SETTINGS
 from tests.test_architecture import MODULES, name_of
 
 USES = {"fullmatch", "match", "search", "sub", "split", "findall"}

@@ -14,11 +14,11 @@ from sqlalchemy import make_url
 
 from dev.cluster import NAME, PORT, unprivileged
 from dev.postgres import running
+from dev.processes import eventually
 from playlist_api.app import create_app
-from tests.roles import migrate
-from tests.service import InProcess, environment, free_port, log_in, sign_up
+from tests.support.roles import migrate
+from tests.support.service import InProcess, environment, free_port, log_in, sign_up
 from tests.test_isolation import MATRIX, ask
-from tests.waiting import eventually
 
 PEOPLE = 8
 SETTINGS = """

@@ -12,17 +12,25 @@ from flask import Flask
 from PIL import Image
 from sqlalchemy import text
 
+from dev.processes import eventually
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
 from playlist_api.posters import pruning as picture_pruning
 from playlist_api.posters.images import Picture, reencode
 from playlist_api.posters.media import Media
 from playlist_api.posters.storage import Folder
-from tests.backups import Place, bucket_of
-from tests.pictures import POSTER, data_url, written
-from tests.s3 import S3, s3
-from tests.service import Actor, InProcess, before_statement, elsewhere, environment, sign_up, sql
-from tests.waiting import eventually
+from tests.support.backups import Place, bucket_of
+from tests.support.pictures import POSTER, data_url, written
+from tests.support.s3 import S3, s3
+from tests.support.service import (
+    Actor,
+    InProcess,
+    before_statement,
+    elsewhere,
+    environment,
+    sign_up,
+    sql,
+)
 
 WAITS = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
 

@@ -15,6 +15,7 @@ from flask import Flask
 from marshmallow import ValidationError
 from PIL import Image, ImageChops, ImageCms, ImageFile, PngImagePlugin
 
+from dev.processes import eventually
 from playlist_api.errors import Problem
 from playlist_api.posters import images as pictures
 from playlist_api.posters.images import (
@@ -28,8 +29,7 @@ from playlist_api.posters.images import (
     checked,
     reencode,
 )
-from tests.pictures import FORMATS, commented, file_of, image, opened, written
-from tests.waiting import eventually
+from tests.support.pictures import FORMATS, commented, file_of, image, opened, written
 
 GPS, CAMERA, ORIENTATION = 0x8825, 0x010F, 0x0112
 HIDDEN = b"canary of 52 degrees north"

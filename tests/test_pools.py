@@ -23,7 +23,7 @@ from playlist_api.db.engine import db
 from playlist_api.db.pool import MAX_CHANGES, POOL_SIZE
 from playlist_api.db.statements import Change, Query
 from tests.conftest import Databases
-from tests.service import InProcess, environment, sign_up
+from tests.support.service import InProcess, environment, sign_up
 
 ADDED = Change("added", text("INSERT INTO list VALUES (1) RETURNING 1"))
 ADDING = text("INSERT INTO list VALUES (2)")

@@ -19,8 +19,8 @@ from playlist_api.movies import service as movies
 from playlist_api.posters import service as pictures
 from playlist_api.posters.images import BROKEN, MISNAMED, NO_PICTURE
 from playlist_api.posters.schemas import NO_BASE64, TOO_LARGE
-from tests.pictures import FORMATS, POSTER, data_url, file_of, opened, padded, written
-from tests.service import (
+from tests.support.pictures import FORMATS, POSTER, data_url, file_of, opened, padded, written
+from tests.support.service import (
     MEDIA,
     PASSWORD,
     Actor,

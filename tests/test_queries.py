@@ -14,16 +14,16 @@ from sqlalchemy.exc import (
     TimeoutError,  # noqa: A004
 )
 
+from dev.processes import eventually
 from playlist_api.app import create_app
 from playlist_api.db import timeouts as deadline
 from playlist_api.db.engine import db
 from playlist_api.db.pool import POOL_SIZE, connections
 from playlist_api.db.statements import Change, Query, Search
 from tests.conftest import Databases
-from tests.service import InProcess, call, environment
+from tests.support.service import InProcess, call, environment
 from tests.test_deadline import PROCESS, frozen
 from tests.test_errors import add_view
-from tests.waiting import eventually
 
 ONE = Query("one", text("SELECT 1"))
 ALL = Query("processes", text("SELECT pid FROM pg_stat_activity"))

@@ -27,9 +27,9 @@ from playlist_api.ops import mail
 from playlist_api.posters.pruning import PICTURE_BATCH
 from playlist_api.transfer import queries as imports
 from playlist_api.transfer import service as lists
-from tests import large
 from tests.conftest import Databases
-from tests.service import Actor, InProcess, environment, log_in
+from tests.support import large
+from tests.support.service import Actor, InProcess, environment, log_in
 from tests.test_isolation import MATRIX, ask
 
 CALLER = {"Session_pkey", "User_pkey"}

@@ -12,14 +12,23 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from dev.processes import eventually
 from playlist_api.auth import accounts
 from playlist_api.auth.passwords import hash_password
 from playlist_api.db.engine import db
 from playlist_api.db.models import User
 from playlist_api.db.statements import Query
 from playlist_api.errors import Unauthorized
-from tests.service import PASSWORD, Actor, Answer, Gunicorn, Service, call, new_email, sign_up
-from tests.waiting import eventually
+from tests.support.service import (
+    PASSWORD,
+    Actor,
+    Answer,
+    Gunicorn,
+    Service,
+    call,
+    new_email,
+    sign_up,
+)
 
 ROUNDS = 3
 

@@ -10,7 +10,7 @@ from flask import Flask
 
 from playlist_api.app import create_app
 from playlist_api.ops.logs import Formatter, json_line, logging_config, text_line
-from tests.service import (
+from tests.support.service import (
     PASSWORD,
     Actor,
     InProcess,

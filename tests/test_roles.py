@@ -13,9 +13,10 @@ from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import NullPool, create_engine, make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from dev.processes import eventually
 from playlist_api.app import create_app
-from tests.migrating import with_one_more
-from tests.roles import (
+from tests.support.migrating import with_one_more
+from tests.support.roles import (
     APP,
     FOLDER,
     OWNER,
@@ -28,10 +29,9 @@ from tests.roles import (
     server_with_passwords,
     tool,
 )
-from tests.service import InProcess, environment, sign_up
+from tests.support.service import InProcess, environment, sign_up
 from tests.test_isolation import MATRIX
 from tests.test_isolation import ask as call
-from tests.waiting import eventually
 
 OWNERS = """
     SELECT string_agg(DISTINCT r.rolname, ',') FROM pg_class c JOIN pg_roles r ON r.oid = relowner

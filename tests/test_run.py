@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from dev.cluster import taken
+from dev.processes import eventually
 from dev.run import StartError, check_database, check_port, check_settings
 from playlist_api.config import SettingsError
-from tests.service import ROOT, free_port
-from tests.waiting import eventually
+from tests.support.service import ROOT, free_port
 
 RUN = [sys.executable, "-W", "error", "-m", "dev.run"]
 MAKE = ["make", "-o", ".venv/installed", f"VENV={sys.executable}", "run"]

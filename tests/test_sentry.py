@@ -12,14 +12,14 @@ import sentry_sdk
 from flask import Flask
 from sqlalchemy import create_engine, text
 
+from dev.processes import eventually
 from playlist_api import __version__
 from playlist_api.app import create_app
 from tests.conftest import Databases
-from tests.sentry import Sentry, sentry
-from tests.service import ROOT, InProcess, call, environment, gunicorn, line_of, sign_up
+from tests.support.sentry import Sentry, sentry
+from tests.support.service import ROOT, InProcess, call, environment, gunicorn, line_of, sign_up
 from tests.test_errors import add_view, raising
 from tests.test_metrics import COUNT, figures_of
-from tests.waiting import eventually
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from flask import Flask
 from playlist_api.api.identity import Identity
 from playlist_api.auth import service as auth
 from playlist_api.errors import Unauthorized
-from tests.service import SECRET_KEY, Actor, Service, call, log_in, sql
+from tests.support.service import SECRET_KEY, Actor, Service, call, log_in, sql
 
 FOREIGN = "https://evil.example"
 ALLOWED = "http://localhost:3000"

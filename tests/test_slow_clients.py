@@ -10,9 +10,18 @@ from statistics import median
 
 import pytest
 
-from tests.service import Actor, Gunicorn, Service, call, environment, gunicorn, log_in, sign_up
-from tests.slow_clients import HALVES, HEAD, half_sent
-from tests.waiting import eventually
+from dev.processes import eventually
+from tests.support.service import (
+    Actor,
+    Gunicorn,
+    Service,
+    call,
+    environment,
+    gunicorn,
+    log_in,
+    sign_up,
+)
+from tests.support.slow_clients import HALVES, HEAD, half_sent
 
 
 @pytest.fixture(scope="module")

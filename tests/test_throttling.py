@@ -12,7 +12,7 @@ from flask import Flask, request
 from playlist_api.app import create_app
 from playlist_api.db.engine import db
 from tests.conftest import Databases
-from tests.service import (
+from tests.support.service import (
     PASSWORD,
     Actor,
     Answer,

@@ -6,7 +6,7 @@ from flask import Flask
 
 from playlist_api.app import create_app
 from tests.conftest import Databases
-from tests.service import Actor, environment, log_in, sign_up, sql
+from tests.support.service import Actor, environment, log_in, sign_up, sql
 
 
 def flask(app: Flask, *arguments: str) -> Result:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from playlist_api.db.engine import db
 from playlist_api.movies.cursors import SORTS
-from tests.service import Actor, InProcess, sign_up
+from tests.support.service import Actor, InProcess, sign_up
 from tests.test_finding import links
 
 # Few enough that many movies have the same key, and some differ by as little as they can.

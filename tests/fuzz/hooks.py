@@ -18,7 +18,7 @@ from playlist_api.auth.schemas import SignUpSchema
 from playlist_api.movies.schemas import NewMovieSchema
 from playlist_api.posters.images import BROKEN, MISNAMED, NO_PICTURE
 from playlist_api.posters.schemas import NO_BASE64
-from tests.service import Actor, Remote, call, log_in, new_email, sign_up
+from tests.support.service import Actor, Remote, call, log_in, new_email, sign_up
 
 CALLS_OF_ONE = 500
 """After so many calls somebody new goes on: a list that only grows would slow all of them down,

@@ -18,7 +18,7 @@ from flask_migrate import upgrade
 
 from dev.postgres import running
 from playlist_api.app import create_app
-from tests.service import ROOT, Gunicorn, call, environment, gunicorn
+from tests.support.service import ROOT, Gunicorn, call, environment, gunicorn
 
 DEFAULTS = ["--seed", "1", "--max-time", "600"]
 """Seconds: calls are made up until they have passed."""

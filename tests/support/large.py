@@ -10,7 +10,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from playlist_api.app import create_app
 from playlist_api.auth.passwords import hash_password
-from tests.service import PASSWORD, environment
+from tests.support.service import PASSWORD, environment
 
 MOVIES = 1_100_000
 OWNERS = {"1,000,000 movies": 1, "10,000 movies": 2, "42 movies": 3}

@@ -13,7 +13,7 @@ from dev.nginx import certify as certify
 from dev.nginx import command as command
 from dev.nginx import install as install
 from dev.nginx import replace as replace
-from tests.service import Answer
+from tests.support.service import Answer
 
 
 class Nginx(shipped.Nginx):

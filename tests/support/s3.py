@@ -8,8 +8,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.service import free_port
-from tests.waiting import eventually
+from dev.processes import eventually
+from tests.support.service import free_port
 
 MOTO = Path(sys.executable).with_name("moto_server")
 REGION = "us-east-1"

@@ -27,9 +27,9 @@ from dev.processes import eventually
 from dev.processes import free_port as free_port
 from dev.run import GLIBC_TUNABLES
 from playlist_api.db.engine import db
-from tests import document
+from tests.support import document
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
 SECRET_KEY = "a key for tests that is long enough"
 MEDIA = Path(tempfile.gettempdir(), f"playlist-media-{os.getpid()}")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from werkzeug.datastructures import Headers
 
-from tests.nginx import Nginx, nginx
+from tests.support.nginx import Nginx, nginx
 
 
 class Heard(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.service import ROOT, environment
+from tests.support.service import ROOT, environment
 
 TURN = "hashtext('alembic_version')"
 HELD = """

@@ -15,7 +15,7 @@ from sqlalchemy import NullPool, create_engine, make_url
 
 from dev.postgres import running
 from playlist_api.app import create_app
-from tests.service import ROOT, environment
+from tests.support.service import ROOT, environment
 
 FOLDER = ROOT / "deploy/postgresql"
 OWNER, APP = "playlist_owner", "playlist_app"

@@ -10,8 +10,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 from aiosmtpd.smtp import SMTP
 
-from tests.service import free_port
-from tests.waiting import eventually
+from dev.processes import eventually
+from tests.support.service import free_port
 
 
 class Inbox(MessageHandler):

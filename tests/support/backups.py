@@ -9,7 +9,7 @@ from flask import Flask
 
 from playlist_api.backups.backups import Backup, catalogue
 from playlist_api.posters.storage import Storage, open_storage
-from tests.s3 import S3
+from tests.support.s3 import S3
 
 
 @dataclass

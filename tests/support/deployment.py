@@ -9,7 +9,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from playlist_api.config import Settings
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 KUBERNETES = sorted(
     path for path in (ROOT / "deploy/kubernetes").glob("*.yaml") if path.stem != "kustomization"

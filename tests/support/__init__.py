@@ -1,0 +1,1 @@
+"""What tests share: actors, servers, and stand-ins for what is outside."""

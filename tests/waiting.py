@@ -1,3 +1,0 @@
-"""Waiting for what is about to be true."""
-
-from dev.processes import eventually as eventually
