@@ -30,7 +30,7 @@ PICTURE = Budget(4 * MIB, 2, 160)
 in the colours of screens, and as they are made smaller."""
 LIST = Budget(LINE, 1, 32)
 """A search that matches all of the longest list that there may be."""
-EXPORT = Budget(LINE, 8, 48)
+EXPORT = Budget(LINE, 6, 48)
 """A file of up to 0.9 GB, which is streamed. 100,000 movies with the longest titles and URLs took
 4.7 s and 28 MiB as CSV, with four bytes a character; 2.8 s with one. With 100,000 idempotency keys
 and as many pictures, an account took 1.9 s."""
