@@ -168,6 +168,7 @@ def test_one_users_changes_that_wait_for_a_lock_leave_connections_to_others(
             eventually(
                 lambda: connection.scalar(WAITING_FOR_LOCKS) == CHANGES_PER_USER, "some wait"
             )
+            eventually(lambda: crowded(crowd, CHANGES_PER_USER + 16), "those beyond are refused")
             answers = [bob.call(method, other, {"title": "Ronin"}) for _ in range(5)]
             connection.rollback()
         refused = [future.result() for future in crowd if future.result().status == 429]

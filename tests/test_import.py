@@ -126,9 +126,7 @@ def test_a_file_of_several_batches_is_imported_once(eve: Actor) -> None:
     assert (again["created"], again["duplicateInList"]) == (0, 2501)
 
 
-def test_the_most_expensive_titles_are_imported_in_short_statements(
-    app: Flask, local: Actor
-) -> None:
+def test_the_most_expensive_titles_are_imported_in_short_statements(app: Flask, eve: Actor) -> None:
     sent: list[int] = []
 
     def note(_connection: Any, _cursor: Any, _statement: str, given: Any, *_: Any) -> None:
@@ -139,7 +137,7 @@ def test_the_most_expensive_titles_are_imported_in_short_statements(
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", note)
         try:
-            assert bring(local, file).json["totals"]["created"] == 100
+            assert bring(eve, file).json["totals"]["created"] == 100
         finally:
             event.remove(db.engine, "before_cursor_execute", note)
     assert sum(sent) == 2 * len(file.replace("\n", "").removeprefix("title").encode())

@@ -356,4 +356,7 @@ def test_a_file_that_is_no_list_is_refused_whole(
 
 def test_json_that_is_nested_too_deep_is_refused(ada: Actor) -> None:
     answer = look_at(ada, b"[" * 100_000)
-    assert answer.error["details"][0]["message"] == "The file is nested too deeply."
+    assert (
+        answer.error["details"][0]["message"]
+        == "The file is not valid JSON: it is nested too deeply."
+    )

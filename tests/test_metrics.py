@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -20,6 +22,7 @@ from playlist_api.db.engine import db
 from playlist_api.ops import metrics
 from tests.conftest import Databases
 from tests.support.service import (
+    ROOT,
     Actor,
     InProcess,
     Service,
@@ -168,3 +171,13 @@ def test_figures_are_those_of_all_workers_past_and_present(
         assert figures_of(served)(**route) == 11
         assert list(folder.glob("*.db"))
     assert not folder.exists()
+
+
+def test_figures_are_read_from_what_workers_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    program = "from playlist_api.ops import metrics; metrics.events.labels('shared').inc()"
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+    assert b'auth_events_total{event="shared"} 2.0' in metrics.exposition()

@@ -142,7 +142,7 @@ def test_a_database_that_is_away_is_told_in_a_sentence(caplog: pytest.LogCapture
         f"""INSERT INTO "Movie" (title, year, "ownerId") VALUES ('Heat', '199', '{OWNER}')""",
         f"""INSERT INTO "Movie" (title, year, "ownerId") VALUES ('Heat', '199x', '{OWNER}')""",
         """INSERT INTO "Movie" (title, "ownerId") VALUES ('Heat', gen_random_uuid())""",
-        f"{USER} (gen_random_uuid(), 'Eve', 'ada@example.com', 'x')",
+        f"{USER} (gen_random_uuid(), 'Eve', 'owner@rules.example', 'x')",
         f"{USER} (gen_random_uuid(), 'Eve', 'Eve@example.com', 'x')",
         f"{USER} (gen_random_uuid(), '', 'eve@example.com', 'x')",
         f"""UPDATE "User" SET role = 'root' WHERE id = '{OWNER}'""",
@@ -150,7 +150,7 @@ def test_a_database_that_is_away_is_told_in_a_sentence(caplog: pytest.LogCapture
     ],
 )
 def test_the_database_itself_keeps_the_rules(statement: str) -> None:
-    db.session.execute(text(f"{USER} ('{OWNER}', 'Ada', 'ada@example.com', 'x')"))
+    db.session.execute(text(f"{USER} ('{OWNER}', 'Ada', 'owner@rules.example', 'x')"))
     with pytest.raises(DBAPIError):
         db.session.execute(text(statement))
 

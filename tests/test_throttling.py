@@ -265,9 +265,9 @@ def test_an_address_is_what_the_trusted_proxies_say(
 
 def test_many_logins_at_once_leave_other_calls_answering(database_url: str, tmp_path: Path) -> None:
     with gunicorn(tmp_path / "log", environment(database_url)) as served:
-        ada = sign_up(served)
+        ada, bob = sign_up(served), sign_up(served)
         logging_in = partial(log_in, ada, "127.0.0.1")
-        others = [partial(ada.get, "/me"), partial(call, served, "GET", "/health/live")]
+        others = [partial(bob.get, "/me"), partial(call, served, "GET", "/health/live")]
         answers = at_once(*[logging_in] * 60, *others * 5)
         assert {answer.status for answer in answers[60:]} == {200}
         logins = Counter(answer.status for answer in answers[:60])
