@@ -224,24 +224,6 @@ def test_the_crowd_is_refused_when_no_slot_is_released(
     assert waiting.result(0)
 
 
-def test_the_crowd_waits_on_after_a_slot_was_released(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bulkhead = make(queue=0, stall_timeout=20)
-    bulkhead.release(bulkhead.enqueue("a"))
-    first = bulkhead.enqueue("a")
-
-    class Late(Turn):
-        def result(self, timeout: float | None = None) -> bool:
-            if not self.done():
-                bulkhead.release(first)
-                raise TimeoutError
-            return super().result(timeout)
-
-    monkeypatch.setattr(bulkheads, "Turn", Late)
-    bulkhead.release(bulkhead.acquire("b"))
-
-
 def test_any_number_may_wait_while_slots_of_their_own_are_released(make: Make) -> None:
     bulkhead = make(3, queue=1, concurrency_per_key=1, stall_timeout=20)
     turns = {str(number): bulkhead.enqueue("a") for number in range(5)}

@@ -27,7 +27,7 @@ from playlist_api.transfer.schemas import export_head_schema
 from playlist_api.transfer.writers import WRITERS
 
 MAX_ROWS = 100_000
-"""Rows of a client's file, which take up to 20 seconds (see docs/performance.md)."""
+"""Rows of a client's file; `IMPORT_TIMEOUT` bounds the time that they take."""
 
 IMPORT_BATCH = 250
 IMPORT_BATCH_BYTES = 16 * 1024
